@@ -1,0 +1,3 @@
+//! `tenure`: a batch engine for customer analytics.
+
+pub mod report;
