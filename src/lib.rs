@@ -1,3 +1,8 @@
 //! `tenure`: a batch engine for customer analytics.
 
+pub mod diagnostic;
+pub mod document;
+pub mod frame;
+pub mod ir;
+pub mod stats;
 pub mod report;

@@ -1,0 +1,305 @@
+//! Reading typed values out of the tree.
+
+use super::{Node, NodeKind};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
+
+/// A type that can be read from a [`Node`].
+pub trait Decode: Sized {
+    /// Reads the value, or notes why it cannot and gives `None`.
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self>;
+    /// What the key takes, in words: "a unit of time", "`exactly` or `on_or_after`".
+    fn expects() -> String;
+    /// The value as it would be written in YAML.
+    fn show(&self) -> String;
+}
+
+/// Collects what is wrong while a tree is read.
+pub struct Decoder<'a> {
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl<'a> Decoder<'a> {
+    /// A decoder that adds to `diagnostics`.
+    pub fn new(diagnostics: &'a mut Diagnostics) -> Self {
+        Decoder { diagnostics }
+    }
+
+    /// Notes a mistake.
+    pub fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Notes that `node` is not what a key takes.
+    pub fn wrong_type(&mut self, node: &Node, expected: &str) {
+        let mut diagnostic = Diagnostic::at(
+            Code::WrongType,
+            node.span,
+            format!("expected {expected}, found {}", node.describe()),
+        );
+        if let NodeKind::Bool(_) = node.kind {
+            diagnostic = diagnostic.help("put the word in quotes if it is meant as text");
+        }
+        self.report(diagnostic);
+    }
+
+    /// The entries of a map, to be asked for key by key.
+    pub fn map<'n>(&mut self, node: &'n Node, what: &str) -> Option<MapReader<'n>> {
+        match &node.kind {
+            NodeKind::Map(entries) => Some(MapReader {
+                entries,
+                span: node.span,
+                what: what.to_owned(),
+                asked: Vec::new(),
+            }),
+            // `rfm:` with nothing behind it means `rfm: {}`.
+            NodeKind::Null => Some(MapReader {
+                entries: &[],
+                span: node.span,
+                what: what.to_owned(),
+                asked: Vec::new(),
+            }),
+            _ => {
+                self.wrong_type(node, &format!("a map with the keys of {what}"));
+                None
+            }
+        }
+    }
+
+    /// The entries of a map from names to things: each name checked, in the order of the text.
+    pub fn named<'n>(&mut self, node: &'n Node, what: &str) -> Vec<(Spanned<String>, &'n Node)> {
+        let entries = match &node.kind {
+            NodeKind::Map(entries) => entries,
+            NodeKind::Null => return Vec::new(),
+            _ => {
+                self.wrong_type(node, &format!("a map from names to {what}"));
+                return Vec::new();
+            }
+        };
+        let mut named = Vec::new();
+        for (name, value) in entries {
+            if name.value.starts_with("x-") {
+                continue;
+            }
+            if !is_name(&name.value) {
+                self.report(
+                    Diagnostic::at(
+                        Code::InvalidName,
+                        name.span,
+                        format!("`{}` is not a name", name.value),
+                    )
+                    .help("a name has lower-case letters, digits and `_`, begins with a letter, and has at most 63 characters"),
+                );
+                continue;
+            }
+            named.push((name.clone(), value));
+        }
+        named
+    }
+}
+
+/// True for `[a-z][a-z0-9_]*` of at most 63 characters.
+pub fn is_name(text: &str) -> bool {
+    text.len() <= 63
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+/// A map whose keys are asked for one by one; what nobody asked for is unknown.
+pub struct MapReader<'n> {
+    entries: &'n [(Spanned<String>, Node)],
+    span: Span,
+    what: String,
+    asked: Vec<String>,
+}
+
+impl<'n> MapReader<'n> {
+    /// The place of the map.
+    pub fn span(&self) -> Span {
+        self.span
+    }
+
+    /// The raw value of a key.
+    pub fn take(&mut self, key: &str) -> Option<&'n Node> {
+        self.asked.push(key.to_owned());
+        self.entries.iter().find(|(name, _)| name.value == key).map(|(_, node)| node)
+    }
+
+    /// The value of a key that may be absent.
+    pub fn optional<T: Decode>(&mut self, key: &str, decoder: &mut Decoder) -> Option<Setting<T>> {
+        let node = self.take(key)?;
+        let value = T::decode(node, decoder)?;
+        Some(Setting { value, span: Some(node.span) })
+    }
+
+    /// The value of a key that must be there.
+    pub fn required<T: Decode>(&mut self, key: &str, decoder: &mut Decoder) -> Option<Setting<T>> {
+        if self.entries.iter().any(|(name, _)| name.value == key) {
+            return self.optional(key, decoder);
+        }
+        self.asked.push(key.to_owned());
+        decoder.report(
+            Diagnostic::at(Code::MissingKey, self.span, format!("{} needs the key `{key}`", self.what))
+                .help(format!("`{key}` takes {}", T::expects())),
+        );
+        None
+    }
+
+    /// The entries nobody asked for so far, `x-…` keys aside.
+    pub fn rest(&self) -> impl Iterator<Item = &'n (Spanned<String>, Node)> {
+        self.entries.iter().filter(|(name, _)| {
+            !name.value.starts_with("x-") && !self.asked.contains(&name.value)
+        })
+    }
+
+    /// Notes every key that nobody asked for.
+    pub fn finish(self, decoder: &mut Decoder) {
+        for (name, _) in self.rest() {
+            decoder.report(Diagnostic::unknown(
+                Code::UnknownKey,
+                name.span,
+                format!("{} has no key `{}`", self.what, name.value),
+                &name.value,
+                self.asked.iter().map(String::as_str),
+            ));
+        }
+    }
+}
+
+/// An option's value and the place it was set at; no place means the default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting<T> {
+    pub value: T,
+    pub span: Option<Span>,
+}
+
+impl<T> Setting<T> {
+    /// A value nobody wrote.
+    pub fn default_of(value: T) -> Self {
+        Setting { value, span: None }
+    }
+
+    /// The place, or `fallback` for a default.
+    pub fn place(&self, fallback: Span) -> Span {
+        self.span.unwrap_or(fallback)
+    }
+
+    /// True if nobody wrote it.
+    pub fn is_default(&self) -> bool {
+        self.span.is_none()
+    }
+}
+
+impl Decode for String {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        match &node.kind {
+            NodeKind::Text(text) => Some(text.clone()),
+            _ => {
+                decoder.wrong_type(node, "a text");
+                None
+            }
+        }
+    }
+    fn expects() -> String {
+        "a text".into()
+    }
+    fn show(&self) -> String {
+        self.clone()
+    }
+}
+
+impl Decode for bool {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        match node.kind {
+            NodeKind::Bool(value) => Some(value),
+            _ => {
+                decoder.wrong_type(node, "`true` or `false`");
+                None
+            }
+        }
+    }
+    fn expects() -> String {
+        "`true` or `false`".into()
+    }
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Decode for i64 {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        match node.kind {
+            NodeKind::Integer(value) => Some(value),
+            _ => {
+                decoder.wrong_type(node, "a whole number");
+                None
+            }
+        }
+    }
+    fn expects() -> String {
+        "a whole number".into()
+    }
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Decode for f64 {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        match node.kind {
+            NodeKind::Integer(value) => Some(value as f64),
+            NodeKind::Number(value) if value.is_finite() => Some(value),
+            _ => {
+                decoder.wrong_type(node, "a number");
+                None
+            }
+        }
+    }
+    fn expects() -> String {
+        "a number".into()
+    }
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl<T: Decode> Decode for Option<T> {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        T::decode(node, decoder).map(Some)
+    }
+    fn expects() -> String {
+        T::expects()
+    }
+    fn show(&self) -> String {
+        self.as_ref().map_or_else(|| "none".into(), Decode::show)
+    }
+}
+
+impl<T: Decode> Decode for Vec<T> {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        let NodeKind::List(items) = &node.kind else {
+            decoder.wrong_type(node, &format!("a list, each entry {}", T::expects()));
+            return None;
+        };
+        // Every entry is read, so that every mistake in the list is found.
+        let read: Vec<Option<T>> = items.iter().map(|item| T::decode(item, decoder)).collect();
+        read.into_iter().collect()
+    }
+    fn expects() -> String {
+        format!("a list, each entry {}", T::expects())
+    }
+    fn show(&self) -> String {
+        format!("[{}]", self.iter().map(Decode::show).collect::<Vec<_>>().join(", "))
+    }
+}
+
+impl<T: Decode> Decode for Spanned<T> {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        Some(Spanned::new(T::decode(node, decoder)?, node.span))
+    }
+    fn expects() -> String {
+        T::expects()
+    }
+    fn show(&self) -> String {
+        self.value.show()
+    }
+}

@@ -1,0 +1,184 @@
+//! One declaration per set of options: the struct, how it is read, and what its manual says.
+
+/// One key of a set of options, for manual pages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    pub key: String,
+    /// What it takes, in words.
+    pub expects: String,
+    /// The default as YAML; `None` if the key is required.
+    pub default: Option<String>,
+    pub doc: String,
+}
+
+/// A set of options declared with [`options!`](crate::options).
+pub trait Options {
+    /// Its keys, in the order declared.
+    fn fields() -> Vec<Field>;
+    /// Key, value as YAML, and whether it is the default: what a report prints as the rules used.
+    fn settings(&self) -> Vec<(String, String, bool)>;
+}
+
+/// Declares a set of options. A field without `= default` is required.
+///
+/// ```
+/// use tenure::document::Options;
+/// tenure::options! {
+///     /// What a greeting takes.
+///     pub struct Greeting("a greeting") {
+///         /// Who is greeted.
+///         name: String,
+///         /// How often.
+///         times: i64 = 1,
+///     }
+/// }
+/// assert_eq!(Greeting::fields()[1].default.as_deref(), Some("1"));
+/// ```
+#[macro_export]
+macro_rules! options {
+    (
+        $(#[$meta:meta])*
+        $visibility:vis struct $name:ident($what:literal) {
+            $($(#[doc = $doc:literal])* $field:ident : $type:ty $(= $default:expr)?,)*
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq)]
+        $visibility struct $name {
+            $($(#[doc = $doc])* pub $field: $crate::document::Setting<$type>,)*
+        }
+
+        impl $crate::document::Decode for $name {
+            fn decode(
+                node: &$crate::document::Node,
+                decoder: &mut $crate::document::Decoder,
+            ) -> Option<Self> {
+                let mut reader = decoder.map(node, $what)?;
+                $(let $field = $crate::options!(@read reader decoder $field $type $(= $default)?);)*
+                reader.finish(decoder);
+                Some($name { $($field: $field?,)* })
+            }
+            fn expects() -> String {
+                format!("a map with the keys of {}", $what)
+            }
+            fn show(&self) -> String {
+                use $crate::document::Options as _;
+                let settings = self.settings();
+                let written: Vec<String> = settings
+                    .into_iter()
+                    .filter(|(_, _, default)| !default)
+                    .map(|(key, value, _)| format!("{key}: {value}"))
+                    .collect();
+                format!("{{{}}}", written.join(", "))
+            }
+        }
+
+        impl $crate::document::Options for $name {
+            fn fields() -> Vec<$crate::document::Field> {
+                vec![$($crate::document::Field {
+                    key: $crate::options!(@key $field),
+                    expects: <$type as $crate::document::Decode>::expects(),
+                    default: $crate::options!(@default $type $(= $default)?),
+                    doc: [$($doc),*].map(str::trim).join(" "),
+                },)*]
+            }
+            fn settings(&self) -> Vec<(String, String, bool)> {
+                vec![$((
+                    $crate::options!(@key $field),
+                    $crate::document::Decode::show(&self.$field.value),
+                    self.$field.is_default(),
+                ),)*]
+            }
+        }
+    };
+    (@key $field:ident) => { stringify!($field).trim_start_matches("r#").to_owned() };
+    (@read $reader:ident $decoder:ident $field:ident $type:ty) => {
+        $reader.required::<$type>(&$crate::options!(@key $field), $decoder)
+    };
+    (@read $reader:ident $decoder:ident $field:ident $type:ty = $default:expr) => {{
+        let key = $crate::options!(@key $field);
+        match $reader.take(&key) {
+            None => Some($crate::document::Setting::default_of($default)),
+            Some(node) => <$type as $crate::document::Decode>::decode(node, $decoder)
+                .map(|value| $crate::document::Setting { value, span: Some(node.span) }),
+        }
+    }};
+    (@default $type:ty) => { None };
+    (@default $type:ty = $default:expr) => {{
+        let default: $type = $default;
+        Some($crate::document::Decode::show(&default))
+    }};
+}
+
+/// Declares an option that takes one of a few words.
+#[macro_export]
+macro_rules! choice {
+    (
+        $(#[$meta:meta])*
+        $visibility:vis enum $name:ident {
+            $($(#[doc = $doc:literal])* $variant:ident = $word:literal,)*
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        $visibility enum $name { $($(#[doc = $doc])* $variant,)* }
+
+        impl $name {
+            /// Every word, in the order declared.
+            pub const ALL: &'static [$name] = &[$($name::$variant,)*];
+
+            /// The word as it is written.
+            pub fn word(self) -> &'static str {
+                match self { $($name::$variant => $word,)* }
+            }
+
+            /// The variant that is written `word`.
+            pub fn from_word(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|choice| choice.word() == word)
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.word())
+            }
+        }
+
+        impl $crate::document::Decode for $name {
+            fn decode(
+                node: &$crate::document::Node,
+                decoder: &mut $crate::document::Decoder,
+            ) -> Option<Self> {
+                use $crate::diagnostic::{Code, Diagnostic};
+                let $crate::document::NodeKind::Text(word) = &node.kind else {
+                    decoder.wrong_type(node, &Self::expects());
+                    return None;
+                };
+                let choice = Self::from_word(word);
+                if choice.is_none() {
+                    decoder.report(Diagnostic::unknown(
+                        Code::InvalidValue,
+                        node.span,
+                        format!("expected {}, found `{word}`", Self::expects()),
+                        word,
+                        Self::ALL.iter().map(|choice| choice.word()),
+                    ));
+                }
+                choice
+            }
+            fn expects() -> String {
+                let words: Vec<String> =
+                    Self::ALL.iter().map(|choice| format!("`{}`", choice.word())).collect();
+                match words.as_slice() {
+                    [most @ .., last] if !most.is_empty() => {
+                        format!("{} or {last}", most.join(", "))
+                    }
+                    all => all.join(""),
+                }
+            }
+            fn show(&self) -> String {
+                self.word().to_owned()
+            }
+        }
+    };
+}

@@ -1,0 +1,317 @@
+//! Scalars with a form of their own: units, durations, shares, dates, expressions, paths.
+
+use super::{Decode, Decoder, Node, NodeKind};
+use crate::diagnostic::{Code, Diagnostic, Span};
+
+crate::choice! {
+    /// A unit of time.
+    pub enum TimeUnit {
+        Second = "second",
+        Minute = "minute",
+        Hour = "hour",
+        Day = "day",
+        Week = "week",
+        Month = "month",
+        Quarter = "quarter",
+        Year = "year",
+    }
+}
+
+/// Microseconds in a day of 24 hours.
+pub const DAY_MICROS: i64 = 86_400_000_000;
+const DAY: i64 = DAY_MICROS;
+
+impl TimeUnit {
+    /// Its length in days when it serves as a plain number: a month is 30.4375 days, a year 365.25.
+    pub fn days(self) -> f64 {
+        match self {
+            TimeUnit::Second => 1.0 / 86_400.0,
+            TimeUnit::Minute => 1.0 / 1_440.0,
+            TimeUnit::Hour => 1.0 / 24.0,
+            TimeUnit::Day => 1.0,
+            TimeUnit::Week => 7.0,
+            TimeUnit::Month => 30.4375,
+            TimeUnit::Quarter => 91.3125,
+            TimeUnit::Year => 365.25,
+        }
+    }
+
+    /// Its length in microseconds where it has one; months, quarters and years do not.
+    pub fn micros(self) -> Option<i64> {
+        match self {
+            TimeUnit::Second => Some(1_000_000),
+            TimeUnit::Minute => Some(60_000_000),
+            TimeUnit::Hour => Some(3_600_000_000),
+            TimeUnit::Day => Some(DAY),
+            TimeUnit::Week => Some(7 * DAY),
+            TimeUnit::Month | TimeUnit::Quarter | TimeUnit::Year => None,
+        }
+    }
+}
+
+/// A span of time: calendar months, and an exact rest.
+///
+/// Days count as calendar days when added to a date and as 24 hours when added to an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Interval {
+    pub months: i32,
+    pub micros: i64,
+}
+
+impl Interval {
+    /// Reads `26h`, `90d`, `15min`, `39 weeks`, `6 months`, `1 year`.
+    ///
+    /// # Errors
+    /// A fragment that says what is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let split = text
+            .find(|c: char| !(c.is_ascii_digit() || c == '-' || c == '+'))
+            .unwrap_or(text.len());
+        let (number, unit) = text.split_at(split);
+        let count: i64 = number
+            .parse()
+            .map_err(|_| format!("`{text}` does not begin with a whole number"))?;
+        let unit = match unit.trim() {
+            "s" => TimeUnit::Second,
+            "min" => TimeUnit::Minute,
+            "h" => TimeUnit::Hour,
+            "d" => TimeUnit::Day,
+            "" => return Err(format!("`{text}` has no unit")),
+            "m" => return Err("`m` could be minutes or months: write `min` or `months`".into()),
+            word => TimeUnit::from_word(word)
+                .or_else(|| word.strip_suffix('s').and_then(TimeUnit::from_word))
+                .ok_or_else(|| format!("`{word}` is not a unit of time"))?,
+        };
+        let too_long = || format!("`{text}` is too long");
+        Ok(match unit.micros() {
+            Some(micros) => {
+                Interval { months: 0, micros: count.checked_mul(micros).ok_or_else(too_long)? }
+            }
+            None => {
+                let each = match unit {
+                    TimeUnit::Quarter => 3,
+                    TimeUnit::Year => 12,
+                    _ => 1,
+                };
+                let months = count.checked_mul(each).and_then(|months| i32::try_from(months).ok());
+                Interval { months: months.ok_or_else(too_long)?, micros: 0 }
+            }
+        })
+    }
+
+    /// The same span backwards.
+    pub fn negated(self) -> Self {
+        Interval { months: -self.months, micros: -self.micros }
+    }
+}
+
+impl std::fmt::Display for Interval {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.months != 0 {
+            return write!(f, "{} months", self.months);
+        }
+        for (unit, word) in
+            [(7 * DAY, "weeks"), (DAY, "d"), (3_600_000_000, "h"), (60_000_000, "min")]
+        {
+            if self.micros != 0 && self.micros % unit == 0 {
+                let space = if word == "weeks" { " " } else { "" };
+                return write!(f, "{}{space}{word}", self.micros / unit);
+            }
+        }
+        write!(f, "{}s", self.micros as f64 / 1e6)
+    }
+}
+
+/// A share written with a per cent sign, held as a fraction: `95%` is 0.95.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Share(pub f64);
+
+impl Decode for Share {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        let number = node.written.trim().strip_suffix('%').and_then(|text| {
+            text.trim().parse::<f64>().ok().filter(|value| value.is_finite())
+        });
+        match (number, &node.kind) {
+            (Some(percent), _) => Some(Share(percent / 100.0)),
+            (None, NodeKind::Integer(_) | NodeKind::Number(_)) => {
+                decoder.report(
+                    Diagnostic::at(
+                        Code::WrongType,
+                        node.span,
+                        format!("expected a share, found the number {}", node.written),
+                    )
+                    .help(format!("write it with a per cent sign, such as `{}%`", node.written)),
+                );
+                None
+            }
+            _ => {
+                decoder.wrong_type(node, &Self::expects());
+                None
+            }
+        }
+    }
+    fn expects() -> String {
+        "a share such as `95%`".into()
+    }
+    fn show(&self) -> String {
+        format!("{}%", (self.0 * 1e12).round() / 1e10)
+    }
+}
+
+/// A date or a timestamp as it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Instant {
+    /// Days since 1970-01-01.
+    Date(i32),
+    /// Microseconds since 1970-01-01T00:00 on the clock of the pipeline's time zone.
+    Local(i64),
+    /// Microseconds since 1970-01-01T00:00Z.
+    Absolute(i64),
+}
+
+/// Reads `2026-11-01`, `2026-11-01T06:00[:00[.000000]]` (a space will do for the `T`), with `Z` or
+/// an offset such as `+02:00`.
+pub fn parse_instant(text: &str) -> Option<Instant> {
+    let text = text.trim();
+    if let Ok(date) = text.parse::<jiff::civil::Date>()
+        && text.len() == 10
+    {
+        return Some(Instant::Date(days_of(date)));
+    }
+    if let Ok(timestamp) = text.parse::<jiff::Timestamp>() {
+        return Some(Instant::Absolute(timestamp.as_microsecond()));
+    }
+    let local: jiff::civil::DateTime = text.parse().ok()?;
+    let time = local.time();
+    let micros = i64::from(time.hour()) * 3_600_000_000
+        + i64::from(time.minute()) * 60_000_000
+        + i64::from(time.second()) * 1_000_000
+        + i64::from(time.subsec_nanosecond() / 1_000);
+    Some(Instant::Local(i64::from(days_of(local.date())) * DAY + micros))
+}
+
+fn days_of(date: jiff::civil::Date) -> i32 {
+    let epoch = jiff::civil::date(1970, 1, 1);
+    (date - epoch).get_days()
+}
+
+impl Decode for Instant {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        let instant = match &node.kind {
+            NodeKind::Text(text) => parse_instant(text),
+            _ => None,
+        };
+        if instant.is_none() {
+            decoder.wrong_type(node, &Self::expects());
+        }
+        instant
+    }
+    fn expects() -> String {
+        "a date such as `2026-11-01` or a timestamp such as `2026-11-01T06:00`".into()
+    }
+    fn show(&self) -> String {
+        let at = |micros: i64| {
+            jiff::Timestamp::from_microsecond(micros)
+                .map_or_else(|_| micros.to_string(), |timestamp| timestamp.to_string())
+        };
+        match *self {
+            Instant::Date(days) => at(i64::from(days) * DAY).chars().take(10).collect(),
+            Instant::Local(micros) => at(micros).trim_end_matches('Z').to_owned(),
+            Instant::Absolute(micros) => at(micros),
+        }
+    }
+}
+
+/// An SQL expression as written, not yet understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expression {
+    pub text: String,
+    /// The whole scalar.
+    pub span: Span,
+    /// Where the first byte of the text stands, if the text stands in the document unchanged.
+    pub verbatim: Option<usize>,
+}
+
+impl Expression {
+    /// The place of bytes `start..end` of the text; the whole scalar where that is not exact.
+    pub fn place(&self, start: usize, end: usize) -> Span {
+        match self.verbatim {
+            Some(at) if start < end && end <= self.text.len() => Span::new(at + start, at + end),
+            _ => self.span,
+        }
+    }
+}
+
+impl Decode for Expression {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        match node.kind {
+            NodeKind::Null | NodeKind::List(_) | NodeKind::Map(_) => {
+                decoder.wrong_type(node, &Self::expects());
+                None
+            }
+            _ => Some(Expression {
+                text: node.written.clone(),
+                span: node.span,
+                verbatim: match node.kind {
+                    NodeKind::Text(_) => node.verbatim,
+                    _ => Some(node.span.start),
+                },
+            }),
+        }
+    }
+    fn expects() -> String {
+        "an SQL expression".into()
+    }
+    fn show(&self) -> String {
+        self.text.clone()
+    }
+}
+
+/// A path as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Path {
+    pub text: String,
+    pub span: Span,
+}
+
+impl Decode for Path {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        let text = String::decode(node, decoder)?;
+        Some(Path { text, span: node.span })
+    }
+    fn expects() -> String {
+        "a path".into()
+    }
+    fn show(&self) -> String {
+        self.text.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals() {
+        let micros = |text| Interval::parse(text).map(|interval| (interval.months, interval.micros));
+        assert_eq!(micros("26h"), Ok((0, 26 * 3_600_000_000)));
+        assert_eq!(micros("39 weeks"), Ok((0, 39 * 7 * DAY)));
+        assert_eq!(micros("1 year"), Ok((12, 0)));
+        assert_eq!(micros("2 quarters"), Ok((6, 0)));
+        assert!(micros("3m").is_err_and(|message| message.contains("months")));
+        assert!(micros("3").is_err());
+        assert!(micros("d").is_err());
+        assert!(micros("99999999999999 weeks").is_err());
+    }
+
+    #[test]
+    fn instants() {
+        assert_eq!(parse_instant("1970-01-02"), Some(Instant::Date(1)));
+        assert_eq!(parse_instant("1970-01-01T01:00"), Some(Instant::Local(3_600_000_000)));
+        assert_eq!(parse_instant("1970-01-01T01:00Z"), Some(Instant::Absolute(3_600_000_000)));
+        assert_eq!(parse_instant("1970-01-01T01:00+01:00"), Some(Instant::Absolute(0)));
+        assert_eq!(parse_instant("1998-02-30"), None);
+        assert_eq!(Instant::Date(10_408).show(), "1998-07-01");
+    }
+}

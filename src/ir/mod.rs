@@ -1,0 +1,21 @@
+//! The small typed language between stages and engines: relations and expressions.
+//!
+//! A stage writes a [`Rel`]; an engine runs it. Neither knows the other. Every node is typed when
+//! it is built, so an engine never meets a column that is not there.
+//!
+//! **Invariants**
+//! - Pure: no I/O, no clock, no environment. `as_of` is an input.
+//! - Each history node has one definition, its `expand()` in plain relational nodes; an engine may
+//!   run that or something faster that gives the same table.
+//! - Reductions do not depend on the order of rows.
+//! - [`Func`] and [`RelNode`] are closed: engines match them without a wildcard arm.
+
+pub mod calendar;
+pub mod expression;
+pub mod function;
+pub mod parse;
+pub mod typing;
+
+pub use calendar::Calendar;
+pub use expression::{Expr, ExprNode};
+pub use function::Func;
