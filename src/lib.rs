@@ -4,5 +4,6 @@ pub mod diagnostic;
 pub mod document;
 pub mod frame;
 pub mod ir;
+pub mod engine;
 pub mod stats;
 pub mod report;

@@ -11,11 +11,21 @@
 //! - [`Func`] and [`RelNode`] are closed: engines match them without a wildcard arm.
 
 pub mod calendar;
+pub mod explain;
 pub mod expression;
 pub mod function;
+pub mod history;
 pub mod parse;
+pub mod relation;
+pub mod roles;
 pub mod typing;
 
 pub use calendar::Calendar;
 pub use expression::{Expr, ExprNode};
 pub use function::Func;
+pub use history::{CohortGrid, Events, History, Refunds, Summary, ZeroValues};
+pub use relation::{
+    Aggregate, Join, JoinKind, Measure, MeasureFunc, Named, Rel, RelNode, RelRef, SortKey, Window,
+    WindowFunc, named,
+};
+pub use roles::{Money, OrderRoles, Roles, Table};

@@ -799,7 +799,7 @@ mod tests {
         check("sum(amount) > 1", "[sum(amount)] `sum` is an aggregate: an expression has one row in sight");
         check("lenght(status)", "[lenght(status)] there is no function `lenght`");
         check("regexp_matches(status, '(')", "['('] not a regular expression: unclosed group");
-        check("(select 1)", "[1] a subquery has no place in an expression");
+        check("(select 1)", "[select 1] a subquery has no place in an expression");
         check("amount >", "[] not an SQL expression: expected an expression, found the end");
         check("amount = = 1", "[=] not an SQL expression: expected an expression, found =");
     }

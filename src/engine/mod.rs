@@ -1,0 +1,93 @@
+//! Engines: what runs a relation.
+//!
+//! [`reference`] is the oracle: a row at a time, written for clarity, small tables only. [`local`]
+//! is the product: Parquet decoded in parallel into morsels, folded, then small frames. Both give
+//! the same tables for every relation; the case files and property tests hold them to it.
+//!
+//! **Invariants**
+//! - An engine imports the ground and `ir`; it has never heard of a stage or a metric.
+//! - The same relation over the same rows gives the same table, whatever the order of files, the
+//!   size of row groups or the number of threads.
+//! - Aggregates come out sorted by their keys, nulls last.
+
+pub mod reference;
+
+use crate::frame::{Frame, FrameError};
+use crate::ir::RelRef;
+
+/// Runs relations.
+pub trait Engine {
+    /// The tables of these relations, in their order. Parts that two of them share (by pointer) are
+    /// run once.
+    ///
+    /// # Errors
+    /// What is wrong with the input or a value in it; see [`EngineError`].
+    fn run(&self, outputs: &[RelRef]) -> Result<Vec<Frame>, EngineError>;
+}
+
+/// Where in the input a fault is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Place {
+    pub source: String,
+    pub file: Option<String>,
+    pub row_group: Option<usize>,
+    pub column: Option<String>,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "source `{}`", self.source)?;
+        if let Some(file) = &self.file {
+            write!(f, ", file {file}")?;
+        }
+        if let Some(row_group) = self.row_group {
+            write!(f, ", row group {row_group}")?;
+        }
+        if let Some(column) = &self.column {
+            write!(f, ", column `{column}`")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a run stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// A file cannot be read or decoded.
+    #[error("{place}: {reason}")]
+    Unreadable { place: Place, reason: String },
+    /// Rows break the source's contract.
+    #[error("{place}: {rows} {} {fault}, first in row {first_row}", if *.rows == 1 { "row has" } else { "rows have" })]
+    Contract {
+        place: Place,
+        fault: String,
+        /// How many rows of the row group (or table) break it.
+        rows: usize,
+        /// The first of them, counted from 0 in its row group (or table).
+        first_row: usize,
+    },
+    /// A table that must have one row per key has several.
+    #[error("{table} has more than one row for the key {key}")]
+    NotUnique { table: String, key: String },
+    /// A value for which an expression has no result.
+    #[error("{0}")]
+    Evaluate(#[from] EvaluateError),
+    /// A table that cannot be put together.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The run was asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+    /// A fault of the program itself.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// Why an expression has no value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EvaluateError {
+    #[error("`{value}` cannot be cast to {to}")]
+    Cast { value: String, to: String },
+    #[error("`{function}` overflows")]
+    Overflow { function: String },
+}

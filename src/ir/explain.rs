@@ -1,0 +1,151 @@
+//! Relations as text: what `tenure explain` prints and what the plan hash is taken of.
+
+use std::fmt::Write;
+
+use super::history::Events;
+use super::relation::{Measure, MeasureFunc, Named, Rel, RelNode, WindowFunc};
+use super::Expr;
+
+/// The tree of a relation, one node a line, inputs indented below.
+pub fn explain(rel: &Rel) -> String {
+    let mut text = String::new();
+    write_node(rel, 0, &mut text);
+    text
+}
+
+fn write_node(rel: &Rel, depth: usize, text: &mut String) {
+    let _ = writeln!(text, "{}{}", "  ".repeat(depth), line(rel));
+    for input in rel.inputs() {
+        write_node(input, depth + 1, text);
+    }
+}
+
+fn names<T: std::fmt::Display>(parts: &[Named<T>]) -> String {
+    let written: Vec<String> = parts
+        .iter()
+        .map(|part| {
+            let value = part.value.to_string();
+            if value == part.name { value } else { format!("{} = {value}", part.name) }
+        })
+        .collect();
+    written.join(", ")
+}
+
+fn list(expressions: &[Expr]) -> String {
+    expressions.iter().map(Expr::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn events(events: &Events) -> String {
+    let mut text = format!("customer {}, time {}", events.customer.value, events.time);
+    if let Some(value) = &events.value {
+        let _ = write!(text, ", value {value}");
+    }
+    if !events.tie.is_empty() {
+        let _ = write!(text, ", tie [{}]", list(&events.tie));
+    }
+    text
+}
+
+/// One node without its inputs.
+pub fn line(rel: &Rel) -> String {
+    match &rel.node {
+        RelNode::Scan(scan) => {
+            let columns: Vec<&str> = rel.schema.names().collect();
+            format!("Scan {} [{}], {} rules", scan.source, columns.join(", "), scan.rules.len())
+        }
+        RelNode::Filter { predicate, .. } => format!("Filter {predicate}"),
+        RelNode::Project { columns, .. } => format!("Project {}", names(columns)),
+        RelNode::Lookup(lookup) => {
+            let keys: Vec<String> =
+                lookup.keys.iter().map(|(key, name)| format!("{key} = {name}")).collect();
+            let columns: Vec<&str> = lookup.columns.iter().map(|(_, to)| to.as_str()).collect();
+            format!("Lookup [{}] on {}", columns.join(", "), keys.join(", "))
+        }
+        RelNode::Aggregate(aggregate) => {
+            format!("Aggregate by [{}]: {}", names(&aggregate.keys), names(&aggregate.measures))
+        }
+        RelNode::Window(window) => {
+            let order: Vec<String> = window
+                .order_by
+                .iter()
+                .map(|key| format!("{}{}", key.column, if key.descending { " desc" } else { "" }))
+                .collect();
+            format!(
+                "Window {} over (partition by [{}] order by {})",
+                names(&window.functions),
+                window.partition_by.join(", "),
+                order.join(", ")
+            )
+        }
+        RelNode::Join(join) => {
+            let keys: Vec<String> =
+                join.keys.iter().map(|(left, right)| format!("{left} = {right}")).collect();
+            format!("Join {:?} on [{}]", join.kind, keys.join(", "))
+        }
+        RelNode::Sort { keys, .. } => {
+            let keys: Vec<&str> = keys.iter().map(|key| key.column.as_str()).collect();
+            format!("Sort [{}]", keys.join(", "))
+        }
+        RelNode::Values(frame) => format!("Values {} rows", frame.rows()),
+        RelNode::Series { from, to, name, .. } => format!("Series {name} from {from} to {to}"),
+        RelNode::History(history) => {
+            format!("History by {}: {}", history.unit, events(&history.events))
+        }
+        RelNode::Summary(summary) => format!(
+            "Summary in {}s, collapse {}, refunds {}, zero values {}, carry [{}], until {}: {}",
+            summary.unit,
+            summary.collapse,
+            summary.refunds,
+            summary.zero_values,
+            names(&summary.carry),
+            summary.end,
+            events(&summary.events)
+        ),
+        RelNode::CohortGrid(grid) => format!(
+            "CohortGrid {} × {}, {}, by [{}], max age {}, until day {}, active {}: {}",
+            grid.cohort,
+            grid.age,
+            if grid.on_or_after { "on or after" } else { "exactly" },
+            names(&grid.by),
+            grid.max_age.map_or("open".into(), |age| age.to_string()),
+            grid.last_day,
+            grid.active.as_ref().map_or("all".into(), Expr::to_string),
+            events(&grid.events)
+        ),
+    }
+}
+
+impl std::fmt::Display for Measure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}({}", self.func.name(), self.func.arguments().into_iter().map(Expr::to_string).collect::<Vec<_>>().join(", "))?;
+        match &self.func {
+            MeasureFunc::Quantile { at, .. } => write!(f, ", {at}")?,
+            MeasureFunc::RankBound { at, z, upper, .. } => write!(f, ", {at}, {z}, {upper}")?,
+            MeasureFunc::CountReaching { least, .. } => write!(f, ", {least}")?,
+            MeasureFunc::CountRows
+            | MeasureFunc::Count(_)
+            | MeasureFunc::CountDistinct(_)
+            | MeasureFunc::Sum(_)
+            | MeasureFunc::Min(_)
+            | MeasureFunc::Max(_)
+            | MeasureFunc::Mean(_)
+            | MeasureFunc::Variance(_)
+            | MeasureFunc::CountVarying { .. }
+            | MeasureFunc::First { .. } => {}
+        }
+        f.write_str(")")?;
+        match &self.filter {
+            Some(filter) => write!(f, " where {filter}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::fmt::Display for WindowFunc {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            WindowFunc::Ntile(groups) => write!(f, "ntile({groups})"),
+            WindowFunc::RunningSum(column) => write!(f, "sum({column})"),
+        }
+    }
+}

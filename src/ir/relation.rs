@@ -1,0 +1,682 @@
+//! Relations: the nodes, their schemas, and the builders that check them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::expression::Expr;
+use super::history::{CohortGrid, History, Summary};
+use super::typing::TypeError;
+use crate::frame::{DataType, Field, Frame, Schema, Unit};
+
+/// A shared relation. Two stages that read the same one share its pointer, and an engine runs it
+/// once.
+pub type RelRef = Arc<Rel>;
+
+/// A relation and the columns it gives.
+#[derive(Debug)]
+pub struct Rel {
+    pub node: RelNode,
+    pub schema: Arc<Schema>,
+}
+
+/// A named part: a column of a projection, a measure of an aggregate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Named<T> {
+    pub name: String,
+    pub value: T,
+}
+
+/// Names a part.
+pub fn named<T>(name: impl Into<String>, value: T) -> Named<T> {
+    Named { name: name.into(), value }
+}
+
+/// What a relation does.
+#[derive(Debug)]
+pub enum RelNode {
+    /// The rows of a source, checked against its contract.
+    Scan(Scan),
+    /// The rows for which the condition is true.
+    Filter { input: RelRef, predicate: Expr },
+    /// As many rows, with these columns.
+    Project { input: RelRef, columns: Vec<Named<Expr>> },
+    /// As many rows, with columns found in a table under a unique key; null where there is none.
+    Lookup(Lookup),
+    /// One row per group; one row in all if there are no keys.
+    Aggregate(Aggregate),
+    /// As many rows, with functions of the rows around each.
+    Window(Window),
+    /// Pairs of rows whose keys are equal. Meant for reduced tables.
+    Join(Join),
+    /// The rows in order, nulls last.
+    Sort { input: RelRef, keys: Vec<SortKey> },
+    /// A table given outright.
+    Values(Frame),
+    /// Each row once for every whole number between two of its columns, both included: SQL's
+    /// `unnest(generate_series(from, to))`. A spine whose ends depend on the data.
+    Series { input: RelRef, from: Expr, to: Expr, name: String },
+    /// Events folded per customer and calendar period.
+    History(History),
+    /// Events folded per customer.
+    Summary(Summary),
+    /// Cohorts followed over ages.
+    CohortGrid(CohortGrid),
+}
+
+/// A source's rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scan {
+    pub source: Arc<str>,
+    /// What no row may do; the first rule broken by a row is its fault.
+    pub rules: Vec<Rule>,
+}
+
+/// A clause of a source's contract.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    /// The column it is about.
+    pub column: String,
+    /// What a row that breaks it has: "a null", "a value below 0".
+    pub fault: String,
+    /// True for rows that break it.
+    pub violated: Expr,
+}
+
+/// An n:1 join.
+#[derive(Debug)]
+pub struct Lookup {
+    pub input: RelRef,
+    /// Its `keys` columns are unique together; an engine checks that when it loads the table.
+    pub table: RelRef,
+    /// What to look up, and the table's column to find it in. Null finds nothing.
+    pub keys: Vec<(Expr, String)>,
+    /// The table's columns to add, and their names here.
+    pub columns: Vec<(String, String)>,
+}
+
+/// Rows folded into groups. Null is a group of its own.
+#[derive(Debug)]
+pub struct Aggregate {
+    pub input: RelRef,
+    pub keys: Vec<Named<Expr>>,
+    pub measures: Vec<Named<Measure>>,
+}
+
+/// A function of the rows of a group, or of those that pass a filter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measure {
+    pub func: MeasureFunc,
+    pub filter: Option<Expr>,
+}
+
+/// Functions of groups. Nulls are skipped unless said otherwise; counts and sums of nothing are 0,
+/// everything else of nothing is null.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MeasureFunc {
+    /// Rows.
+    CountRows,
+    /// Rows where the value is not null.
+    Count(Expr),
+    /// Distinct values.
+    CountDistinct(Expr),
+    Sum(Expr),
+    Min(Expr),
+    Max(Expr),
+    Mean(Expr),
+    /// The sample variance, with n − 1.
+    Variance(Expr),
+    /// The linear (type 7) quantile as float64.
+    Quantile { value: Expr, at: f64 },
+    /// A bound of the quantile's interval: an order statistic, see [`crate::stats::rank_bounds`].
+    RankBound { value: Expr, at: f64, z: f64, upper: bool },
+    /// How many distinct values of `of` have weights that sum to at least `least`.
+    CountReaching { of: Expr, weight: Expr, least: i64 },
+    /// How many distinct values of `of` come with at least two different values of `by`.
+    CountVarying { of: Expr, by: Expr },
+    /// The value, null or not, of the first row in the order of these expressions, nulls last.
+    /// They must order the rows totally, or rows that tie must have the same value.
+    First { value: Expr, order: Vec<Expr> },
+}
+
+/// Functions of the rows around a row.
+#[derive(Debug)]
+pub struct Window {
+    pub input: RelRef,
+    pub partition_by: Vec<String>,
+    /// Must order the rows of a partition totally.
+    pub order_by: Vec<SortKey>,
+    pub functions: Vec<Named<WindowFunc>>,
+}
+
+/// The closed set of window functions.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WindowFunc {
+    /// The partition cut into so many equal groups, numbered from 1; larger groups come first.
+    Ntile(i64),
+    /// The sum of a column over the rows up to this one, nulls counting as 0.
+    RunningSum(String),
+}
+
+/// Pairs of rows.
+#[derive(Debug)]
+pub struct Join {
+    pub left: RelRef,
+    pub right: RelRef,
+    /// Columns left and right; none makes every pair.
+    pub keys: Vec<(String, String)>,
+    pub kind: JoinKind,
+    /// Whether null equals null.
+    pub nulls_equal: bool,
+}
+
+/// Which rows a join keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinKind {
+    /// Pairs only.
+    Inner,
+    /// And left rows without a partner.
+    Left,
+    /// Left rows with a partner, once each, without the right's columns.
+    Semi,
+}
+
+/// A column to sort by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SortKey {
+    pub column: String,
+    pub descending: bool,
+}
+
+impl SortKey {
+    /// Ascending by a column.
+    pub fn ascending(column: impl Into<String>) -> Self {
+        SortKey { column: column.into(), descending: false }
+    }
+
+    /// Descending by a column; nulls are last all the same.
+    pub fn descending(column: impl Into<String>) -> Self {
+        SortKey { column: column.into(), descending: true }
+    }
+}
+
+/// A relation, or why it cannot be.
+pub type Built = Result<RelRef, TypeError>;
+
+fn fault(message: String) -> TypeError {
+    TypeError { message, argument: None, help: None }
+}
+
+fn check(expr: &Expr, schema: &Schema) -> Result<(), TypeError> {
+    let mut missing = None;
+    expr.for_each_column(&mut |name| {
+        if schema.field(name).is_none() {
+            missing = Some(name.to_owned());
+        }
+    });
+    match missing {
+        None => Ok(()),
+        Some(name) => Err(fault(format!("there is no column `{name}`"))),
+    }
+}
+
+fn distinct(fields: Vec<Field>) -> Result<Arc<Schema>, TypeError> {
+    let mut seen = std::collections::BTreeSet::new();
+    for field in &fields {
+        if !seen.insert(field.name.as_str()) {
+            return Err(fault(format!("two columns are called `{}`", field.name)));
+        }
+    }
+    Ok(Arc::new(Schema::new(fields)))
+}
+
+fn unit_of(expr: &Expr, schema: &Schema) -> Unit {
+    expr.as_column()
+        .and_then(|name| schema.field(name))
+        .map_or(Unit::None, |field| field.unit.clone())
+}
+
+/// A field for an expression: a plain column keeps its unit.
+pub(crate) fn field_of(name: &str, expr: &Expr, schema: &Schema) -> Field {
+    Field::new(name, expr.data_type).with_unit(unit_of(expr, schema))
+}
+
+/// The rows of a source.
+pub fn scan(source: impl Into<Arc<str>>, schema: Arc<Schema>, rules: Vec<Rule>) -> RelRef {
+    Arc::new(Rel { node: RelNode::Scan(Scan { source: source.into(), rules }), schema })
+}
+
+/// A table given outright.
+pub fn values(frame: Frame) -> RelRef {
+    let schema = frame.schema.clone();
+    Arc::new(Rel { node: RelNode::Values(frame), schema })
+}
+
+/// The rows for which `predicate` is true.
+///
+/// # Errors
+/// An unknown column, or a predicate that is not bool.
+pub fn filter(input: &RelRef, predicate: Expr) -> Built {
+    check(&predicate, &input.schema)?;
+    if predicate.data_type != DataType::Bool {
+        return Err(fault(format!("a filter needs a bool, not a {}", predicate.data_type)));
+    }
+    let schema = input.schema.clone();
+    Ok(Arc::new(Rel { node: RelNode::Filter { input: input.clone(), predicate }, schema }))
+}
+
+/// The input under other columns.
+///
+/// # Errors
+/// An unknown column or a name given twice.
+pub fn project(input: &RelRef, columns: Vec<Named<Expr>>) -> Built {
+    for column in &columns {
+        check(&column.value, &input.schema)?;
+    }
+    let schema = distinct(
+        columns.iter().map(|column| field_of(&column.name, &column.value, &input.schema)).collect(),
+    )?;
+    Ok(Arc::new(Rel { node: RelNode::Project { input: input.clone(), columns }, schema }))
+}
+
+/// The input's columns, and some more; a name that exists is replaced in its place.
+///
+/// # Errors
+/// An unknown column.
+pub fn extend(input: &RelRef, more: Vec<Named<Expr>>) -> Built {
+    let mut columns = all_columns(input);
+    for column in more {
+        match columns.iter_mut().find(|existing| existing.name == column.name) {
+            Some(existing) => existing.value = column.value,
+            None => columns.push(column),
+        }
+    }
+    project(input, columns)
+}
+
+/// Every column of a relation as itself.
+pub fn all_columns(input: &RelRef) -> Vec<Named<Expr>> {
+    input
+        .schema
+        .fields
+        .iter()
+        .map(|field| named(&field.name, Expr::column(&field.name, field.data_type)))
+        .collect()
+}
+
+/// A column of a relation as an expression.
+///
+/// # Errors
+/// An unknown column.
+pub fn column(input: &RelRef, name: &str) -> Result<Expr, TypeError> {
+    match input.schema.field(name) {
+        Some(field) => Ok(Expr::column(name, field.data_type)),
+        None => Err(fault(format!("there is no column `{name}`"))),
+    }
+}
+
+/// The same rows with units on some columns.
+pub fn with_units(input: &RelRef, units: &BTreeMap<String, Unit>) -> Built {
+    let fields = input
+        .schema
+        .fields
+        .iter()
+        .map(|field| match units.get(&field.name) {
+            Some(unit) => field.clone().with_unit(unit.clone()),
+            None => field.clone(),
+        })
+        .collect();
+    let node = RelNode::Project { input: input.clone(), columns: all_columns(input) };
+    Ok(Arc::new(Rel { node, schema: distinct(fields)? }))
+}
+
+/// Columns of another table, found under its unique key.
+///
+/// # Errors
+/// Unknown columns, keys of another type, or a name that exists.
+pub fn lookup(
+    input: &RelRef,
+    table: &RelRef,
+    keys: Vec<(Expr, String)>,
+    columns: Vec<(String, String)>,
+) -> Built {
+    for (key, name) in &keys {
+        check(key, &input.schema)?;
+        let found = column(table, name)?.data_type;
+        if found != key.data_type {
+            return Err(fault(format!("the key is a {}, `{name}` a {found}", key.data_type)));
+        }
+    }
+    let mut fields = input.schema.fields.clone();
+    for (from, to) in &columns {
+        let field = table.schema.field(from);
+        let field = field.ok_or_else(|| fault(format!("there is no column `{from}`")))?;
+        fields.push(Field { name: to.clone(), ..field.clone() });
+    }
+    let schema = distinct(fields)?;
+    let node =
+        RelNode::Lookup(Lookup { input: input.clone(), table: table.clone(), keys, columns });
+    Ok(Arc::new(Rel { node, schema }))
+}
+
+impl MeasureFunc {
+    /// The expressions it reads.
+    pub fn arguments(&self) -> Vec<&Expr> {
+        match self {
+            MeasureFunc::CountRows => vec![],
+            MeasureFunc::Count(value)
+            | MeasureFunc::CountDistinct(value)
+            | MeasureFunc::Sum(value)
+            | MeasureFunc::Min(value)
+            | MeasureFunc::Max(value)
+            | MeasureFunc::Mean(value)
+            | MeasureFunc::Variance(value)
+            | MeasureFunc::Quantile { value, .. }
+            | MeasureFunc::RankBound { value, .. } => vec![value],
+            MeasureFunc::CountReaching { of, weight, .. } => vec![of, weight],
+            MeasureFunc::CountVarying { of, by } => vec![of, by],
+            MeasureFunc::First { value, order } => {
+                std::iter::once(value).chain(order.iter()).collect()
+            }
+        }
+    }
+
+    /// The type of the result.
+    pub fn data_type(&self) -> DataType {
+        match self {
+            MeasureFunc::CountRows
+            | MeasureFunc::Count(_)
+            | MeasureFunc::CountDistinct(_)
+            | MeasureFunc::CountReaching { .. }
+            | MeasureFunc::CountVarying { .. } => DataType::Int64,
+            MeasureFunc::Sum(value) => match value.data_type {
+                DataType::Decimal { scale, .. } => DataType::money(scale),
+                DataType::Int32 => DataType::Int64,
+                other => other,
+            },
+            MeasureFunc::Min(value) | MeasureFunc::Max(value) => value.data_type,
+            MeasureFunc::First { value, .. } => value.data_type,
+            MeasureFunc::Mean(_)
+            | MeasureFunc::Variance(_)
+            | MeasureFunc::Quantile { .. }
+            | MeasureFunc::RankBound { .. } => DataType::Float64,
+        }
+    }
+
+    /// Lower-case name for explain texts.
+    pub fn name(&self) -> &'static str {
+        match self {
+            MeasureFunc::CountRows | MeasureFunc::Count(_) => "count",
+            MeasureFunc::CountDistinct(_) => "count_distinct",
+            MeasureFunc::Sum(_) => "sum",
+            MeasureFunc::Min(_) => "min",
+            MeasureFunc::Max(_) => "max",
+            MeasureFunc::Mean(_) => "mean",
+            MeasureFunc::Variance(_) => "variance",
+            MeasureFunc::Quantile { .. } => "quantile",
+            MeasureFunc::RankBound { .. } => "rank_bound",
+            MeasureFunc::CountReaching { .. } => "count_reaching",
+            MeasureFunc::CountVarying { .. } => "count_varying",
+            MeasureFunc::First { .. } => "first",
+        }
+    }
+}
+
+impl Measure {
+    /// Over all rows of the group.
+    pub fn of(func: MeasureFunc) -> Self {
+        Measure { func, filter: None }
+    }
+
+    /// Over the rows of the group that pass a filter, if there is one.
+    pub fn filtered(func: MeasureFunc, filter: Option<Expr>) -> Self {
+        Measure { func, filter }
+    }
+}
+
+/// Rows folded into groups.
+///
+/// # Errors
+/// An unknown column, a name given twice, or a measure of a type it does not take.
+pub fn aggregate(
+    input: &RelRef,
+    keys: Vec<Named<Expr>>,
+    measures: Vec<Named<Measure>>,
+) -> Built {
+    let mut fields = Vec::new();
+    for key in &keys {
+        check(&key.value, &input.schema)?;
+        fields.push(field_of(&key.name, &key.value, &input.schema));
+    }
+    for measure in &measures {
+        for argument in measure.value.func.arguments().into_iter().chain(&measure.value.filter) {
+            check(argument, &input.schema)?;
+        }
+        use MeasureFunc as M;
+        match &measure.value.func {
+            M::Sum(value) if value.data_type == DataType::Duration => {}
+            M::Sum(value)
+            | M::Mean(value)
+            | M::Variance(value)
+            | M::Quantile { value, .. }
+            | M::RankBound { value, .. }
+                if !value.data_type.is_numeric() =>
+            {
+                return Err(fault(format!(
+                    "`{}` takes numbers, not a {}",
+                    measure.value.func.name(),
+                    value.data_type
+                )));
+            }
+            _ => {}
+        }
+        let unit = match &measure.value.func {
+            M::Sum(value) | M::Min(value) | M::Max(value) | M::First { value, .. } => {
+                unit_of(value, &input.schema)
+            }
+            M::CountRows | M::Count(_) | M::CountDistinct(_) => Unit::Count,
+            M::CountReaching { .. } | M::CountVarying { .. } => Unit::Count,
+            M::Mean(_) | M::Variance(_) | M::Quantile { .. } | M::RankBound { .. } => Unit::None,
+        };
+        fields.push(Field::new(&measure.name, measure.value.func.data_type()).with_unit(unit));
+    }
+    let schema = distinct(fields)?;
+    let node = RelNode::Aggregate(Aggregate { input: input.clone(), keys, measures });
+    Ok(Arc::new(Rel { node, schema }))
+}
+
+/// Functions of the rows around a row.
+///
+/// # Errors
+/// An unknown column or a name given twice.
+pub fn window(
+    input: &RelRef,
+    partition_by: Vec<String>,
+    order_by: Vec<SortKey>,
+    functions: Vec<Named<WindowFunc>>,
+) -> Built {
+    for name in partition_by.iter().chain(order_by.iter().map(|key| &key.column)) {
+        column(input, name)?;
+    }
+    let mut fields = input.schema.fields.clone();
+    for function in &functions {
+        let data_type = match &function.value {
+            WindowFunc::Ntile(_) => DataType::Int64,
+            WindowFunc::RunningSum(name) => match column(input, name)?.data_type {
+                DataType::Decimal { scale, .. } => DataType::money(scale),
+                DataType::Int64 => DataType::Int64,
+                other => return Err(fault(format!("a running sum takes exact numbers, not a {other}"))),
+            },
+        };
+        fields.push(Field::new(&function.name, data_type));
+    }
+    let schema = distinct(fields)?;
+    let node =
+        RelNode::Window(Window { input: input.clone(), partition_by, order_by, functions });
+    Ok(Arc::new(Rel { node, schema }))
+}
+
+/// Pairs of rows. The right's key columns are left out of the result.
+///
+/// # Errors
+/// Unknown columns, keys of different types, or a name in both tables.
+pub fn join(
+    left: &RelRef,
+    right: &RelRef,
+    keys: Vec<(String, String)>,
+    kind: JoinKind,
+    nulls_equal: bool,
+) -> Built {
+    for (a, b) in &keys {
+        let (a, b) = (column(left, a)?, column(right, b)?);
+        if a.data_type != b.data_type {
+            return Err(fault(format!("keys `{a}` and `{b}` have different types")));
+        }
+    }
+    let mut fields = left.schema.fields.clone();
+    if kind != JoinKind::Semi {
+        let right_keys: Vec<&String> = keys.iter().map(|(_, name)| name).collect();
+        fields.extend(
+            right.schema.fields.iter().filter(|field| !right_keys.contains(&&field.name)).cloned(),
+        );
+    }
+    let schema = distinct(fields)?;
+    let node = RelNode::Join(Join {
+        left: left.clone(),
+        right: right.clone(),
+        keys,
+        kind,
+        nulls_equal,
+    });
+    Ok(Arc::new(Rel { node, schema }))
+}
+
+/// The rows in order.
+///
+/// # Errors
+/// An unknown column.
+pub fn sort(input: &RelRef, keys: Vec<SortKey>) -> Built {
+    for key in &keys {
+        column(input, &key.column)?;
+    }
+    let schema = input.schema.clone();
+    Ok(Arc::new(Rel { node: RelNode::Sort { input: input.clone(), keys }, schema }))
+}
+
+/// Each row once for every whole number from `from` to `to`, in a new column.
+///
+/// # Errors
+/// Ends that are not int64, or a name that exists.
+pub fn series(input: &RelRef, from: Expr, to: Expr, name: impl Into<String>) -> Built {
+    let name = name.into();
+    for end in [&from, &to] {
+        check(end, &input.schema)?;
+        if end.data_type != DataType::Int64 {
+            return Err(fault(format!("a series runs between int64, not {}", end.data_type)));
+        }
+    }
+    let mut fields = input.schema.fields.clone();
+    fields.push(Field::new(&name, DataType::Int64));
+    let schema = distinct(fields)?;
+    Ok(Arc::new(Rel { node: RelNode::Series { input: input.clone(), from, to, name }, schema }))
+}
+
+impl Rel {
+    /// The relations it reads.
+    pub fn inputs(&self) -> Vec<&RelRef> {
+        match &self.node {
+            RelNode::Scan(_) | RelNode::Values(_) => vec![],
+            RelNode::Filter { input, .. }
+            | RelNode::Project { input, .. }
+            | RelNode::Sort { input, .. }
+            | RelNode::Series { input, .. } => vec![input],
+            RelNode::Lookup(lookup) => vec![&lookup.input, &lookup.table],
+            RelNode::Aggregate(aggregate) => vec![&aggregate.input],
+            RelNode::Window(window) => vec![&window.input],
+            RelNode::Join(join) => vec![&join.left, &join.right],
+            RelNode::History(history) => vec![&history.input],
+            RelNode::Summary(summary) => vec![&summary.input],
+            RelNode::CohortGrid(grid) => vec![&grid.input],
+        }
+    }
+
+    /// True for the nodes whose rows stream: they keep no state between morsels.
+    pub fn streams(&self) -> bool {
+        match &self.node {
+            RelNode::Scan(_)
+            | RelNode::Filter { .. }
+            | RelNode::Project { .. }
+            | RelNode::Lookup(_) => true,
+            RelNode::Aggregate(_)
+            | RelNode::Window(_)
+            | RelNode::Join(_)
+            | RelNode::Sort { .. }
+            | RelNode::Values(_)
+            | RelNode::Series { .. }
+            | RelNode::History(_)
+            | RelNode::Summary(_)
+            | RelNode::CohortGrid(_) => false,
+        }
+    }
+}
+
+/// The relation with every history node replaced by its expansion, all the way down.
+///
+/// # Errors
+/// Never for a relation built by this module; the builders' type is passed on.
+pub fn expand_all(rel: &RelRef) -> Built {
+    let expanded = match &rel.node {
+        RelNode::History(history) => Some(history.expand()?),
+        RelNode::Summary(summary) => Some(summary.expand()?),
+        RelNode::CohortGrid(grid) => Some(grid.expand()?),
+        _ => None,
+    };
+    if let Some(expanded) = expanded {
+        return expand_all(&expanded);
+    }
+    let node = match &rel.node {
+        RelNode::Scan(_) | RelNode::Values(_) => return Ok(rel.clone()),
+        RelNode::Filter { input, predicate } => {
+            RelNode::Filter { input: expand_all(input)?, predicate: predicate.clone() }
+        }
+        RelNode::Project { input, columns } => {
+            RelNode::Project { input: expand_all(input)?, columns: columns.clone() }
+        }
+        RelNode::Lookup(lookup) => RelNode::Lookup(Lookup {
+            input: expand_all(&lookup.input)?,
+            table: expand_all(&lookup.table)?,
+            keys: lookup.keys.clone(),
+            columns: lookup.columns.clone(),
+        }),
+        RelNode::Aggregate(aggregate) => RelNode::Aggregate(Aggregate {
+            input: expand_all(&aggregate.input)?,
+            keys: aggregate.keys.clone(),
+            measures: aggregate.measures.clone(),
+        }),
+        RelNode::Window(window) => RelNode::Window(Window {
+            input: expand_all(&window.input)?,
+            partition_by: window.partition_by.clone(),
+            order_by: window.order_by.clone(),
+            functions: window.functions.clone(),
+        }),
+        RelNode::Join(join) => RelNode::Join(Join {
+            left: expand_all(&join.left)?,
+            right: expand_all(&join.right)?,
+            keys: join.keys.clone(),
+            kind: join.kind,
+            nulls_equal: join.nulls_equal,
+        }),
+        RelNode::Sort { input, keys } => {
+            RelNode::Sort { input: expand_all(input)?, keys: keys.clone() }
+        }
+        RelNode::Series { input, from, to, name } => RelNode::Series {
+            input: expand_all(input)?,
+            from: from.clone(),
+            to: to.clone(),
+            name: name.clone(),
+        },
+        RelNode::History(_) | RelNode::Summary(_) | RelNode::CohortGrid(_) => {
+            return Ok(rel.clone());
+        }
+    };
+    Ok(Arc::new(Rel { node, schema: rel.schema.clone() }))
+}
