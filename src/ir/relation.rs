@@ -69,6 +69,9 @@ pub struct Scan {
     pub source: Arc<str>,
     /// What no row may do; the first rule broken by a row is its fault.
     pub rules: Vec<Rule>,
+    /// Columns of doubles that may hold neither NaN nor an infinity. In other columns those read
+    /// as null.
+    pub finite: Vec<String>,
 }
 
 /// A clause of a source's contract.
@@ -242,7 +245,17 @@ pub(crate) fn field_of(name: &str, expr: &Expr, schema: &Schema) -> Field {
 
 /// The rows of a source.
 pub fn scan(source: impl Into<Arc<str>>, schema: Arc<Schema>, rules: Vec<Rule>) -> RelRef {
-    Arc::new(Rel { node: RelNode::Scan(Scan { source: source.into(), rules }), schema })
+    scan_finite(source, schema, rules, Vec::new())
+}
+
+/// The rows of a source, some of whose columns of doubles must be finite.
+pub fn scan_finite(
+    source: impl Into<Arc<str>>,
+    schema: Arc<Schema>,
+    rules: Vec<Rule>,
+    finite: Vec<String>,
+) -> RelRef {
+    Arc::new(Rel { node: RelNode::Scan(Scan { source: source.into(), rules, finite }), schema })
 }
 
 /// A table given outright.

@@ -1,0 +1,246 @@
+//! Conversions between types.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array, StringArray,
+    TimestampMicrosecondArray,
+};
+use arrow::datatypes::{Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
+
+use super::kernel::{LARGEST, arrow_error};
+use crate::document::{Instant, parse_instant};
+use crate::engine::{EngineError, EvaluateError};
+use crate::frame::{DataType, Value, column_of, format_decimal, parse_decimal, pow10, value_at};
+use crate::ir::Calendar;
+
+/// `minor` over `step`, rounded half away from zero.
+pub(super) fn round_half_away(minor: i128, step: i128) -> i128 {
+    let (whole, rest) = (minor / step, minor % step);
+    if rest.abs() * 2 >= step { whole + minor.signum() } else { whole }
+}
+
+/// `minor` over `step`, rounded half to even.
+fn round_half_even(minor: i128, step: i128) -> i128 {
+    let (whole, rest) = (minor.div_euclid(step), minor.rem_euclid(step));
+    match (rest * 2).cmp(&step) {
+        std::cmp::Ordering::Less => whole,
+        std::cmp::Ordering::Greater => whole + 1,
+        std::cmp::Ordering::Equal => whole + whole.rem_euclid(2),
+    }
+}
+
+/// An array as another type. A value that has none is an error if `strict`, else null.
+pub(super) fn cast(
+    array: &ArrayRef,
+    to: DataType,
+    calendar: &Calendar,
+    strict: bool,
+) -> Result<ArrayRef, EngineError> {
+    use arrow::datatypes::DataType as A;
+    if array.data_type() == &to.arrow() {
+        return Ok(array.clone());
+    }
+    // The conversions that happen by themselves, without a detour over single values.
+    match (array.data_type(), to) {
+        (A::Int64, DataType::Float64) => {
+            let values = array.as_primitive::<Int64Type>();
+            return Ok(Arc::new(values.unary::<_, Float64Type>(|x| x as f64)));
+        }
+        (A::Decimal128(_, scale), DataType::Float64) => {
+            let unit = pow10(*scale as u8) as f64;
+            let values = array.as_primitive::<Decimal128Type>();
+            return Ok(Arc::new(values.unary::<_, Float64Type>(|x| x as f64 / unit)));
+        }
+        (A::Int32, DataType::Int64) => {
+            return arrow::compute::cast(array, &A::Int64).map_err(arrow_error);
+        }
+        (A::Date32, DataType::Timestamp) => {
+            let days = array.as_primitive::<Date32Type>();
+            let instants: TimestampMicrosecondArray = days.unary(|days| calendar.midnight(days));
+            return Ok(Arc::new(instants.with_timezone("UTC")));
+        }
+        (A::Timestamp(_, _), DataType::Date) => {
+            let instants = array.as_primitive::<TimestampMicrosecondType>();
+            return Ok(Arc::new(instants.unary::<_, Date32Type>(|at| calendar.date_of(at))));
+        }
+        _ => {}
+    }
+    let mut converted = Vec::with_capacity(array.len());
+    for row in 0..array.len() {
+        let value = value_at(array, row);
+        let result = if value.is_null() { Some(Value::Null) } else { convert(&value, to, calendar) };
+        converted.push(match result {
+            Some(result) => result,
+            None if strict => {
+                return Err(EvaluateError::Cast { value: value.to_string(), to: to.to_string() }
+                    .into());
+            }
+            None => Value::Null,
+        });
+    }
+    column_of(to, converted.iter()).map_err(arrow_error)
+}
+
+fn convert(value: &Value, to: DataType, calendar: &Calendar) -> Option<Value> {
+    match to {
+        DataType::Bool => match value {
+            Value::Bool(_) => Some(value.clone()),
+            Value::String(text) => match text.trim().to_lowercase().as_str() {
+                "true" => Some(Value::Bool(true)),
+                "false" => Some(Value::Bool(false)),
+                _ => None,
+            },
+            _ => None,
+        },
+        DataType::Int32 => match convert(value, DataType::Int64, calendar)? {
+            Value::Int(whole) => i32::try_from(whole).ok().map(|whole| Value::Int(whole.into())),
+            _ => None,
+        },
+        DataType::Int64 => match value {
+            Value::Int(_) => Some(value.clone()),
+            Value::Bool(truth) => Some(Value::Int((*truth).into())),
+            Value::Float(x) => {
+                let whole = x.round();
+                let fits = (-9.3e18..9.3e18).contains(&whole);
+                let whole = if fits { whole as i128 } else { i128::MAX };
+                i64::try_from(whole).ok().map(Value::Int)
+            }
+            Value::Decimal { minor, scale } => {
+                i64::try_from(round_half_away(*minor, pow10(*scale))).ok().map(Value::Int)
+            }
+            Value::String(text) => text.trim().parse().ok().map(Value::Int),
+            _ => None,
+        },
+        DataType::Float64 => match value {
+            Value::String(text) => {
+                text.trim().parse::<f64>().ok().filter(|x| x.is_finite()).map(Value::finite)
+            }
+            _ => value.as_f64().map(Value::finite),
+        },
+        DataType::Decimal { precision, scale } => {
+            let minor = match value {
+                Value::Int(whole) => i128::from(*whole).checked_mul(pow10(scale))?,
+                Value::Decimal { minor, scale: own } => rescale(*minor, *own, scale)?,
+                Value::Float(x) => {
+                    let scaled = (x * pow10(scale) as f64).round();
+                    (scaled.abs() < 1e38).then_some(scaled as i128)?
+                }
+                Value::String(text) => {
+                    let (minor, own) = parse_decimal(text.trim())?;
+                    rescale(minor, own, scale)?
+                }
+                _ => return None,
+            };
+            (minor.abs() < pow10(precision)).then_some(Value::Decimal { minor, scale })
+        }
+        DataType::String => Some(match value {
+            Value::Decimal { minor, scale } => Value::text(format_decimal(*minor, *scale)),
+            other => Value::text(other.to_string()),
+        }),
+        DataType::Date => match value {
+            Value::Timestamp(at) => Some(Value::Date(calendar.date_of(*at))),
+            Value::String(text) => parse_instant(text).map(|instant| match instant {
+                Instant::Date(days) => Value::Date(days),
+                other => Value::Date(calendar.date_of(calendar.resolve(other))),
+            }),
+            _ => None,
+        },
+        DataType::Timestamp => match value {
+            Value::Date(days) => Some(Value::Timestamp(calendar.midnight(*days))),
+            Value::String(text) => {
+                parse_instant(text).map(|instant| Value::Timestamp(calendar.resolve(instant)))
+            }
+            _ => None,
+        },
+        DataType::Duration => None,
+    }
+}
+
+fn rescale(minor: i128, from: u8, to: u8) -> Option<i128> {
+    if to >= from {
+        minor.checked_mul(pow10(to - from))
+    } else {
+        Some(round_half_away(minor, pow10(from - to)))
+    }
+}
+
+/// Numbers as money: doubles rounded half to even at so many digits.
+pub(super) fn to_money(array: &ArrayRef, scale: u8) -> Result<ArrayRef, EngineError> {
+    use arrow::datatypes::DataType as A;
+    let overflow = || EvaluateError::Overflow { function: "to_money".into() };
+    let bounded = |minor: Option<i128>| match minor {
+        Some(minor) if minor.abs() < LARGEST => Ok(Some(minor)),
+        _ => Err(overflow()),
+    };
+    let money: Decimal128Array = match array.data_type() {
+        A::Float64 => array
+            .as_primitive::<Float64Type>()
+            .iter()
+            .map(|x| match x {
+                None => Ok(None),
+                Some(x) => {
+                    let scaled = (x * pow10(scale) as f64).round_ties_even();
+                    bounded((scaled.abs() < 1e38).then_some(scaled as i128))
+                }
+            })
+            .collect::<Result<_, _>>()?,
+        A::Decimal128(_, from) => {
+            let from = *from as u8;
+            array
+                .as_primitive::<Decimal128Type>()
+                .iter()
+                .map(|x| match x {
+                    None => Ok(None),
+                    Some(x) if scale >= from => bounded(x.checked_mul(pow10(scale - from))),
+                    Some(x) => bounded(Some(round_half_even(x, pow10(from - scale)))),
+                })
+                .collect::<Result<_, _>>()?
+        }
+        _ => {
+            let whole = arrow::compute::cast(array, &A::Int64).map_err(arrow_error)?;
+            whole
+                .as_primitive::<Int64Type>()
+                .iter()
+                .map(|x| match x {
+                    None => Ok(None),
+                    Some(x) => bounded(i128::from(x).checked_mul(pow10(scale))),
+                })
+                .collect::<Result<_, _>>()?
+        }
+    };
+    Ok(Arc::new(money.with_precision_and_scale(38, scale as i8).map_err(arrow_error)?))
+}
+
+/// Whole numbers, for tests and keys.
+#[cfg(test)]
+pub(super) fn integers(values: &[i64]) -> ArrayRef {
+    Arc::new(Int64Array::from(values.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doubles_round_half_even_as_money() {
+        let doubles: ArrayRef = Arc::new(Float64Array::from(vec![0.125, 0.375, -0.125, 1.005]));
+        let money = to_money(&doubles, 2).expect("they fit");
+        let minors: Vec<i128> = money.as_primitive::<Decimal128Type>().values().to_vec();
+        assert_eq!(minors, [12, 38, -12, 100]);
+        assert!(to_money(&(Arc::new(Float64Array::from(vec![1e40])) as ArrayRef), 2).is_err());
+    }
+
+    #[test]
+    fn casts() {
+        let calendar = Calendar::default();
+        let texts: ArrayRef = Arc::new(StringArray::from(vec!["12", "x"]));
+        assert!(cast(&texts, DataType::Int64, &calendar, true).is_err());
+        let tried = cast(&texts, DataType::Int64, &calendar, false).expect("tried");
+        assert_eq!(value_at(&tried, 0), Value::Int(12));
+        assert!(tried.is_null(1));
+        let numbers = integers(&[5]);
+        let decimal = cast(&numbers, DataType::money(2), &calendar, true).expect("it fits");
+        assert_eq!(value_at(&decimal, 0).to_string(), "5.00");
+    }
+}
