@@ -64,12 +64,12 @@ fn convert(input: &Path, output: &Path) -> Result<String, Box<dyn Error>> {
         ));
     }
     std::fs::create_dir_all(output).map_err(|error| format!("{}: {error}", output.display()))?;
-    let mut summary = String::new();
+    let mut written = Vec::new();
     for (path, rows, bytes) in ready {
         std::fs::write(&path, bytes).map_err(|error| format!("{}: {error}", path.display()))?;
-        summary.push_str(&format!("{}: {rows} orders\n", path.display()));
+        written.push(format!("{}: {rows} orders\n", path.display()));
     }
-    Ok(summary)
+    Ok(written.concat())
 }
 
 /// How one of the published text files is laid out: fields separated by spaces, one order a line.
