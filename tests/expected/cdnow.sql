@@ -1,7 +1,7 @@
 -- Figures of the CDNOW log that the tests expect of `pipelines/cdnow.yaml`.
 --
 -- Written without a look at the engine: each statement follows the sentence of the language reference that it
--- checks, in plain SQL, and shares no code with `src/`. Run it from the top of the repository, with DuckDB 1.0
+-- checks, in plain SQL, and shares no code with `src/`. Run it from the top of the repository, with DuckDB 1.3
 -- or later; it reads sample_data/cdnow/orders.parquet and rewrites the CSV files beside this one:
 --
 --   duckdb < tests/expected/cdnow.sql
