@@ -1,0 +1,57 @@
+# Tasks of a working day. `just` alone lists them.
+
+_list:
+    @just --list --unsorted
+
+# Format all sources
+fmt:
+    cargo fmt
+
+# Lints as CI runs them
+lint:
+    cargo fmt --check
+    cargo clippy --locked --all-targets -- -D warnings
+
+# All tests; arguments go to the test runner: `just test cases`
+test *arguments:
+    cargo test --locked {{arguments}}
+
+# Exactly what CI runs
+ci:
+    .ci/run
+
+# Benchmarks: decode, one expression, the Aggregate fold; `just bench decode` for some
+bench *arguments:
+    cargo bench --locked {{arguments}}
+
+# Run a pipeline with the release build
+run pipeline="pipelines/cdnow.yaml" *arguments:
+    cargo run --release --locked -- run {{pipeline}} {{arguments}}
+
+# Run the CDNOW pipeline and open its report
+report: run
+    xdg-open out/cdnow/report.html
+
+# Make sample_data/cdnow again from a folder with the published text files
+data folder:
+    cargo run --locked --example convert_cdnow -- {{quote(folder)}} sample_data/cdnow
+
+# Compute the expected CDNOW figures again (needs the DuckDB command line)
+expected:
+    duckdb < tests/expected/cdnow.sql
+
+# Accept or refuse changed snapshots (needs cargo-insta)
+snapshots:
+    cargo insta review
+
+# Licences, banned crates and sources of all dependencies (needs cargo-deny)
+deny:
+    cargo deny --locked check bans licenses sources
+
+# How long the first release build takes, from nothing: the figure in the README
+build-time:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    time CARGO_TARGET_DIR="$folder" cargo build --release --locked
