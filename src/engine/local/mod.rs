@@ -1,0 +1,31 @@
+//! The local engine: fold early, then small frames.
+//!
+//! Parquet row groups are decoded in parallel into morsels; chains of filters, projections and
+//! look-ups run over each morsel; folds take them in and keep only their state. What is left are
+//! small frames, finished by the same interpreter, with Polars for joins and orders.
+//!
+//! **Invariants**
+//! - A table is never held: memory grows with groups and customers, not with rows. The exception
+//!   is a chain that is itself a result.
+//! - Every fold's `merge` is associative and commutative, so no thread count shows in a result.
+//! - A file's fault names the file, the row group and, where known, the column.
+
+mod cast;
+mod chain;
+mod decode;
+mod engine;
+mod evaluate;
+mod file;
+mod fold;
+mod frames;
+mod guard;
+mod intern;
+mod kernel;
+mod page;
+mod polars;
+mod temporal;
+
+pub use engine::{Counts, Local, LocalSource};
+pub use evaluate::Program;
+pub use file::{InputColumn, InputFile};
+pub use fold::{AggregateFold, Fold, Morsel, ScanFacts};
