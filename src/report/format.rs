@@ -32,25 +32,25 @@ pub(super) fn share(value: f64, decimals: u8) -> String {
     if value.is_finite() { format!("{}%", number(value * 100.0, decimals)) } else { NONE.to_owned() }
 }
 
-/// A number of three digits and a letter for its magnitude: `299k`, `1.25M`.
+/// A short number: `8,330`, `299k`, `1.25M`.
 pub(super) fn compact(value: f64, unit: &Unit) -> String {
     if *unit == Unit::Share {
         return share(value, u8::from(value.abs() < 0.1));
     }
-    let magnitudes = [(1e9, "bn"), (1e6, "M"), (1e3, "k")];
-    let Some((divisor, suffix)) = magnitudes.into_iter().find(|(divisor, _)| value.abs() >= divisor * 0.9995) else {
+    // A letter takes over where it saves room: 8,330 is as short as 8.33k. 999,500 would round to 1,000k.
+    let magnitudes = [(1e9, 999.5e6, "bn"), (1e6, 999.5e3, "M"), (1e3, 9999.5, "k")];
+    let Some((divisor, _, suffix)) = magnitudes.into_iter().find(|(_, from, _)| value.abs() >= *from) else {
         let fractional = value.fract() != 0.0 && value.abs() < 100.0;
         return number(value, u8::from(fractional));
     };
     let scaled = value / divisor;
     let decimals = match scaled.abs() {
+        _ if divisor == 1e3 => 0,
         small if small < 9.995 => 2,
         middle if middle < 99.95 => 1,
         _ => 0,
     };
-    let digits = number(scaled, decimals);
-    let digits = if decimals > 0 { digits.trim_end_matches('0').trim_end_matches('.') } else { &digits };
-    format!("{digits}{suffix}")
+    format!("{}{suffix}", number(scaled, decimals))
 }
 
 /// A lone value of a chart with its unit, as in a hover title.
@@ -170,16 +170,17 @@ mod tests {
     }
 
     #[test]
-    fn compact_numbers_keep_three_digits() {
+    fn compact_numbers_are_short() {
         let check = |value, expected: &str| assert_eq!(compact(value, &Unit::Count), expected);
         check(0.0, "0");
         check(12.34, "12.3");
         check(999.0, "999");
-        check(1_000.0, "1k");
-        check(999_600.0, "1M");
+        check(8_330.0, "8,330");
+        check(66_231.5, "66k");
+        check(999_600.0, "1.00M");
         check(299_123.0, "299k");
         check(-1_250_000.0, "−1.25M");
-        check(20_000_000_000.0, "20bn");
+        check(20_000_000_000.0, "20.0bn");
     }
 
     #[test]

@@ -65,6 +65,7 @@ fn cell(cell: &Cell, column: &Column, decimals: u8, first: bool) -> Markup {
             (format::NONE)
         } },
         Cell::Text(text) | Cell::Date(text) if first => html! { th scope="row" class=[class] { (text) } },
+        Cell::Date(text) => html! { td.date class=[class] { (text) } },
         _ => html! { td class=[class] { (format::cell(cell, decimals)) } },
     }
 }

@@ -5,7 +5,7 @@ use maud::html;
 use super::super::document::{Cell, Column, Table, Unit};
 use super::super::figure::{Bar, Bars};
 use super::super::format;
-use super::scale::{Linear, Ticks, px, shorten, stride};
+use super::scale::{Linear, Ticks, labelled, px, shorten};
 use super::{Drawing, WIDTH};
 
 const LEFT: f64 = 72.0;
@@ -22,7 +22,8 @@ pub(super) fn draw(chart: &Bars, id: &str) -> Drawing {
     let x = |index: usize| LEFT + band * index as f64;
     let gap = (band * 0.22).clamp(1.0, 14.0);
     let longest = chart.bars.iter().map(|bar| bar.label.chars().count()).max().unwrap_or(0).min(16);
-    let stride = stride(chart.bars.len(), ((WIDTH - LEFT) / (longest as f64 * 6.6 + 14.0)) as usize);
+    let names: Vec<&str> = chart.bars.iter().map(|bar| bar.label.as_str()).collect();
+    let labelled = labelled(&names, ((WIDTH - LEFT) / (longest as f64 * 6.6 + 14.0)) as usize);
     let incomplete = chart.bars.iter().any(|bar| bar.incomplete);
 
     let content = html! {
@@ -58,14 +59,14 @@ pub(super) fn draw(chart: &Bars, id: &str) -> Drawing {
                     }
                 }
             }
-            @if index % stride == 0 {
+            @if labelled(index) {
                 text.axis.middle x=(px(x(index) + band / 2.0)) y=(px(BOTTOM + 19.0)) { (shorten(&bar.label, 16)) }
             }
         }
         text.axis x=(px(LEFT)) y=(px(BOTTOM + 42.0)) { (chart.x_label) }
         @if incomplete {
-            rect.swatch x=(px(WIDTH - 158.0)) y=(px(BOTTOM + 32.0)) width="14" height="11" fill={ "url(#" (id) "-hatch)" } {}
-            text.axis.end x=(px(WIDTH)) y=(px(BOTTOM + 42.0)) { "period not complete" }
+            rect.swatch x=(px(WIDTH - 140.0)) y=(px(BOTTOM + 32.0)) width="14" height="11" fill={ "url(#" (id) "-hatch)" } {}
+            text.axis x=(px(WIDTH - 119.0)) y=(px(BOTTOM + 42.0)) { "period not complete" }
         }
     };
     Drawing { height: BOTTOM + 50.0, summary: summary(chart), content }

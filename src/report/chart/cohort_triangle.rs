@@ -24,8 +24,9 @@ pub(super) fn draw(chart: &CohortTriangle) -> Drawing {
     let average = HEAD + body + 8.0;
     let legend = if chart.average.is_empty() { HEAD + body + 16.0 } else { average + height + 16.0 };
 
-    let ticks = colours(chart);
-    let labels = ticks.labels(&Unit::Share);
+    let rates = telling_rates(chart);
+    let ticks = colours(&rates);
+    let labels = legend_labels(&ticks, &rates);
     let cells = Cells { chart, ticks: &ticks, width, height, trivial: chart.first_age_is_trivial() };
     let row_stride = stride(chart.rows.len(), (body / 12.5) as usize);
     let age_stride = stride(ages, (width * ages as f64 / 24.0) as usize);
@@ -40,8 +41,8 @@ pub(super) fn draw(chart: &CohortTriangle) -> Drawing {
         @for (index, row) in chart.rows.iter().enumerate() {
             @let y = HEAD + height * index as f64;
             @if index % row_stride == 0 {
-                text.label x="0" y=(px(cells.baseline(y))) { (shorten(&row.label, 13)) }
-                text.label.end x=(px(LABELS + SIZES - 14.0)) y=(px(cells.baseline(y))) { (format::integer(row.size)) }
+                text.label.tight[height < 16.0] x="0" y=(px(cells.baseline(y))) { (shorten(&row.label, 13)) }
+                text.label.end.tight[height < 16.0] x=(px(LABELS + SIZES - 14.0)) y=(px(cells.baseline(y))) { (format::integer(row.size)) }
             }
             (cells.row(&row.label, &row.cells, y))
         }
@@ -50,7 +51,7 @@ pub(super) fn draw(chart: &CohortTriangle) -> Drawing {
             g.strong { (cells.row("Weighted average", &chart.average, average)) }
         }
         text.axis x="0" y=(px(legend + 9.0)) { "Retained (blank: not observed yet)" }
-        (colour_legend(&ticks, &labels, 240.0, legend))
+        (colour_legend(&ticks, &labels, 220.0, legend))
     };
     Drawing { height: legend + 28.0, summary: summary(chart), content }
 }
@@ -109,18 +110,34 @@ impl Cells<'_> {
     }
 }
 
-/// Colour steps over the rates that say something: without a trivial age 0, and without the outermost 2 % at each end,
-/// so that one small cohort does not wash out all others.
-fn colours(chart: &CohortTriangle) -> Ticks {
+/// The rates that say something: without a trivial age 0, ascending.
+fn telling_rates(chart: &CohortTriangle) -> Vec<f64> {
     let first = usize::from(chart.first_age_is_trivial());
     let cells = chart.rows.iter().flat_map(|row| row.cells.iter().skip(first)).flatten();
     let mut rates: Vec<f64> = cells.map(|cell| cell.rate).filter(|rate| rate.is_finite()).collect();
     rates.sort_by(f64::total_cmp);
+    rates
+}
+
+/// Colour steps over these rates, without the outermost 2 % at each end, so that one small cohort does not wash out
+/// all others. They start at 0 where the lowest rate is near it.
+fn colours(rates: &[f64]) -> Ticks {
     let trimmed = rates.len() / 50;
     let low = rates.get(trimmed).copied().unwrap_or(0.0);
     let high = rates.get(rates.len().saturating_sub(trimmed + 1)).copied().unwrap_or(1.0);
-    let low = if low < high / 2.0 { 0.0 } else { low };
-    Ticks::covering(low, high, 8)
+    Ticks::covering(if low < 0.2 * high { 0.0 } else { low }, high, 9)
+}
+
+/// The texts of the legend; an end that also stands for rates beyond it says so.
+fn legend_labels(ticks: &Ticks, rates: &[f64]) -> Vec<String> {
+    let mut labels = ticks.labels(&Unit::Share);
+    if let Some(label) = labels.first_mut().filter(|_| rates.first().is_some_and(|rate| *rate < ticks.low())) {
+        label.insert(0, '≤');
+    }
+    if let Some(label) = labels.last_mut().filter(|_| rates.last().is_some_and(|rate| *rate > ticks.high())) {
+        label.insert(0, '≥');
+    }
+    labels
 }
 
 fn sentence(cell: &RetentionCell) -> String {
@@ -233,12 +250,20 @@ mod tests {
 
     #[test]
     fn a_trivial_age_0_has_no_part_in_the_colours() {
-        assert_eq!(colours(&triangle(4)).high(), 0.1);
+        assert_eq!(telling_rates(&triangle(4)), [0.1; 6]);
         let drawing = draw(&triangle(4)).content.into_string();
         assert_eq!(drawing.matches("class=\"plain\"").count(), 4);
         let mut open = triangle(4);
         open.rows[0].cells[0] = Some(RetentionCell { rate: 0.9, interval: None, retained: 9, eligible: 10 });
-        assert_eq!(colours(&open).high(), 1.0);
+        assert_eq!(colours(&telling_rates(&open)).high(), 1.0);
+    }
+
+    #[test]
+    fn the_legend_says_where_an_end_is_open() {
+        let mut rates = vec![0.05; 97];
+        rates.extend([0.1, 0.1, 0.9]);
+        let ticks = colours(&rates);
+        assert_eq!(legend_labels(&ticks, &rates).last().map(String::as_str), Some("≥10%"));
     }
 
     #[test]

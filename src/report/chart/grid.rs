@@ -15,7 +15,7 @@ pub(super) fn draw(chart: &Grid) -> Drawing {
     let width = ((WIDTH - LEFT) / chart.columns.len().max(1) as f64).min(104.0);
     let height = (width * 0.5).clamp(18.0, 44.0);
     let values = || chart.cells.iter().flatten().flatten().copied().filter(|value| value.is_finite());
-    let ticks = Ticks::covering(values().fold(0.0, f64::min), values().fold(0.0, f64::max), 7);
+    let ticks = Ticks::covering(values().fold(0.0, f64::min), values().fold(0.0, f64::max), 9);
     let legend = TOP + height * chart.rows.len() as f64 + 18.0;
     let content = html! {
         text.axis x=(px(LEFT)) y="13" { (chart.column_label) }

@@ -5,11 +5,10 @@ use maud::{Markup, html};
 use super::super::document::{Cell, Column, Table, Unit};
 use super::super::figure::{Emphasis, Interval, Lines, Point, Series};
 use super::super::format;
-use super::scale::{Linear, Ticks, px, shorten, spread, stride};
+use super::scale::{Linear, Ticks, labelled, px, shorten, spread};
 use super::{Drawing, WIDTH};
 
 const LEFT: f64 = 72.0;
-const RIGHT: f64 = WIDTH - 132.0;
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 330.0;
 const LABEL_ROOM: usize = 18;
@@ -24,13 +23,15 @@ const COLUMNS_PER_TABLE: usize = 12;
 
 pub(super) fn draw(chart: &Lines) -> Drawing {
     let ticks = vertical_ticks(chart);
+    let right = WIDTH - room_for_names(chart);
     let plot = Plot {
         chart,
         y: Linear { from: (ticks.low(), ticks.high()), to: (BOTTOM, TOP) },
-        x: Linear { from: (0.0, chart.x.len().saturating_sub(1) as f64), to: (LEFT, RIGHT) },
+        x: Linear { from: (0.0, chart.x.len().saturating_sub(1) as f64), to: (LEFT, right) },
     };
     let longest = chart.x.iter().map(|label| label.chars().count()).max().unwrap_or(0).min(16);
-    let stride = stride(chart.x.len(), ((RIGHT - LEFT) / (longest as f64 * 6.6 + 16.0)) as usize);
+    let places: Vec<&str> = chart.x.iter().map(String::as_str).collect();
+    let labelled = labelled(&places, ((right - LEFT) / (longest as f64 * 6.6 + 16.0)) as usize);
     let of = |emphasis| chart.series.iter().filter(move |series| series.emphasis == emphasis).enumerate();
     let muted = of(Emphasis::Muted).count();
 
@@ -39,10 +40,10 @@ pub(super) fn draw(chart: &Lines) -> Drawing {
             (chart.y_label) @if let Some(unit) = format::unit_name(&chart.unit) { " (" (unit) ")" }
         }
         @for (tick, label) in ticks.values.iter().zip(ticks.labels(&chart.unit)) {
-            line.gridline.zero[*tick == 0.0] x1=(px(LEFT)) x2=(px(RIGHT)) y1=(plot.y.px(*tick)) y2=(plot.y.px(*tick)) {}
+            line.gridline.zero[*tick == 0.0] x1=(px(LEFT)) x2=(px(right)) y1=(plot.y.px(*tick)) y2=(plot.y.px(*tick)) {}
             text.axis.end x=(px(LEFT - 10.0)) y=(px(plot.y.at(*tick) + 4.0)) { (label) }
         }
-        @for (index, label) in chart.x.iter().enumerate().step_by(stride) {
+        @for (index, label) in chart.x.iter().enumerate().filter(|(index, _)| labelled(*index)) {
             text.axis.middle x=(plot.x.px(index as f64)) y=(px(BOTTOM + 20.0)) { (shorten(label, 16)) }
         }
         text.axis x=(px(LEFT)) y=(px(BOTTOM + 43.0)) { (chart.x_label) }
@@ -53,7 +54,7 @@ pub(super) fn draw(chart: &Lines) -> Drawing {
         @for (index, series) in of(Emphasis::Normal) { (plot.curve(series, &format!("normal c{}", index % HUES))) }
         @for (_, series) in of(Emphasis::Strong) { (plot.curve(series, "main")) }
         (plot.labels())
-        @if muted > 1 { (muted_legend(of(Emphasis::Muted).map(|(_, series)| series.name.as_str()).collect())) }
+        @if muted > 1 { (muted_legend(of(Emphasis::Muted).map(|(_, series)| series.name.as_str()).collect(), right)) }
     };
     Drawing { height: BOTTOM + 52.0, summary: summary(chart), content }
 }
@@ -72,6 +73,13 @@ fn vertical_ticks(chart: &Lines) -> Ticks {
     }
     let low = if 0.0 < low && low < high / 2.0 { 0.0 } else { low };
     Ticks::covering(low, high, 6)
+}
+
+/// The room at the right for the names at the ends of the curves.
+fn room_for_names(chart: &Lines) -> f64 {
+    let named = chart.series.iter().filter(|series| series.emphasis != Emphasis::Muted);
+    let longest = named.map(|series| series.name.chars().count()).max().unwrap_or(0).min(LABEL_ROOM);
+    16.0 + 7.6 * longest as f64
 }
 
 fn drawable(point: &Option<Point>) -> Option<Point> {
@@ -202,16 +210,16 @@ impl Plot<'_> {
 }
 
 /// The first and the last name of the muted curves beside the colours between them.
-fn muted_legend(names: Vec<&str>) -> Markup {
+fn muted_legend(names: Vec<&str>, right: f64) -> Markup {
     let (first, last) = (names.first().copied().unwrap_or_default(), names.last().copied().unwrap_or_default());
     let (steps, y) = (8, BOTTOM + 39.0);
-    let (end, width) = (RIGHT - 84.0, 12.0);
+    let (end, width) = (right - 84.0, 12.0);
     let start = end - width * steps as f64;
     html! {
         text.axis.end x=(px(start - 8.0)) y=(px(y + 4.0)) { (shorten(first, 16)) }
         @for step in 0..steps {
             g.curve.muted.{ "s" (muted_colour(step, steps)) } {
-                line.line x1=(px(start + width * step as f64)) x2=(px(start + width * (step + 1) as f64)) y1=(px(y)) y2=(px(y)) {}
+                line.line.key x1=(px(start + width * step as f64)) x2=(px(start + width * (step + 1) as f64)) y1=(px(y)) y2=(px(y)) {}
             }
         }
         text.axis x=(px(end + 8.0)) y=(px(y + 4.0)) { (shorten(last, 16)) }

@@ -144,6 +144,14 @@ pub(super) fn stride(count: usize, room: usize) -> usize {
     ROUND.into_iter().find(fits).unwrap_or(count.max(1))
 }
 
+/// Which of the positions get their label: every so many, and at multiples of the stride where labels are numbers.
+pub(super) fn labelled(labels: &[&str], room: usize) -> impl Fn(usize) -> bool {
+    let stride = stride(labels.len(), room);
+    let number = |index: usize| labels.get(index).and_then(|label| label.parse::<usize>().ok());
+    let start = number(0).filter(|start| number(1) == start.checked_add(1)).unwrap_or(0);
+    move |index| start.wrapping_add(index).is_multiple_of(stride)
+}
+
 /// The text, cut to `room` characters with an ellipsis.
 pub(super) fn shorten(text: &str, room: usize) -> String {
     if text.chars().count() <= room {
@@ -188,6 +196,17 @@ mod tests {
         assert_eq!(ticks.intervals(), 5);
         assert_eq!([-1.0, 0.0, 0.02, 0.0999, 0.1, 9.0].map(|value| ticks.interval_of(value)), [0, 0, 1, 4, 4, 4]);
         assert_eq!([0, 4].map(|interval| ticks.colour(interval)), [0, COLOURS - 1]);
+    }
+
+    #[test]
+    fn labels_stand_at_round_numbers() {
+        let check = |labels: &[&str], room, expected: &[usize]| {
+            let labelled = labelled(labels, room);
+            assert_eq!((0..labels.len()).filter(|index| labelled(*index)).collect::<Vec<_>>(), expected);
+        };
+        check(&["1", "2", "3", "4", "5", "6"], 3, &[1, 3, 5]);
+        check(&["a", "b", "c", "d"], 2, &[0, 2]);
+        check(&["1997", "1998"], 9, &[0, 1]);
     }
 
     #[test]
