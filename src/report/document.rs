@@ -6,6 +6,8 @@ use super::figure::Chart;
 
 /// A whole report, in the order in which it is read.
 ///
+/// Sentences may set names between backticks; there is no other markup.
+///
 /// # Examples
 ///
 /// ```

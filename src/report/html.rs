@@ -32,7 +32,7 @@ pub fn html(report: &Report) -> String {
                 a.skip href="#content" { "Skip to the content" }
                 header {
                     h1 { (report.title) }
-                    @if let Some(description) = &report.description { p.description { (description) } }
+                    @if let Some(description) = &report.description { p.description { (prose(description)) } }
                     @if !report.facts.is_empty() { (facts("provenance", &report.facts)) }
                 }
                 @if report.sections.len() > 1 { (contents(&report.sections, &anchors)) }
@@ -67,7 +67,7 @@ fn section(section: &Section, anchor: &str, figures: &mut usize) -> Markup {
     html! {
         section id=(anchor) aria-labelledby={ (anchor) "-title" } {
             h2 id={ (anchor) "-title" } { (section.title) }
-            @if !section.lead.is_empty() { p.lead { (section.lead.join(" ")) } }
+            @if !section.lead.is_empty() { p.lead { (prose(&section.lead.join(" "))) } }
             @for each in &section.blocks { (block(each, figures)) }
         }
     }
@@ -75,7 +75,7 @@ fn section(section: &Section, anchor: &str, figures: &mut usize) -> Markup {
 
 fn block(block: &Block, figures: &mut usize) -> Markup {
     match block {
-        Block::Paragraph(text) => html! { p { (text) } },
+        Block::Paragraph(text) => html! { p { (prose(text)) } },
         Block::Heading(text) => html! { h3 { (text) } },
         Block::Notice(each) => notice(each),
         Block::Facts(list) => facts("figures", list),
@@ -101,6 +101,19 @@ fn is_number(cell: &Cell) -> bool {
     !matches!(cell, Cell::Text(_))
 }
 
+/// Running text, in which names stand between backticks. One without a partner is a mere character.
+fn prose(text: &str) -> Markup {
+    let parts: Vec<&str> = text.split('`').collect();
+    let paired = parts.len() % 2 == 1;
+    html! {
+        @if paired {
+            @for (index, part) in parts.iter().enumerate() {
+                @if index % 2 == 0 { (part) } @else { code { (part) } }
+            }
+        } @else { (text) }
+    }
+}
+
 fn notice(notice: &Notice) -> Markup {
     let (class, name) = match notice.severity {
         Severity::Info => ("info", "Note"),
@@ -110,7 +123,7 @@ fn notice(notice: &Notice) -> Markup {
     html! {
         div.notice.(class) role="note" {
             p { strong { span.severity { (name) } " " (notice.title) } }
-            p { (notice.text) }
+            p { (prose(&notice.text)) }
         }
     }
 }
@@ -126,7 +139,7 @@ fn rules(rules: &[Rule]) -> Markup {
                 th scope="row" { code { (rule.name) } }
                 td { code { (rule.value) } }
                 td.origin { (match rule.origin { Origin::Default => "default", Origin::Set => "set" }) }
-                td.prose { (rule.explanation) }
+                td.prose { (prose(&rule.explanation)) }
             }
         } }
     };
@@ -165,7 +178,8 @@ mod tests {
     /// A report with the same text in every slot, each chart among them.
     fn filled(text: &str) -> Report {
         let own = || text.to_owned();
-        let cell = RetentionCell { rate: 0.5, interval: Some(Interval { low: 0.4, high: 0.6 }), retained: 1, eligible: 2 };
+        let cell =
+            RetentionCell { rate: 0.5, interval: Some(Interval { low: 0.4, high: 0.6 }), retained: 1, eligible: 2 };
         let row = CohortRow { label: own(), size: 2, cells: vec![Some(cell), None] };
         let point = Some(Point { value: 2.0, interval: Some(Interval { low: 1.0, high: 3.0 }) });
         let series = |emphasis| Series { name: own(), emphasis, points: vec![point, None, point, point] };
@@ -261,6 +275,12 @@ mod tests {
             assert!(!page.contains(forbidden), "{forbidden}");
         }
         assert!(page.contains("default-src 'none'; style-src 'sha256-"));
+    }
+
+    #[test]
+    fn names_stand_between_backticks() {
+        assert_eq!(prose("`<a>` of `b`").into_string(), "<code>&lt;a&gt;</code> of <code>b</code>");
+        assert_eq!(prose("a ` b").into_string(), "a ` b");
     }
 
     #[test]

@@ -83,7 +83,13 @@ fn summary(chart: &Bars) -> String {
     let lowest = valued().filter(|(bar, _)| !bar.incomplete).min_by(|(_, left), (_, right)| left.total_cmp(right));
     if let (Some((high, most)), Some((low, least))) = (highest, lowest) {
         let shown = |value| format::value(value, &chart.unit);
-        text.push_str(&format!(" Highest: {} ({}). Lowest: {} ({}).", high.label, shown(most), low.label, shown(least)));
+        text.push_str(&format!(
+            " Highest: {} ({}). Lowest: {} ({}).",
+            high.label,
+            shown(most),
+            low.label,
+            shown(least)
+        ));
     }
     if chart.bars.iter().any(|bar| bar.incomplete) {
         text.push_str(" Hatched bars are periods that are not complete.");
@@ -92,9 +98,8 @@ fn summary(chart: &Bars) -> String {
 }
 
 pub(super) fn numbers(chart: &Bars) -> Vec<Table> {
-    let mut columns =
-        vec![Column::new("label", &chart.x_label, Unit::None), Column::new("value", &chart.y_label, chart.unit.clone())];
-    columns[1] = columns[1].clone().at_end();
+    let value = Column::new("value", &chart.y_label, chart.unit.clone()).at_end();
+    let mut columns = vec![Column::new("label", &chart.x_label, Unit::None), value];
     let incomplete = chart.bars.iter().any(|bar| bar.incomplete);
     if incomplete {
         columns.push(Column::new("complete", "Complete", Unit::None));
@@ -118,7 +123,11 @@ mod tests {
     fn months() -> Bars {
         let bar = |label: &str, value, incomplete| Bar { label: label.to_owned(), value, incomplete };
         Bars {
-            bars: vec![bar("1997-01", Some(299_061.0), false), bar("1997-02", None, false), bar("1997-03", Some(4.0), true)],
+            bars: vec![
+                bar("1997-01", Some(299_061.0), false),
+                bar("1997-02", None, false),
+                bar("1997-03", Some(4.0), true),
+            ],
             unit: Unit::Count,
             ..Bars::default()
         }
@@ -143,10 +152,8 @@ mod tests {
 
     #[test]
     fn values_below_zero_hang_from_the_axis() {
-        let chart = Bars {
-            bars: vec![Bar { label: "a".to_owned(), value: Some(-5.0), incomplete: false }],
-            ..Bars::default()
-        };
+        let chart =
+            Bars { bars: vec![Bar { label: "a".to_owned(), value: Some(-5.0), incomplete: false }], ..Bars::default() };
         let drawing = draw(&chart, "figure-1").content.into_string();
         assert!(drawing.contains("y=\"30\" width=\"82\" height=\"240\""), "{drawing}");
     }

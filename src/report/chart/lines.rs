@@ -241,7 +241,7 @@ fn summary(chart: &Lines) -> String {
     let mut text = format!("Line chart of {} by {}, {} curves.", chart.y_label, chart.x_label, chart.series.len());
     for series in chart.series.iter().filter(|series| series.emphasis != Emphasis::Muted).take(HUES) {
         let points = || series.points.iter().filter_map(drawable).map(|point| format::value(point.value, &chart.unit));
-        if let (Some(first), Some(last)) = (points().next(), points().last()) {
+        if let (Some(first), Some(last)) = (points().next(), points().next_back()) {
             text.push_str(&format!(" {}: from {first} to {last}.", series.name));
         }
     }
