@@ -132,7 +132,7 @@ fn rules(rules: &[Rule]) -> Markup {
     let content = html! {
         caption { "Rules" }
         thead { tr {
-            th scope="col" { "Rule" } th scope="col" { "Value" } th scope="col" { "Origin" } th scope="col" { "Meaning" }
+            @for label in ["Rule", "Value", "Origin", "Meaning"] { th scope="col" { (label) } }
         } }
         tbody { @for rule in rules {
             tr {

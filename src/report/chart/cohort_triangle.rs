@@ -42,7 +42,9 @@ pub(super) fn draw(chart: &CohortTriangle) -> Drawing {
             @let y = HEAD + height * index as f64;
             @if index % row_stride == 0 {
                 text.label.tight[height < 16.0] x="0" y=(px(cells.baseline(y))) { (shorten(&row.label, 13)) }
-                text.label.end.tight[height < 16.0] x=(px(LABELS + SIZES - 14.0)) y=(px(cells.baseline(y))) { (format::integer(row.size)) }
+                text.label.end.tight[height < 16.0] x=(px(LABELS + SIZES - 14.0)) y=(px(cells.baseline(y))) {
+                    (format::integer(row.size))
+                }
             }
             (cells.row(&row.label, &row.cells, y))
         }

@@ -114,7 +114,8 @@ impl Plot<'_> {
                     @if run.len() > 1 { path.line d=(path(run.iter().map(|(x, point)| self.at(*x, point.value)))) {} }
                     @if dots || run.len() == 1 {
                         @for (x, point) in run {
-                            circle cx=(self.x.px(*x as f64)) cy=(self.y.px(point.value)) r=(if muted { "1.6" } else { "2.6" }) {
+                            circle cx=(self.x.px(*x as f64)) cy=(self.y.px(point.value))
+                                r=(if muted { "1.6" } else { "2.6" }) {
                                 title { (self.sentence(series, *x, point)) }
                             }
                         }
@@ -203,7 +204,9 @@ impl Plot<'_> {
             @if let Some(marker) = self.chart.marker.as_ref().filter(|marker| marker.index < self.chart.x.len()) {
                 @let x = self.x.px(marker.index as f64);
                 line.marker x1=(x) x2=(x) y1=(px(TOP - 12.0)) y2=(px(BOTTOM)) {}
-                text.axis x=(px(self.x.at(marker.index as f64) + 6.0)) y=(px(TOP - 4.0)) { (shorten(&marker.label, 40)) }
+                text.axis x=(px(self.x.at(marker.index as f64) + 6.0)) y=(px(TOP - 4.0)) {
+                    (shorten(&marker.label, 40))
+                }
             }
         }
     }
@@ -219,7 +222,8 @@ fn muted_legend(names: Vec<&str>, right: f64) -> Markup {
         text.axis.end x=(px(start - 8.0)) y=(px(y + 4.0)) { (shorten(first, 16)) }
         @for step in 0..steps {
             g.curve.muted.{ "s" (muted_colour(step, steps)) } {
-                line.line.key x1=(px(start + width * step as f64)) x2=(px(start + width * (step + 1) as f64)) y1=(px(y)) y2=(px(y)) {}
+                line.line.key x1=(px(start + width * step as f64)) x2=(px(start + width * (step + 1) as f64)) y1=(px(y))
+                    y2=(px(y)) {}
             }
         }
         text.axis x=(px(end + 8.0)) y=(px(y + 4.0)) { (shorten(last, 16)) }

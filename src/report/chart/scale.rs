@@ -26,7 +26,7 @@ impl Ticks {
             (true, false) => (low.min(0.0), low.max(0.0)),
         };
         let (multiple, exponent) = round_step((high - low) / target.max(1) as f64);
-        // Dividing by a positive power of ten is exact where multiplying by its inverse is not: 3 / 10 against 3 × 0.1.
+        // Dividing by a positive power of ten is exact where multiplying by its inverse is not: 3 / 10, not 3 × 0.1.
         let at = |index: f64| {
             let power = 10_f64.powi(exponent.abs());
             if exponent < 0 { index * multiple / power } else { index * multiple * power }
