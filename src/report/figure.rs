@@ -1,0 +1,242 @@
+//! The charts as values: all their numbers, without how they are drawn.
+
+use serde::Serialize;
+
+use super::document::Unit;
+
+/// A chart. Each carries all its numbers, so that a renderer without graphics can print them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Chart {
+    /// Retention by cohort and age.
+    CohortTriangle(CohortTriangle),
+    /// Curves over a common axis.
+    Lines(Lines),
+    /// One bar per period or group.
+    Bars(Bars),
+    /// Values by two ordered scores.
+    Grid(Grid),
+}
+
+/// A confidence interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Interval {
+    /// The lower end.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+}
+
+/// Retention by cohort and age as a heat map.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct CohortTriangle {
+    /// What the chart shows.
+    pub title: String,
+    /// How to read it, in a sentence.
+    pub description: Option<String>,
+    /// The name of the age axis, for instance `Months since first purchase`.
+    pub age_label: String,
+    /// The cohorts, oldest first.
+    pub rows: Vec<CohortRow>,
+    /// The average over the cohorts by age, weighted by eligible customers; empty if there is none.
+    pub average: Vec<Option<RetentionCell>>,
+}
+
+/// One cohort.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CohortRow {
+    /// The name of the cohort, for instance `1997-01`.
+    pub label: String,
+    /// All customers of the cohort.
+    pub size: i64,
+    /// The cells from age 0 on; `None` where the cohort has not lived through the age.
+    pub cells: Vec<Option<RetentionCell>>,
+}
+
+/// The retention of one cohort at one age.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct RetentionCell {
+    /// Retained divided by eligible.
+    pub rate: f64,
+    /// The confidence interval of the rate.
+    pub interval: Option<Interval>,
+    /// Customers who were active.
+    pub retained: i64,
+    /// Customers who have lived through the age.
+    pub eligible: i64,
+}
+
+impl CohortTriangle {
+    /// The same numbers as curves over age: a thin line per cohort and the average in front.
+    ///
+    /// Age 0 is left out when every cohort stands at 100 % there: it says nothing and flattens the rest.
+    pub fn curves(&self, title: impl Into<String>) -> Lines {
+        let first = usize::from(self.first_age_is_trivial());
+        let ages = self.ages();
+        let points = |cells: &[Option<RetentionCell>]| -> Vec<Option<Point>> {
+            let point = |cell: &RetentionCell| Point { value: cell.rate, interval: cell.interval };
+            (first..ages).map(|age| cells.get(age).and_then(Option::as_ref).map(point)).collect()
+        };
+        let mut series: Vec<Series> = self
+            .rows
+            .iter()
+            .map(|row| Series { name: row.label.clone(), emphasis: Emphasis::Muted, points: points(&row.cells) })
+            .filter(|series| series.points.iter().any(Option::is_some))
+            .collect();
+        if self.average.iter().any(Option::is_some) {
+            let points = points(&self.average);
+            series.push(Series { name: "All cohorts".to_owned(), emphasis: Emphasis::Strong, points });
+        }
+        Lines {
+            title: title.into(),
+            description: None,
+            x_label: self.age_label.clone(),
+            x: (first..ages).map(|age| age.to_string()).collect(),
+            y_label: "Retained".to_owned(),
+            unit: Unit::Share,
+            series,
+            marker: None,
+        }
+    }
+
+    /// The number of ages, the age 0 included.
+    pub(super) fn ages(&self) -> usize {
+        let widest = self.rows.iter().map(|row| row.cells.len()).max().unwrap_or(0);
+        widest.max(self.average.len())
+    }
+
+    /// Whether every cohort stands at exactly 100 % at age 0, as it does when entry and activity are the same events.
+    pub(super) fn first_age_is_trivial(&self) -> bool {
+        let mut first = self.rows.iter().filter_map(|row| row.cells.first().copied().flatten()).peekable();
+        self.ages() > 1 && first.peek().is_some() && first.all(|cell| cell.rate == 1.0)
+    }
+}
+
+/// Curves over a common axis.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Lines {
+    /// What the chart shows.
+    pub title: String,
+    /// How to read it, in a sentence.
+    pub description: Option<String>,
+    /// The name of the horizontal axis.
+    pub x_label: String,
+    /// The positions on the horizontal axis, evenly spaced.
+    pub x: Vec<String>,
+    /// The name of the vertical axis.
+    pub y_label: String,
+    /// The unit of the values.
+    pub unit: Unit,
+    /// The curves; the order of muted ones is the order of their colours.
+    pub series: Vec<Series>,
+    /// A position to point out, such as the end of the calibration period.
+    pub marker: Option<Marker>,
+}
+
+/// One curve.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Series {
+    /// The name of the curve.
+    pub name: String,
+    /// How much it stands out.
+    pub emphasis: Emphasis,
+    /// A point for each position; `None` interrupts the curve.
+    pub points: Vec<Option<Point>>,
+}
+
+/// How much a curve stands out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Emphasis {
+    /// The one the chart is about: thick, labelled, with its band.
+    Strong,
+    /// One of a few: its own colour and dash, labelled, with its band.
+    #[default]
+    Normal,
+    /// One of many: thin, without label and band.
+    Muted,
+}
+
+/// One point of a curve.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Point {
+    /// The value.
+    pub value: f64,
+    /// The confidence interval of the value.
+    pub interval: Option<Interval>,
+}
+
+/// A position on the horizontal axis that is pointed out.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Marker {
+    /// The index of the position.
+    pub index: usize,
+    /// What happens there.
+    pub label: String,
+}
+
+/// One bar per period or group.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Bars {
+    /// What the chart shows.
+    pub title: String,
+    /// How to read it, in a sentence.
+    pub description: Option<String>,
+    /// The name of the horizontal axis.
+    pub x_label: String,
+    /// The name of the vertical axis.
+    pub y_label: String,
+    /// The unit of the values.
+    pub unit: Unit,
+    /// The bars in order.
+    pub bars: Vec<Bar>,
+}
+
+/// One bar.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Bar {
+    /// The period or group.
+    pub label: String,
+    /// The value, if there is one.
+    pub value: Option<f64>,
+    /// Whether the period had not ended, so that the value will still grow. Such a bar is hatched.
+    pub incomplete: bool,
+}
+
+/// Values by two ordered scores, such as customers by recency and frequency score.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Grid {
+    /// What the chart shows.
+    pub title: String,
+    /// How to read it, in a sentence.
+    pub description: Option<String>,
+    /// The name of the score that runs downwards.
+    pub row_label: String,
+    /// The name of the score that runs to the right.
+    pub column_label: String,
+    /// The name of the values.
+    pub value_label: String,
+    /// The unit of the values.
+    pub unit: Unit,
+    /// The row scores in order, top first.
+    pub rows: Vec<String>,
+    /// The column scores in order.
+    pub columns: Vec<String>,
+    /// A value for each row and column; `None` where there is none.
+    pub cells: Vec<Vec<Option<f64>>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn curves_leave_a_trivial_age_out() {
+        let cell = |rate: f64| Some(RetentionCell { rate, interval: None, retained: 1, eligible: 1 });
+        let row = |cells| CohortRow { label: "1997-01".to_owned(), size: 1, cells };
+        let mut triangle = CohortTriangle { rows: vec![row(vec![cell(1.0), cell(0.2)])], ..Default::default() };
+        assert_eq!(triangle.curves("").x, ["1"]);
+        triangle.rows.push(row(vec![cell(0.9)]));
+        assert_eq!(triangle.curves("").x, ["0", "1"]);
+    }
+}
