@@ -10,6 +10,7 @@
 //!   size of row groups or the number of threads.
 //! - Aggregates come out sorted by their keys, nulls last.
 
+pub mod local;
 pub mod reference;
 
 use crate::frame::{Frame, FrameError};
@@ -24,6 +25,26 @@ pub trait Engine {
     /// What is wrong with the input or a value in it; see [`EngineError`].
     fn run(&self, outputs: &[RelRef]) -> Result<Vec<Frame>, EngineError>;
 }
+
+/// Listens to a run, and may ask it to stop.
+pub trait Monitor: Sync {
+    /// A pass over a source begins; it has so many rows.
+    fn begin(&self, _source: &str, _rows: u64) {}
+    /// So many more rows are done.
+    fn advance(&self, _rows: u64) {}
+    /// The pass is over.
+    fn end(&self, _source: &str) {}
+    /// True if the run should stop as soon as it can.
+    fn stopped(&self) -> bool {
+        false
+    }
+}
+
+/// A monitor that hears nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unwatched;
+
+impl Monitor for Unwatched {}
 
 /// Where in the input a fault is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

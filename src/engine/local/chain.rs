@@ -1,0 +1,432 @@
+//! Morsel chains: scan, filter, project, look up.
+//!
+//! All chains over one scan are bound together, so that a shared part runs once per morsel and only
+//! the columns that some fold or result needs are decoded.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::compute;
+use arrow::datatypes::{Field as ArrowField, Schema as ArrowSchema};
+
+use super::evaluate::Program;
+use super::intern::{Interner, Keys};
+use super::kernel::arrow_error;
+use crate::engine::{EngineError, Place};
+use crate::frame::{Field, Frame, Schema};
+use crate::ir::{Calendar, Expr, RelNode, RelRef};
+
+/// The identity of a shared relation.
+pub(super) fn identity(rel: &RelRef) -> usize {
+    Arc::as_ptr(rel) as usize
+}
+
+/// The relation a chain begins with: a scan, or something that does not stream.
+pub(super) fn leaf(rel: &RelRef) -> &RelRef {
+    match &rel.node {
+        RelNode::Filter { input, .. } | RelNode::Project { input, .. } => leaf(input),
+        RelNode::Lookup(lookup) => leaf(&lookup.input),
+        RelNode::Scan(_)
+        | RelNode::Aggregate(_)
+        | RelNode::Window(_)
+        | RelNode::Join(_)
+        | RelNode::Sort { .. }
+        | RelNode::Values(_)
+        | RelNode::Series { .. }
+        | RelNode::History(_)
+        | RelNode::Summary(_)
+        | RelNode::CohortGrid(_) => rel,
+    }
+}
+
+/// The look-up tables along a chain.
+pub(super) fn lookup_tables(rel: &RelRef) -> Vec<&RelRef> {
+    match &rel.node {
+        RelNode::Filter { input, .. } | RelNode::Project { input, .. } => lookup_tables(input),
+        RelNode::Lookup(lookup) => {
+            let mut tables = lookup_tables(&lookup.input);
+            tables.push(&lookup.table);
+            tables
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The part of a schema that is needed.
+pub(super) fn narrowed(schema: &Schema, needed: &BTreeSet<String>) -> Schema {
+    let fields = schema.fields.iter().filter(|field| needed.contains(&field.name));
+    Schema::new(fields.cloned().collect())
+}
+
+/// Adds the columns an expression reads.
+fn reads(expr: &Expr, needed: &mut BTreeSet<String>) {
+    expr.for_each_column(&mut |name| {
+        needed.insert(name.to_owned());
+    });
+}
+
+/// A table to look up in, by its unique key.
+pub(super) struct Index {
+    keys: Keys,
+    interner: Interner,
+    /// The row of each key.
+    rows: Vec<u32>,
+    frame: Frame,
+}
+
+impl Index {
+    /// Indexes a table by some of its columns; rows with a null in one are left out.
+    ///
+    /// # Errors
+    /// Two rows with the same key.
+    pub fn new(frame: Frame, names: &[&str], table: &str) -> Result<Self, EngineError> {
+        let places: Vec<usize> =
+            names.iter().filter_map(|name| frame.schema.index_of(name)).collect();
+        let types = places.iter().map(|&place| frame.schema.fields[place].data_type).collect();
+        let keys = Keys::new(types)?;
+        let columns = super::intern::columns_at(&frame.batch, &places);
+        let encoded = keys.encode(&columns)?;
+        let (mut interner, mut rows) = (Interner::default(), Vec::new());
+        for row in 0..frame.rows() {
+            if columns.iter().any(|column| arrow::array::Array::is_null(column, row)) {
+                continue;
+            }
+            let id = interner.intern(encoded.row(row).as_ref())? as usize;
+            if id < rows.len() {
+                let key: Vec<String> =
+                    places.iter().map(|&place| frame.value(row, place).to_string()).collect();
+                return Err(EngineError::NotUnique {
+                    table: table.to_owned(),
+                    key: key.join(", "),
+                });
+            }
+            rows.push(row as u32);
+        }
+        Ok(Index { keys, interner, rows, frame })
+    }
+
+    /// The row of the table for each row of key columns.
+    fn find(&self, columns: &[ArrayRef]) -> Result<UInt32Array, EngineError> {
+        let encoded = self.keys.encode(columns)?;
+        let rows = (0..encoded.num_rows()).map(|row| {
+            if columns.iter().any(|column| arrow::array::Array::is_null(column, row)) {
+                return None;
+            }
+            let id = self.interner.find(encoded.row(row).as_ref())?;
+            Some(self.rows[id as usize])
+        });
+        Ok(rows.collect())
+    }
+}
+
+/// What a bound node does to a morsel.
+enum Work {
+    /// The decoded columns, after the rules of the contract.
+    Start { rules: Vec<BoundRule> },
+    Filter { input: usize, program: Program, keep: Vec<usize> },
+    Project { input: usize, program: Program },
+    Lookup { input: usize, keep: Vec<usize>, program: Program, index: Arc<Index>, columns: Vec<usize> },
+}
+
+struct BoundRule {
+    column: String,
+    fault: String,
+    program: Program,
+}
+
+struct BoundNode {
+    identity: usize,
+    work: Work,
+    schema: Schema,
+    /// Rows that came out, over all morsels.
+    rows: AtomicU64,
+}
+
+/// All chains over one leaf, bound.
+pub(super) struct Chains {
+    nodes: Vec<BoundNode>,
+    calendar: Calendar,
+}
+
+impl Chains {
+    /// Binds the chains that end in these relations and give these columns.
+    ///
+    /// # Errors
+    /// A look-up table whose key is not unique; see [`Index::new`].
+    pub fn bind(
+        ends: &[(RelRef, BTreeSet<String>)],
+        calendar: &Calendar,
+        index: &mut impl FnMut(&RelRef, &[&str]) -> Result<Arc<Index>, EngineError>,
+    ) -> Result<Self, EngineError> {
+        // What is needed of each node, from the ends down.
+        let mut needed: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
+        let mut order: Vec<RelRef> = Vec::new();
+        for (end, columns) in ends {
+            needed.entry(identity(end)).or_default().extend(columns.iter().cloned());
+            let mut rel = end;
+            let mut path = vec![end.clone()];
+            while let Some(input) = rel.streams().then(|| rel.inputs()).and_then(|i| i.first().copied())
+            {
+                path.push(input.clone());
+                rel = input;
+            }
+            for rel in path.into_iter().rev() {
+                if !order.iter().any(|known| identity(known) == identity(&rel)) {
+                    order.push(rel);
+                }
+            }
+        }
+        // Inputs stand before what reads them; a shared node may have been met early, so the order
+        // is by depth.
+        order.sort_by_key(depth);
+        for rel in order.iter().rev() {
+            let wanted = needed.get(&identity(rel)).cloned().unwrap_or_default();
+            let Some((input, below)) = needs_below(rel, &wanted) else { continue };
+            needed.entry(identity(input)).or_default().extend(below);
+        }
+        let mut chains = Chains { nodes: Vec::new(), calendar: calendar.clone() };
+        for rel in &order {
+            let wanted = needed.get(&identity(rel)).cloned().unwrap_or_default();
+            let node = chains.bind_node(rel, &wanted, index)?;
+            chains.nodes.push(node);
+        }
+        Ok(chains)
+    }
+
+    fn bind_node(
+        &self,
+        rel: &RelRef,
+        wanted: &BTreeSet<String>,
+        index: &mut impl FnMut(&RelRef, &[&str]) -> Result<Arc<Index>, EngineError>,
+    ) -> Result<BoundNode, EngineError> {
+        let find = |rel: &RelRef| {
+            self.place(rel).ok_or_else(|| EngineError::Internal("a chain without its leaf".into()))
+        };
+        let keep = |from: &Schema, to: &Schema| -> Vec<usize> {
+            to.fields.iter().filter_map(|field| from.index_of(&field.name)).collect()
+        };
+        let mut schema = narrowed(&rel.schema, wanted);
+        let work = match &rel.node {
+            RelNode::Filter { input, predicate } => {
+                let input = find(input)?;
+                let from = &self.nodes[input].schema;
+                let program = Program::bind([predicate], from)?;
+                Work::Filter { input, program, keep: keep(from, &schema) }
+            }
+            RelNode::Project { input, columns } => {
+                let input = find(input)?;
+                let chosen = columns.iter().filter(|column| wanted.contains(&column.name));
+                let program =
+                    Program::bind(chosen.map(|column| &column.value), &self.nodes[input].schema)?;
+                Work::Project { input, program }
+            }
+            RelNode::Lookup(lookup) => {
+                let input = find(&lookup.input)?;
+                let from = &self.nodes[input].schema;
+                let names: Vec<&str> = lookup.keys.iter().map(|(_, name)| name.as_str()).collect();
+                let index = index(&lookup.table, &names)?;
+                let program = Program::bind(lookup.keys.iter().map(|(key, _)| key), from)?;
+                let added: Vec<&(String, String)> =
+                    lookup.columns.iter().filter(|(_, to)| wanted.contains(to)).collect();
+                let columns = added
+                    .iter()
+                    .filter_map(|(name, _)| index.frame.schema.index_of(name))
+                    .collect();
+                Work::Lookup { input, keep: keep(from, &schema), program, index, columns }
+            }
+            RelNode::Scan(scan) => {
+                let rules = scan
+                    .rules
+                    .iter()
+                    .map(|rule| {
+                        Ok(BoundRule {
+                            column: rule.column.clone(),
+                            fault: rule.fault.clone(),
+                            program: Program::bind([&rule.violated], &schema)?,
+                        })
+                    })
+                    .collect::<Result<Vec<_>, EngineError>>()?;
+                Work::Start { rules }
+            }
+            RelNode::Aggregate(_)
+            | RelNode::Window(_)
+            | RelNode::Join(_)
+            | RelNode::Sort { .. }
+            | RelNode::Values(_)
+            | RelNode::Series { .. }
+            | RelNode::History(_)
+            | RelNode::Summary(_)
+            | RelNode::CohortGrid(_) => {
+                schema = rel.schema.as_ref().clone();
+                Work::Start { rules: Vec::new() }
+            }
+        };
+        Ok(BoundNode { identity: identity(rel), work, schema, rows: AtomicU64::new(0) })
+    }
+
+    /// The columns of the leaf that are decoded.
+    pub fn leaf_fields(&self) -> &[Field] {
+        self.nodes.first().map_or(&[], |node| &node.schema.fields)
+    }
+
+    /// The place of a relation's node.
+    pub fn place(&self, rel: &RelRef) -> Option<usize> {
+        self.nodes.iter().position(|node| node.identity == identity(rel))
+    }
+
+    /// The columns a node gives.
+    pub fn schema(&self, place: usize) -> &Schema {
+        &self.nodes[place].schema
+    }
+
+    /// Rows that came out of each node so far, by the relation's identity.
+    pub fn counts(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
+        self.nodes.iter().map(|node| (node.identity, node.rows.load(Ordering::Relaxed)))
+    }
+
+    /// Runs all chains over one morsel of the leaf: one batch per node. `place` says where the
+    /// morsel is from, `start` the number of its first row, for a breach of contract.
+    ///
+    /// # Errors
+    /// A broken rule, or a value for which an expression has no result.
+    pub fn run(
+        &self,
+        morsel: RecordBatch,
+        place: &Place,
+        start: usize,
+    ) -> Result<Vec<RecordBatch>, EngineError> {
+        let mut morsel = Some(morsel);
+        let mut batches: Vec<RecordBatch> = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let batch = match &node.work {
+                Work::Start { rules } => {
+                    let batch = morsel.take().ok_or_else(|| {
+                        EngineError::Internal("a pass over two leaves at once".into())
+                    })?;
+                    for rule in rules {
+                        self.obey(rule, &batch, place, start)?;
+                    }
+                    batch
+                }
+                Work::Filter { input, program, keep } => {
+                    let selected = program.select(&batches[*input], &self.calendar)?;
+                    let kept = batches[*input].project(keep).map_err(arrow_error)?;
+                    if selected.true_count() == kept.num_rows() {
+                        kept
+                    } else {
+                        compute::filter_record_batch(&kept, &selected).map_err(arrow_error)?
+                    }
+                }
+                Work::Project { input, program } => {
+                    let input = &batches[*input];
+                    let columns = program.run(input, &self.calendar)?;
+                    batch_of(&node.schema, columns, input.num_rows())?
+                }
+                Work::Lookup { input, keep, program, index, columns } => {
+                    let input = &batches[*input];
+                    let keys = program.run(input, &self.calendar)?;
+                    let rows = index.find(&keys)?;
+                    let mut found: Vec<ArrayRef> =
+                        keep.iter().map(|&place| input.column(place).clone()).collect();
+                    for &column in columns {
+                        let values = index.frame.batch.column(column);
+                        found.push(compute::take(values, &rows, None).map_err(arrow_error)?);
+                    }
+                    batch_of(&node.schema, found, input.num_rows())?
+                }
+            };
+            node.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+            batches.push(batch);
+        }
+        Ok(batches)
+    }
+
+    fn obey(
+        &self,
+        rule: &BoundRule,
+        batch: &RecordBatch,
+        place: &Place,
+        start: usize,
+    ) -> Result<(), EngineError> {
+        let violated = rule.program.select(batch, &self.calendar)?;
+        let rows = violated.true_count();
+        if rows == 0 {
+            return Ok(());
+        }
+        let first = (0..violated.len()).find(|&row| violated.value(row)).unwrap_or(0);
+        Err(EngineError::Contract {
+            place: Place { column: Some(rule.column.clone()), ..place.clone() },
+            fault: rule.fault.clone(),
+            rows,
+            first_row: start + first,
+        })
+    }
+}
+
+fn depth(rel: &RelRef) -> usize {
+    match rel.streams().then(|| rel.inputs()).and_then(|inputs| inputs.first().copied()) {
+        Some(input) => depth(input) + 1,
+        None => 0,
+    }
+}
+
+/// What a node needs of its input to give the wanted columns.
+fn needs_below<'a>(
+    rel: &'a RelRef,
+    wanted: &BTreeSet<String>,
+) -> Option<(&'a RelRef, BTreeSet<String>)> {
+    let mut below = BTreeSet::new();
+    match &rel.node {
+        RelNode::Filter { input, predicate } => {
+            below.extend(wanted.iter().cloned());
+            reads(predicate, &mut below);
+            Some((input, below))
+        }
+        RelNode::Project { input, columns } => {
+            for column in columns.iter().filter(|column| wanted.contains(&column.name)) {
+                reads(&column.value, &mut below);
+            }
+            Some((input, below))
+        }
+        RelNode::Lookup(lookup) => {
+            let added: Vec<&String> = lookup.columns.iter().map(|(_, to)| to).collect();
+            below.extend(wanted.iter().filter(|name| !added.contains(name)).cloned());
+            for (key, _) in &lookup.keys {
+                reads(key, &mut below);
+            }
+            Some((&lookup.input, below))
+        }
+        _ => None,
+    }
+}
+
+/// The columns that the rules of a scan read.
+pub(super) fn rule_columns(rel: &RelRef) -> BTreeSet<String> {
+    let mut needed = BTreeSet::new();
+    if let RelNode::Scan(scan) = &rel.node {
+        for rule in &scan.rules {
+            reads(&rule.violated, &mut needed);
+        }
+        needed.extend(scan.finite.iter().cloned());
+    }
+    needed
+}
+
+/// Columns under a schema's names; text may stay a dictionary.
+pub(super) fn batch_of(
+    schema: &Schema,
+    columns: Vec<ArrayRef>,
+    rows: usize,
+) -> Result<RecordBatch, EngineError> {
+    let fields: Vec<ArrowField> = schema
+        .fields
+        .iter()
+        .zip(&columns)
+        .map(|(field, column)| ArrowField::new(&field.name, column.data_type().clone(), true))
+        .collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(Arc::new(ArrowSchema::new(fields)), columns, &options)
+        .map_err(arrow_error)
+}

@@ -1,0 +1,263 @@
+//! The fold of `Aggregate`: rows into groups.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray};
+use arrow::compute;
+
+use super::super::evaluate::Program;
+use super::super::intern::{Interner, Keys, with_precision};
+use super::state::{Accumulator, Arguments, Kind, Reading};
+use super::{Fold, Morsel, ScanFacts};
+use crate::engine::EngineError;
+use crate::frame::{DataType, Frame, Schema, column_of};
+use crate::ir::{Aggregate, Calendar, Expr, MeasureFunc, RelNode, RelRef};
+
+/// Every expression an aggregate reads.
+pub(super) fn expressions(aggregate: &Aggregate) -> Vec<&Expr> {
+    let keys = aggregate.keys.iter().map(|key| &key.value);
+    let measures = aggregate.measures.iter().flat_map(|measure| {
+        measure.value.func.arguments().into_iter().chain(&measure.value.filter)
+    });
+    keys.chain(measures).collect()
+}
+
+/// One accumulator; measures over the same thing share it.
+struct Slot {
+    kind: Kind,
+    arguments: Vec<Expr>,
+    filter: Option<Expr>,
+    /// Where its arguments and filter are among the program's results.
+    places: Vec<usize>,
+    filter_place: Option<usize>,
+    keys: Vec<Keys>,
+}
+
+/// Rows into groups.
+pub struct AggregateFold {
+    rel: RelRef,
+    needs: BTreeSet<String>,
+    program: Program,
+    group_keys: Keys,
+    group_count: usize,
+    slots: Vec<Slot>,
+    /// Slot and reading of each measure.
+    readings: Vec<(usize, Reading)>,
+    calendar: Calendar,
+}
+
+/// Groups and what is kept of them.
+pub struct AggregateState {
+    groups: Interner,
+    accumulators: Vec<Accumulator>,
+}
+
+fn plan(func: &MeasureFunc) -> (Kind, Vec<Expr>, Reading) {
+    let exact = |value: &Expr| value.data_type != DataType::Float64;
+    match func {
+        MeasureFunc::CountRows => (Kind::Rows, vec![], Reading::Count),
+        MeasureFunc::Count(value) => (Kind::Rows, vec![value.clone()], Reading::Count),
+        MeasureFunc::CountDistinct(value) => (Kind::Distinct, vec![value.clone()], Reading::Count),
+        MeasureFunc::Sum(value) => {
+            let kind = if exact(value) { Kind::Exact } else { Kind::Doubles };
+            (kind, vec![value.clone()], Reading::Sum)
+        }
+        MeasureFunc::Mean(value) => {
+            let kind = if exact(value) { Kind::Exact } else { Kind::Moments };
+            (kind, vec![value.clone()], Reading::Mean)
+        }
+        MeasureFunc::Variance(value) => (Kind::Moments, vec![value.clone()], Reading::Variance),
+        MeasureFunc::Min(value) => (Kind::Least, vec![value.clone()], Reading::Value),
+        MeasureFunc::Max(value) => (Kind::Greatest, vec![value.clone()], Reading::Value),
+        MeasureFunc::Quantile { value, at } => {
+            (Kind::Values, vec![value.clone()], Reading::Quantile(*at))
+        }
+        MeasureFunc::RankBound { value, at, z, upper } => {
+            let reading = Reading::RankBound { at: *at, z: *z, upper: *upper };
+            (Kind::Values, vec![value.clone()], reading)
+        }
+        MeasureFunc::CountReaching { of, weight, least } => {
+            (Kind::Weighted, vec![of.clone(), weight.clone()], Reading::Reaching(*least))
+        }
+        MeasureFunc::CountVarying { of, by } => {
+            (Kind::Varying, vec![of.clone(), by.clone()], Reading::Varying)
+        }
+        MeasureFunc::First { value, order } => {
+            let arguments = std::iter::once(value).chain(order).cloned().collect();
+            (Kind::First, arguments, Reading::Value)
+        }
+    }
+}
+
+impl AggregateFold {
+    /// The fold of an `Aggregate` over an input with this schema.
+    ///
+    /// # Errors
+    /// A relation of another kind, or a column the input does not have.
+    pub fn new(rel: &RelRef, input: &Schema, calendar: &Calendar) -> Result<Self, EngineError> {
+        let RelNode::Aggregate(aggregate) = &rel.node else {
+            return Err(EngineError::Internal("not an aggregate".into()));
+        };
+        let mut slots: Vec<Slot> = Vec::new();
+        let mut readings = Vec::new();
+        for measure in &aggregate.measures {
+            let (kind, arguments, reading) = plan(&measure.value.func);
+            let filter = measure.value.filter.clone();
+            let known = slots.iter().position(|slot| {
+                slot.kind == kind && slot.arguments == arguments && slot.filter == filter
+            });
+            let slot = match known {
+                Some(slot) => slot,
+                None => {
+                    let types: Vec<DataType> = arguments.iter().map(|a| a.data_type).collect();
+                    let keys = match kind {
+                        Kind::Distinct | Kind::Weighted => vec![Keys::new(vec![types[0]])?],
+                        Kind::Varying => {
+                            vec![Keys::new(vec![types[0]])?, Keys::new(vec![types[1]])?]
+                        }
+                        Kind::First => vec![Keys::new(types[1..].to_vec())?],
+                        _ => Vec::new(),
+                    };
+                    let (places, filter_place) = (Vec::new(), None);
+                    slots.push(Slot { kind, arguments, filter, places, filter_place, keys });
+                    slots.len() - 1
+                }
+            };
+            readings.push((slot, reading));
+        }
+        // One program for all: keys, then each slot's arguments and filter.
+        let mut expressions: Vec<&Expr> = aggregate.keys.iter().map(|key| &key.value).collect();
+        let mut next = expressions.len();
+        for slot in &mut slots {
+            slot.places = (next..next + slot.arguments.len()).collect();
+            next += slot.arguments.len();
+            if slot.filter.is_some() {
+                slot.filter_place = Some(next);
+                next += 1;
+            }
+        }
+        for slot in &slots {
+            expressions.extend(slot.arguments.iter().chain(&slot.filter));
+        }
+        let program = Program::bind(expressions, input)?;
+        let group_keys =
+            Keys::new(aggregate.keys.iter().map(|key| key.value.data_type).collect())?;
+        let needs = super::needs(rel).map(|(_, needs)| needs).unwrap_or_default();
+        Ok(AggregateFold {
+            rel: Arc::clone(rel),
+            needs,
+            program,
+            group_keys,
+            group_count: aggregate.keys.len(),
+            slots,
+            readings,
+            calendar: calendar.clone(),
+        })
+    }
+}
+
+impl Fold for AggregateFold {
+    type State = AggregateState;
+
+    fn needs(&self) -> BTreeSet<String> {
+        self.needs.clone()
+    }
+
+    fn start(&self, _facts: &ScanFacts) -> AggregateState {
+        let mut state = AggregateState {
+            groups: Interner::default(),
+            accumulators: self.slots.iter().map(|slot| Accumulator::new(slot.kind)).collect(),
+        };
+        if self.group_count == 0 {
+            // Without keys there is one group, even of nothing.
+            state.accumulators.iter_mut().for_each(|accumulator| accumulator.grow(1));
+        }
+        state
+    }
+
+    fn take(&self, state: &mut AggregateState, morsel: &Morsel) -> Result<(), EngineError> {
+        let rows = morsel.batch.num_rows();
+        if rows == 0 {
+            return Ok(());
+        }
+        let results = self.program.run(morsel.batch, &self.calendar)?;
+        let mut groups = vec![0; rows];
+        if self.group_count > 0 {
+            let keys = self.group_keys.encode(&results[..self.group_count])?;
+            // Neighbours are mostly of one group.
+            let mut last: Option<(&[u8], u32)> = None;
+            let encoded: Vec<_> = keys.iter().collect();
+            for (row, group) in encoded.iter().zip(&mut groups) {
+                let key = row.data();
+                *group = match last {
+                    Some((known, id)) if known == key => id,
+                    _ => state.groups.intern(key)?,
+                };
+                last = Some((key, *group));
+            }
+        }
+        let count = if self.group_count == 0 { 1 } else { state.groups.len() };
+        for (slot, accumulator) in self.slots.iter().zip(&mut state.accumulators) {
+            accumulator.grow(count);
+            let columns: Vec<ArrayRef> =
+                slot.places.iter().map(|&place| results[place].clone()).collect();
+            let filter = slot.filter_place.map(|place| {
+                let passes = results[place].as_boolean();
+                compute::prep_null_mask_filter(passes)
+            });
+            accumulator.take(
+                slot.kind,
+                &Arguments {
+                    columns: &columns,
+                    filter: filter.as_ref(),
+                    groups: &groups,
+                    keys: &slot.keys,
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    fn merge(
+        &self,
+        mut left: AggregateState,
+        right: AggregateState,
+    ) -> Result<AggregateState, EngineError> {
+        let mut places = left.groups.absorb(&right.groups)?;
+        if self.group_count == 0 {
+            places = vec![0];
+        }
+        let count = if self.group_count == 0 { 1 } else { left.groups.len() };
+        for (accumulator, other) in left.accumulators.iter_mut().zip(right.accumulators) {
+            accumulator.grow(count);
+            accumulator.merge(other, &places)?;
+        }
+        Ok(left)
+    }
+
+    fn finish(&self, state: AggregateState) -> Result<Frame, EngineError> {
+        let schema = &self.rel.schema;
+        let order = if self.group_count == 0 { vec![0] } else { state.groups.sorted() };
+        let mut columns = Vec::with_capacity(schema.fields.len());
+        if self.group_count > 0 {
+            let keys = self.group_keys.decode(order.iter().map(|&id| state.groups.get(id)))?;
+            for (key, field) in keys.iter().zip(&schema.fields) {
+                columns.push(with_precision(key, field.data_type)?);
+            }
+        }
+        let fields = &schema.fields[self.group_count..];
+        for (&(slot, reading), field) in self.readings.iter().zip(fields) {
+            let argument = self.slots[slot].arguments.first();
+            let argument = argument.map_or(DataType::Int64, |argument| argument.data_type);
+            let groups = order.len();
+            let values =
+                state.accumulators[slot].read(reading, field.data_type, argument, groups)?;
+            let ordered = order.iter().map(|&group| &values[group as usize]);
+            columns.push(
+                column_of(field.data_type, ordered).map_err(super::super::kernel::arrow_error)?,
+            );
+        }
+        Ok(Frame::new(schema.clone(), columns, order.len())?)
+    }
+}

@@ -1,0 +1,178 @@
+//! Folds: aggregates that take morsels and keep only their state.
+//!
+//! **Invariants**
+//! - `merge` is associative and commutative: splitting the input anywhere, in any order, gives the
+//!   same finished frame. The tests split at random.
+//! - A state never refers to a morsel once it has taken it.
+
+mod aggregate;
+mod cohort;
+mod collect;
+mod history;
+mod people;
+mod state;
+mod summary;
+
+use std::any::Any;
+use std::collections::BTreeSet;
+
+use arrow::array::RecordBatch;
+
+use crate::engine::EngineError;
+use crate::frame::Frame;
+use crate::ir::{Calendar, Expr, RelNode, RelRef};
+
+pub use aggregate::AggregateFold;
+pub(super) use cohort::CohortFold;
+pub(super) use collect::CollectFold;
+pub(super) use history::HistoryFold;
+pub(super) use summary::SummaryFold;
+
+/// A batch of rows on its way through a pass.
+#[derive(Debug)]
+pub struct Morsel<'a> {
+    pub batch: &'a RecordBatch,
+    /// Where the morsel stands in the input: the same for the same files and row groups.
+    pub ordinal: u64,
+}
+
+/// What is known of the input before its first row.
+#[derive(Debug, Clone, Default)]
+pub struct ScanFacts {
+    /// Rows of the scan, before any filter.
+    pub rows: u64,
+}
+
+/// An aggregate that is fed morsels.
+pub trait Fold: Sync {
+    type State: Send;
+
+    /// The columns of its input that it reads.
+    fn needs(&self) -> BTreeSet<String>;
+
+    /// The state before the first row.
+    fn start(&self, facts: &ScanFacts) -> Self::State;
+
+    /// Takes a morsel in.
+    ///
+    /// # Errors
+    /// A value for which an expression has no result.
+    fn take(&self, state: &mut Self::State, morsel: &Morsel) -> Result<(), EngineError>;
+
+    /// The state of both inputs together. Associative and commutative.
+    ///
+    /// # Errors
+    /// A sum that overflows, or too many keys.
+    fn merge(&self, left: Self::State, right: Self::State) -> Result<Self::State, EngineError>;
+
+    /// The table.
+    ///
+    /// # Errors
+    /// A sum that overflows its type.
+    fn finish(&self, state: Self::State) -> Result<Frame, EngineError>;
+}
+
+/// A fold's state without its type.
+pub(super) type AnyState = Box<dyn Any + Send>;
+
+/// A fold without the type of its state, so that several kinds share a pass.
+pub(super) trait AnyFold: Sync + Send {
+    fn start(&self, facts: &ScanFacts) -> AnyState;
+    fn take(&self, state: &mut AnyState, morsel: &Morsel) -> Result<(), EngineError>;
+    fn merge(&self, left: AnyState, right: AnyState) -> Result<AnyState, EngineError>;
+    fn finish(&self, state: AnyState) -> Result<Frame, EngineError>;
+}
+
+fn foreign() -> EngineError {
+    EngineError::Internal("a fold was given the state of another".into())
+}
+
+impl<F> AnyFold for F
+where
+    F: Fold + Send,
+    F::State: 'static,
+{
+    fn start(&self, facts: &ScanFacts) -> AnyState {
+        Box::new(Fold::start(self, facts))
+    }
+
+    fn take(&self, state: &mut AnyState, morsel: &Morsel) -> Result<(), EngineError> {
+        let state = state.downcast_mut::<F::State>().ok_or_else(foreign)?;
+        Fold::take(self, state, morsel)
+    }
+
+    fn merge(&self, left: AnyState, right: AnyState) -> Result<AnyState, EngineError> {
+        let left = left.downcast::<F::State>().map_err(|_| foreign())?;
+        let right = right.downcast::<F::State>().map_err(|_| foreign())?;
+        Ok(Box::new(Fold::merge(self, *left, *right)?))
+    }
+
+    fn finish(&self, state: AnyState) -> Result<Frame, EngineError> {
+        let state = state.downcast::<F::State>().map_err(|_| foreign())?;
+        Fold::finish(self, *state)
+    }
+}
+
+/// The columns that the fold of a relation reads of its input; `None` if it is not folded.
+pub(super) fn needs(rel: &RelRef) -> Option<(&RelRef, BTreeSet<String>)> {
+    let mut needed = BTreeSet::new();
+    let mut read = |expr: &Expr| {
+        expr.for_each_column(&mut |name| {
+            needed.insert(name.to_owned());
+        });
+    };
+    let input = match &rel.node {
+        RelNode::Aggregate(aggregate) => {
+            aggregate::expressions(aggregate).into_iter().for_each(&mut read);
+            &aggregate.input
+        }
+        RelNode::History(history) => {
+            people::expressions(&history.events).into_iter().for_each(&mut read);
+            &history.input
+        }
+        RelNode::Summary(summary) => {
+            people::expressions(&summary.events).into_iter().for_each(&mut read);
+            summary.carry.iter().for_each(|carry| read(&carry.value));
+            &summary.input
+        }
+        RelNode::CohortGrid(grid) => {
+            people::expressions(&grid.events).into_iter().for_each(&mut read);
+            grid.by.iter().for_each(|by| read(&by.value));
+            grid.active.iter().for_each(&mut read);
+            &grid.input
+        }
+        RelNode::Scan(_)
+        | RelNode::Filter { .. }
+        | RelNode::Project { .. }
+        | RelNode::Lookup(_)
+        | RelNode::Window(_)
+        | RelNode::Join(_)
+        | RelNode::Sort { .. }
+        | RelNode::Values(_)
+        | RelNode::Series { .. } => return None,
+    };
+    Some((input, needed))
+}
+
+/// The fold of a relation over an input with this schema.
+pub(super) fn of(
+    rel: &RelRef,
+    input: &crate::frame::Schema,
+    calendar: &Calendar,
+) -> Result<Option<Box<dyn AnyFold>>, EngineError> {
+    Ok(Some(match &rel.node {
+        RelNode::Aggregate(_) => Box::new(AggregateFold::new(rel, input, calendar)?),
+        RelNode::History(_) => Box::new(HistoryFold::new(rel, input, calendar)?),
+        RelNode::Summary(_) => Box::new(SummaryFold::new(rel, input, calendar)?),
+        RelNode::CohortGrid(_) => Box::new(CohortFold::new(rel, input, calendar)?),
+        RelNode::Scan(_)
+        | RelNode::Filter { .. }
+        | RelNode::Project { .. }
+        | RelNode::Lookup(_)
+        | RelNode::Window(_)
+        | RelNode::Join(_)
+        | RelNode::Sort { .. }
+        | RelNode::Values(_)
+        | RelNode::Series { .. } => return Ok(None),
+    }))
+}

@@ -1,0 +1,487 @@
+//! Accumulators: what an aggregate keeps per group.
+
+use std::collections::HashMap;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use arrow::datatypes::{DataType as ArrowType, Decimal128Type, Float64Type, Int64Type};
+
+use super::super::evaluate::flat;
+use super::super::intern::{Interner, Keys};
+use crate::engine::{EngineError, EvaluateError};
+use crate::frame::{DataType, Value, pow10, value_at};
+use crate::stats::{ExactSum, Moments, rank_bounds};
+
+/// What an accumulator keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Rows; with an argument, rows where it is not null.
+    Rows,
+    /// Sum and count of whole numbers or decimals.
+    Exact,
+    /// Sum of doubles.
+    Doubles,
+    /// Count, sum and sum of squares as doubles.
+    Moments,
+    /// The smallest or largest value.
+    Least,
+    Greatest,
+    /// All values as doubles.
+    Values,
+    /// Distinct values.
+    Distinct,
+    /// Distinct values with the sum of a weight each.
+    Weighted,
+    /// Distinct values, and whether each came with two different others.
+    Varying,
+    /// The value of the row that comes first in some order.
+    First,
+}
+
+/// The state of an accumulator; one entry per group unless said otherwise.
+pub(super) enum Accumulator {
+    Rows(Vec<i64>),
+    Exact(Vec<(i128, i64)>),
+    Doubles(Vec<ExactSum>),
+    Moments(Vec<Moments>),
+    Least(Vec<Value>),
+    Greatest(Vec<Value>),
+    Values(Vec<Vec<f64>>),
+    /// Entries are (group, value) pairs.
+    Pairs(Pairs),
+    First(Vec<Option<(Box<[u8]>, Value)>>),
+}
+
+/// Distinct values per group, with something kept of each.
+#[derive(Default)]
+pub(super) struct Pairs {
+    values: Interner,
+    others: Interner,
+    kept: HashMap<(u32, u32), Kept>,
+}
+
+/// What is kept of a distinct value in a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Nothing,
+    Weight(i128),
+    /// One of the others it came with, and whether there was a different one; no other yet.
+    Other(Option<u32>, bool),
+}
+
+/// The evaluated arguments of an accumulator for one morsel.
+pub(super) struct Arguments<'a> {
+    pub columns: &'a [ArrayRef],
+    pub filter: Option<&'a BooleanArray>,
+    pub groups: &'a [u32],
+    /// Encoders of the columns, where the kind needs bytes: one per column, or for
+    /// [`Kind::First`] one of the order.
+    pub keys: &'a [Keys],
+}
+
+impl Arguments<'_> {
+    /// Rows that take part, with their group.
+    fn rows(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        self.groups.iter().enumerate().filter_map(move |(row, &group)| {
+            let passes = self.filter.is_none_or(|filter| filter.value(row));
+            passes.then_some((row, group as usize))
+        })
+    }
+}
+
+fn overflow(function: &str) -> EngineError {
+    EvaluateError::Overflow { function: function.into() }.into()
+}
+
+fn add(left: i128, right: i128) -> Result<i128, EngineError> {
+    left.checked_add(right).ok_or_else(|| overflow("sum"))
+}
+
+impl Accumulator {
+    pub fn new(kind: Kind) -> Self {
+        match kind {
+            Kind::Rows => Accumulator::Rows(Vec::new()),
+            Kind::Exact => Accumulator::Exact(Vec::new()),
+            Kind::Doubles => Accumulator::Doubles(Vec::new()),
+            Kind::Moments => Accumulator::Moments(Vec::new()),
+            Kind::Least => Accumulator::Least(Vec::new()),
+            Kind::Greatest => Accumulator::Greatest(Vec::new()),
+            Kind::Values => Accumulator::Values(Vec::new()),
+            Kind::Distinct | Kind::Weighted | Kind::Varying => Accumulator::Pairs(Pairs::default()),
+            Kind::First => Accumulator::First(Vec::new()),
+        }
+    }
+
+    /// Makes room for so many groups.
+    pub fn grow(&mut self, groups: usize) {
+        match self {
+            Accumulator::Rows(list) => list.resize(groups, 0),
+            Accumulator::Exact(list) => list.resize(groups, (0, 0)),
+            Accumulator::Doubles(list) => list.resize(groups, ExactSum::default()),
+            Accumulator::Moments(list) => list.resize(groups, Moments::default()),
+            Accumulator::Least(list) | Accumulator::Greatest(list) => {
+                list.resize(groups, Value::Null);
+            }
+            Accumulator::Values(list) => list.resize(groups, Vec::new()),
+            Accumulator::Pairs(_) => {}
+            Accumulator::First(list) => list.resize(groups, None),
+        }
+    }
+
+    /// Takes the rows of a morsel in; there is room for their groups.
+    pub fn take(&mut self, kind: Kind, arguments: &Arguments) -> Result<(), EngineError> {
+        let columns = arguments.columns;
+        match self {
+            Accumulator::Rows(counts) => match columns.first() {
+                Some(column) if column.null_count() > 0 => {
+                    for (row, group) in arguments.rows() {
+                        counts[group] += i64::from(column.is_valid(row));
+                    }
+                }
+                _ => arguments.rows().for_each(|(_, group)| counts[group] += 1),
+            },
+            Accumulator::Exact(sums) => match columns[0].data_type() {
+                ArrowType::Decimal128(_, _) => {
+                    let values = columns[0].as_primitive::<Decimal128Type>();
+                    for (row, group) in arguments.rows().filter(|&(row, _)| values.is_valid(row)) {
+                        let (sum, count) = &mut sums[group];
+                        *sum = add(*sum, values.value(row))?;
+                        *count += 1;
+                    }
+                }
+                ArrowType::Int64 => {
+                    let values = columns[0].as_primitive::<Int64Type>();
+                    for (row, group) in arguments.rows().filter(|&(row, _)| values.is_valid(row)) {
+                        let (sum, count) = &mut sums[group];
+                        *sum += i128::from(values.value(row));
+                        *count += 1;
+                    }
+                }
+                _ => {
+                    for (row, group) in arguments.rows() {
+                        if let Some(value) = value_at(&columns[0], row).as_i64() {
+                            sums[group].0 += i128::from(value);
+                            sums[group].1 += 1;
+                        }
+                    }
+                }
+            },
+            Accumulator::Doubles(sums) => {
+                let values = columns[0].as_primitive::<Float64Type>();
+                for (row, group) in arguments.rows().filter(|&(row, _)| values.is_valid(row)) {
+                    sums[group].add(values.value(row));
+                }
+            }
+            Accumulator::Moments(list) => {
+                for_doubles(arguments, |group, value| list[group].add(value));
+            }
+            Accumulator::Values(list) => {
+                for_doubles(arguments, |group, value| list[group].push(value));
+            }
+            Accumulator::Least(list) => {
+                for (row, group) in arguments.rows() {
+                    let value = value_at(&columns[0], row);
+                    if value < list[group] {
+                        list[group] = value;
+                    }
+                }
+            }
+            Accumulator::Greatest(list) => {
+                for (row, group) in arguments.rows() {
+                    let value = value_at(&columns[0], row);
+                    if !value.is_null() && (list[group].is_null() || value > list[group]) {
+                        list[group] = value;
+                    }
+                }
+            }
+            Accumulator::Pairs(pairs) => pairs.take(kind, arguments)?,
+            Accumulator::First(list) => {
+                let (value, order) = (&columns[0], &columns[1..]);
+                let order = arguments.keys[0].encode(order)?;
+                for (row, group) in arguments.rows() {
+                    let key = order.row(row);
+                    let key: &[u8] = key.as_ref();
+                    if list[group].as_ref().is_none_or(|(least, _)| key < least.as_ref()) {
+                        list[group] = Some((key.into(), value_at(value, row)));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in another's groups; `places` gives their numbers here.
+    pub fn merge(&mut self, other: Accumulator, places: &[u32]) -> Result<(), EngineError> {
+        let place = |group: usize| places[group] as usize;
+        match (self, other) {
+            (Accumulator::Rows(list), Accumulator::Rows(other)) => {
+                for (group, count) in other.into_iter().enumerate() {
+                    list[place(group)] += count;
+                }
+            }
+            (Accumulator::Exact(list), Accumulator::Exact(other)) => {
+                for (group, (sum, count)) in other.into_iter().enumerate() {
+                    let entry = &mut list[place(group)];
+                    *entry = (add(entry.0, sum)?, entry.1 + count);
+                }
+            }
+            (Accumulator::Doubles(list), Accumulator::Doubles(other)) => {
+                for (group, sum) in other.iter().enumerate() {
+                    list[place(group)].merge(sum);
+                }
+            }
+            (Accumulator::Moments(list), Accumulator::Moments(other)) => {
+                for (group, moments) in other.iter().enumerate() {
+                    list[place(group)].merge(moments);
+                }
+            }
+            (Accumulator::Values(list), Accumulator::Values(other)) => {
+                for (group, values) in other.into_iter().enumerate() {
+                    list[place(group)].extend(values);
+                }
+            }
+            (Accumulator::Least(list), Accumulator::Least(other)) => {
+                for (group, value) in other.into_iter().enumerate() {
+                    let entry = &mut list[place(group)];
+                    if value < *entry {
+                        *entry = value;
+                    }
+                }
+            }
+            (Accumulator::Greatest(list), Accumulator::Greatest(other)) => {
+                for (group, value) in other.into_iter().enumerate() {
+                    let entry = &mut list[place(group)];
+                    if !value.is_null() && (entry.is_null() || value > *entry) {
+                        *entry = value;
+                    }
+                }
+            }
+            (Accumulator::Pairs(pairs), Accumulator::Pairs(other)) => pairs.merge(&other, places)?,
+            (Accumulator::First(list), Accumulator::First(other)) => {
+                for (group, first) in other.into_iter().enumerate() {
+                    let Some(first) = first else { continue };
+                    let entry = &mut list[place(group)];
+                    if entry.as_ref().is_none_or(|known| first.0 < known.0) {
+                        *entry = Some(first);
+                    }
+                }
+            }
+            _ => return Err(EngineError::Internal("accumulators of different kinds".into())),
+        }
+        Ok(())
+    }
+}
+
+fn for_doubles(arguments: &Arguments, mut take: impl FnMut(usize, f64)) {
+    let column = &arguments.columns[0];
+    match column.data_type() {
+        ArrowType::Float64 => {
+            let values = column.as_primitive::<Float64Type>();
+            for (row, group) in arguments.rows().filter(|&(row, _)| values.is_valid(row)) {
+                take(group, values.value(row));
+            }
+        }
+        ArrowType::Decimal128(_, scale) => {
+            let unit = pow10(*scale as u8) as f64;
+            let values = column.as_primitive::<Decimal128Type>();
+            for (row, group) in arguments.rows().filter(|&(row, _)| values.is_valid(row)) {
+                take(group, values.value(row) as f64 / unit);
+            }
+        }
+        _ => {
+            for (row, group) in arguments.rows() {
+                if let Some(value) = value_at(column, row).as_f64() {
+                    take(group, value);
+                }
+            }
+        }
+    }
+}
+
+impl Pairs {
+    fn take(&mut self, kind: Kind, arguments: &Arguments) -> Result<(), EngineError> {
+        let column = flat(&arguments.columns[0])?;
+        let values = arguments.keys[0].encode(std::slice::from_ref(&column))?;
+        let others = match kind {
+            Kind::Varying => Some(arguments.keys[1].encode(&arguments.columns[1..2])?),
+            _ => None,
+        };
+        for (row, group) in arguments.rows() {
+            if column.is_null(row) {
+                continue;
+            }
+            let value = self.values.intern(values.row(row).as_ref())?;
+            let kept = match (&others, kind) {
+                (Some(others), _) if arguments.columns[1].is_valid(row) => {
+                    Kept::Other(Some(self.others.intern(others.row(row).as_ref())?), false)
+                }
+                (Some(_), _) => Kept::Other(None, false),
+                (None, Kind::Weighted) => {
+                    let weight = value_at(&arguments.columns[1], row).as_i64().unwrap_or(0);
+                    Kept::Weight(weight.into())
+                }
+                (None, _) => Kept::Nothing,
+            };
+            self.keep((group as u32, value), kept)?;
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, pair: (u32, u32), kept: Kept) -> Result<(), EngineError> {
+        let entry = self.kept.entry(pair).or_insert(match kept {
+            Kept::Nothing => Kept::Nothing,
+            Kept::Weight(_) => Kept::Weight(0),
+            Kept::Other(_, _) => Kept::Other(None, false),
+        });
+        *entry = match (*entry, kept) {
+            (Kept::Weight(a), Kept::Weight(b)) => Kept::Weight(add(a, b)?),
+            (Kept::Other(None, _), other) => other,
+            (Kept::Other(Some(a), varies), Kept::Other(b, also)) => {
+                Kept::Other(Some(a), varies || also || b.is_some_and(|b| a != b))
+            }
+            (entry, _) => entry,
+        };
+        Ok(())
+    }
+
+    fn merge(&mut self, other: &Pairs, places: &[u32]) -> Result<(), EngineError> {
+        let values = self.values.absorb(&other.values)?;
+        let others = self.others.absorb(&other.others)?;
+        for (&(group, value), &kept) in &other.kept {
+            let kept = match kept {
+                Kept::Other(Some(id), varies) => Kept::Other(Some(others[id as usize]), varies),
+                kept => kept,
+            };
+            self.keep((places[group as usize], values[value as usize]), kept)?;
+        }
+        Ok(())
+    }
+
+    /// How many values each group has, of those that count.
+    fn counts(&self, groups: usize, counts: impl Fn(Kept) -> bool) -> Vec<i64> {
+        let mut result = vec![0; groups];
+        for (&(group, _), &kept) in &self.kept {
+            result[group as usize] += i64::from(counts(kept));
+        }
+        result
+    }
+}
+
+/// How a measure is read off its accumulator.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Reading {
+    Count,
+    Sum,
+    Mean,
+    Variance,
+    Value,
+    Quantile(f64),
+    RankBound { at: f64, z: f64, upper: bool },
+    Reaching(i64),
+    Varying,
+}
+
+impl Accumulator {
+    /// The measure for each group, as values of `data_type`; `argument` is the type of what was
+    /// accumulated.
+    pub fn read(
+        &self,
+        reading: Reading,
+        data_type: DataType,
+        argument: DataType,
+        groups: usize,
+    ) -> Result<Vec<Value>, EngineError> {
+        let scale = match argument {
+            DataType::Decimal { scale, .. } => scale,
+            _ => 0,
+        };
+        let optional = |x: Option<f64>| x.map_or(Value::Null, Value::finite);
+        Ok(match (self, reading) {
+            (Accumulator::Rows(counts), _) => counts.iter().map(|&n| Value::Int(n)).collect(),
+            (Accumulator::Exact(sums), Reading::Mean) => sums
+                .iter()
+                .map(|&(sum, n)| {
+                    optional((n > 0).then(|| sum as f64 / pow10(scale) as f64 / n as f64))
+                })
+                .collect(),
+            (Accumulator::Exact(sums), _) => sums
+                .iter()
+                .map(|&(sum, _)| match data_type {
+                    DataType::Decimal { scale, .. } if sum.abs() < super::super::kernel::LARGEST => {
+                        Ok(Value::Decimal { minor: sum, scale })
+                    }
+                    DataType::Decimal { .. } => Err(overflow("sum")),
+                    DataType::Duration => {
+                        i64::try_from(sum).map(Value::Duration).map_err(|_| overflow("sum"))
+                    }
+                    _ => i64::try_from(sum).map(Value::Int).map_err(|_| overflow("sum")),
+                })
+                .collect::<Result<_, _>>()?,
+            (Accumulator::Doubles(sums), _) => sums.iter().map(|sum| optional(sum.value())).collect(),
+            (Accumulator::Moments(list), Reading::Variance) => {
+                list.iter().map(|moments| optional(moments.variance())).collect()
+            }
+            (Accumulator::Moments(list), _) => {
+                list.iter().map(|moments| optional(moments.mean())).collect()
+            }
+            (Accumulator::Least(list) | Accumulator::Greatest(list), _) => list.clone(),
+            (Accumulator::Values(list), Reading::RankBound { at, z, upper }) => list
+                .iter()
+                .map(|values| {
+                    let (low, high) = rank_bounds(values.len(), at, z);
+                    let rank = if upper { high } else { low };
+                    let mut values = values.clone();
+                    optional(rank.map(|rank| {
+                        *values.select_nth_unstable_by(rank - 1, f64::total_cmp).1
+                    }))
+                })
+                .collect(),
+            (Accumulator::Values(list), Reading::Quantile(at)) => list
+                .iter()
+                .map(|values| {
+                    let mut values = values.clone();
+                    optional(crate::stats::select_quantile(&mut values, at))
+                })
+                .collect(),
+            (Accumulator::Pairs(pairs), Reading::Reaching(least)) => pairs
+                .counts(groups, |kept| matches!(kept, Kept::Weight(sum) if sum >= least.into()))
+                .into_iter()
+                .map(Value::Int)
+                .collect(),
+            (Accumulator::Pairs(pairs), Reading::Varying) => pairs
+                .counts(groups, |kept| matches!(kept, Kept::Other(_, true)))
+                .into_iter()
+                .map(Value::Int)
+                .collect(),
+            (Accumulator::Pairs(pairs), _) => {
+                pairs.counts(groups, |_| true).into_iter().map(Value::Int).collect()
+            }
+            (Accumulator::First(list), _) => list
+                .iter()
+                .map(|first| first.as_ref().map_or(Value::Null, |(_, value)| value.clone()))
+                .collect(),
+            (Accumulator::Values(_), _) => {
+                return Err(EngineError::Internal("values are read as quantiles only".into()));
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::quantile_of_sorted;
+
+    #[test]
+    fn selecting_equals_sorting() {
+        let values = vec![3.0, 1.0, 2.0, 5.0, 4.0];
+        let list = Accumulator::Values(vec![values.clone()]);
+        let mut sorted = values;
+        sorted.sort_by(f64::total_cmp);
+        for at in [0.0, 0.1, 0.5, 0.95, 1.0] {
+            let read = list
+                .read(Reading::Quantile(at), DataType::Float64, DataType::Float64, 1)
+                .expect("values are there");
+            assert_eq!(read[0].as_f64(), quantile_of_sorted(&sorted, at));
+        }
+    }
+}

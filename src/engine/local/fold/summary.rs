@@ -1,0 +1,279 @@
+//! The fold of `Summary`: one row per customer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+
+use super::super::intern::{Interner, Keys, with_precision};
+use super::super::kernel::arrow_error;
+use super::super::temporal::in_units;
+use super::people::{Reader, add, day_of, time_value};
+use super::{Fold, Morsel, ScanFacts};
+use crate::document::DAY_MICROS;
+use crate::engine::EngineError;
+use crate::frame::{DataType, Frame, Schema, Value, column_of, pow10};
+use crate::ir::{Calendar, Expr, Refunds, RelNode, RelRef, Summary, ZeroValues};
+
+/// One row per customer.
+pub(in super::super) struct SummaryFold {
+    rel: RelRef,
+    needs: BTreeSet<String>,
+    reader: Reader,
+    carry: Keys,
+    calendar: Calendar,
+}
+
+/// One customer's day or instant.
+#[derive(Clone)]
+struct Bucket {
+    orders: i64,
+    total: i128,
+    day: i32,
+    /// The first order in it, where that matters.
+    first: Option<Box<First>>,
+}
+
+#[derive(Clone)]
+struct First {
+    order: Box<[u8]>,
+    value: i128,
+    carry: Box<[u8]>,
+}
+
+/// Customers, and the buckets of each in order.
+#[derive(Default)]
+pub(in super::super) struct SummaryState {
+    customers: Interner,
+    buckets: Vec<BTreeMap<i64, Bucket>>,
+}
+
+impl SummaryFold {
+    pub fn new(rel: &RelRef, input: &Schema, calendar: &Calendar) -> Result<Self, EngineError> {
+        let RelNode::Summary(summary) = &rel.node else {
+            return Err(EngineError::Internal("not a summary".into()));
+        };
+        let carry: Vec<&Expr> = summary.carry.iter().map(|carry| &carry.value).collect();
+        let reader = Reader::new(&summary.events, &carry, input, calendar)?;
+        let carry = Keys::new(carry.iter().map(|expr| expr.data_type).collect())?;
+        let needs = super::needs(rel).map(|(_, needs)| needs).unwrap_or_default();
+        Ok(SummaryFold { rel: Arc::clone(rel), needs, reader, carry, calendar: calendar.clone() })
+    }
+
+    fn summary(&self) -> Result<&Summary, EngineError> {
+        match &self.rel.node {
+            RelNode::Summary(summary) => Ok(summary),
+            _ => Err(EngineError::Internal("not a summary".into())),
+        }
+    }
+}
+
+impl Bucket {
+    fn merge(&mut self, other: Bucket) -> Result<(), EngineError> {
+        self.orders += other.orders;
+        self.total = add(self.total, other.total)?;
+        self.day = self.day.min(other.day);
+        if let Some(first) = other.first
+            && self.first.as_ref().is_none_or(|known| first.order < known.order)
+        {
+            self.first = Some(first);
+        }
+        Ok(())
+    }
+}
+
+fn keep(
+    buckets: &mut BTreeMap<i64, Bucket>,
+    at: i64,
+    bucket: Bucket,
+) -> Result<(), EngineError> {
+    match buckets.get_mut(&at) {
+        Some(known) => known.merge(bucket),
+        None => {
+            buckets.insert(at, bucket);
+            Ok(())
+        }
+    }
+}
+
+impl Fold for SummaryFold {
+    type State = SummaryState;
+
+    fn needs(&self) -> BTreeSet<String> {
+        self.needs.clone()
+    }
+
+    fn start(&self, _facts: &ScanFacts) -> SummaryState {
+        SummaryState::default()
+    }
+
+    fn take(&self, state: &mut SummaryState, morsel: &Morsel) -> Result<(), EngineError> {
+        let summary = self.summary()?;
+        let time = summary.events.time.data_type;
+        // What the first order was matters for carried columns, and for the mean of the others
+        // where orders do not fall into days.
+        let with_first = !summary.carry.is_empty() || !summary.collapse;
+        let events = self.reader.read(morsel.batch, with_first)?;
+        let carried = match summary.carry.is_empty() {
+            true => None,
+            false => Some(self.carry.encode(&events.more)?),
+        };
+        for row in (0..events.rows()).filter(|&row| events.is_event(row)) {
+            let value = events.value(row);
+            let refund = value.is_some_and(|value| value < 0);
+            if refund && summary.refunds == Refunds::Drop
+                || value == Some(0) && summary.zero_values == ZeroValues::Drop
+            {
+                continue;
+            }
+            let is_order = !(refund && summary.refunds == Refunds::Net);
+            let ticks = events.ticks(row);
+            let day = day_of(ticks, time, &self.calendar);
+            let first = (with_first && is_order).then(|| {
+                Box::new(First {
+                    order: events.order(row).into(),
+                    value: value.unwrap_or(0),
+                    carry: carried
+                        .as_ref()
+                        .map_or_else(Default::default, |carried| carried.row(row).data().into()),
+                })
+            });
+            let customer = state.customers.intern(events.customer(row))? as usize;
+            if customer == state.buckets.len() {
+                state.buckets.push(BTreeMap::new());
+            }
+            let at = if summary.collapse { i64::from(day) } else { ticks };
+            let bucket = Bucket {
+                orders: is_order.into(),
+                total: value.unwrap_or(0),
+                day,
+                first,
+            };
+            keep(&mut state.buckets[customer], at, bucket)?;
+        }
+        Ok(())
+    }
+
+    fn merge(
+        &self,
+        mut left: SummaryState,
+        right: SummaryState,
+    ) -> Result<SummaryState, EngineError> {
+        let places = left.customers.absorb(&right.customers)?;
+        left.buckets.resize_with(left.customers.len(), BTreeMap::new);
+        for (customer, buckets) in right.buckets.into_iter().enumerate() {
+            let known = &mut left.buckets[places[customer] as usize];
+            for (at, bucket) in buckets {
+                keep(known, at, bucket)?;
+            }
+        }
+        Ok(left)
+    }
+
+    fn finish(&self, mut state: SummaryState) -> Result<Frame, EngineError> {
+        let summary = self.summary()?;
+        let mut rows: Vec<Vec<Value>> = Vec::new();
+        let mut carried: Vec<Box<[u8]>> = Vec::new();
+        let mut people: Vec<u32> = Vec::new();
+        for id in state.customers.sorted() {
+            let mut buckets = std::mem::take(&mut state.buckets[id as usize]);
+            if summary.refunds == Refunds::Net {
+                buckets.retain(|_, bucket| bucket.total >= 0);
+            }
+            let Some(row) = self.row(summary, &buckets)? else { continue };
+            if !summary.carry.is_empty() {
+                let first = buckets.into_values().next().and_then(|bucket| bucket.first);
+                carried.push(first.map_or_else(Default::default, |first| first.carry));
+            }
+            people.push(id);
+            rows.push(row);
+        }
+        let schema = &self.rel.schema;
+        let mut columns: Vec<ArrayRef> = vec![self.reader.customers(&state.customers, &people)?];
+        if !summary.carry.is_empty() {
+            columns.extend(self.carry.decode(carried.iter().map(|row| row.as_ref()))?);
+        }
+        let done = columns.len();
+        for (index, field) in schema.fields[done..].iter().enumerate() {
+            let values = rows.iter().map(|row| &row[index]);
+            columns.push(column_of(field.data_type, values).map_err(arrow_error)?);
+        }
+        for (column, field) in columns.iter_mut().zip(&schema.fields) {
+            *column = with_precision(column, field.data_type)?;
+        }
+        Ok(Frame::new(schema.clone(), columns, rows.len())?)
+    }
+}
+
+impl SummaryFold {
+    /// The columns after the carried ones; `None` for a customer without a purchase.
+    fn row(
+        &self,
+        summary: &Summary,
+        buckets: &BTreeMap<i64, Bucket>,
+    ) -> Result<Option<Vec<Value>>, EngineError> {
+        let (Some((&first, first_bucket)), Some((&last, _))) =
+            (buckets.first_key_value(), buckets.last_key_value())
+        else {
+            return Ok(None);
+        };
+        let (mut orders, mut value) = (0, 0);
+        for bucket in buckets.values() {
+            orders += bucket.orders;
+            value = add(value, bucket.total)?;
+        }
+        let mut days: Vec<i32> = buckets.values().map(|bucket| bucket.day).collect();
+        days.dedup();
+        let days = days.len() as i64;
+        let frequency = if summary.collapse { days } else { orders } - 1;
+        let first_value = match &first_bucket.first {
+            Some(first) if !summary.collapse => first.value,
+            _ => first_bucket.total,
+        };
+        let bucket_type = summary.bucket_type();
+        let instant = |at: i64| match bucket_type {
+            DataType::Date if summary.collapse => at * DAY_MICROS,
+            DataType::Date => self.calendar.midnight(at as i32),
+            _ => at,
+        };
+        let end = match summary.collapse {
+            true => i64::from(summary.last_day) * DAY_MICROS,
+            false => summary.end,
+        };
+        // Two dates are whole days apart, whatever the zone's clock did in between.
+        let recency = match bucket_type {
+            DataType::Date => (last - first) * DAY_MICROS,
+            _ => last - first,
+        };
+        let time = |micros: i64| Value::finite(in_units(micros, summary.unit));
+        let scale = match summary.events.value_type() {
+            DataType::Decimal { scale, .. } => scale,
+            _ => 0,
+        };
+        let per = |minor: i128, count: i64| {
+            let amount = minor as f64 / pow10(scale) as f64;
+            if count == 0 { Value::Null } else { Value::finite(amount / count as f64) }
+        };
+        let (value, average, monetary) = match summary.events.value {
+            None => (Value::Null, Value::Null, Value::Null),
+            Some(_) => (
+                Value::Decimal { minor: value, scale },
+                per(value, orders),
+                per(value - first_value, frequency),
+            ),
+        };
+        Ok(Some(vec![
+            time_value(first, bucket_type),
+            time_value(last, bucket_type),
+            Value::Int(orders),
+            Value::Int(days),
+            Value::Int(frequency),
+            time(recency),
+            time(end - instant(first)),
+            time(end - instant(last)),
+            value,
+            average,
+            monetary,
+        ]))
+    }
+}

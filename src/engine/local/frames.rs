@@ -1,0 +1,233 @@
+//! Work on small frames: what is left when the folds are done.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Int64Array, UInt32Array};
+use arrow::compute::{self, SortOptions};
+use arrow::datatypes::{Decimal128Type, Int64Type};
+use arrow::row::{RowConverter, SortField};
+
+use super::evaluate::{Program, flat};
+use super::intern::{Interner, Keys, columns_at, with_precision};
+use super::kernel::arrow_error;
+use super::polars;
+use crate::engine::{EngineError, EvaluateError};
+use crate::frame::Frame;
+use crate::ir::{Calendar, Expr, Join, JoinKind, Rel, SortKey, Window, WindowFunc};
+
+/// Most rows one row of a series may become.
+const MAX_SERIES: i64 = 1_000_000;
+
+fn internal(message: &str) -> EngineError {
+    EngineError::Internal(message.into())
+}
+
+/// Rows of a frame by their numbers; `None` gives nulls.
+fn rows_at(frame: &Frame, rows: &UInt32Array) -> Result<Vec<ArrayRef>, EngineError> {
+    frame
+        .batch
+        .columns()
+        .iter()
+        .map(|column| compute::take(column, rows, None).map_err(arrow_error))
+        .collect()
+}
+
+fn place(frame: &Frame, name: &str) -> Result<usize, EngineError> {
+    frame.schema.index_of(name).ok_or_else(|| internal("a column that is not there"))
+}
+
+/// The row numbers of a frame in the order of some columns, nulls last.
+fn order(frame: &Frame, keys: &[SortKey]) -> Result<Vec<u32>, EngineError> {
+    let mut fields = Vec::new();
+    let mut columns = Vec::new();
+    for key in keys {
+        let column = frame.batch.column(place(frame, &key.column)?).clone();
+        let options = SortOptions { descending: key.descending, nulls_first: false };
+        fields.push(SortField::new_with_options(column.data_type().clone(), options));
+        columns.push(column);
+    }
+    if keys.is_empty() {
+        return Ok((0..frame.rows() as u32).collect());
+    }
+    let converter = RowConverter::new(fields).map_err(arrow_error)?;
+    let rows = converter.convert_columns(&columns).map_err(arrow_error)?;
+    polars::order(rows.iter().map(|row| row.data()))
+}
+
+/// The frame in order.
+pub(super) fn sort(frame: &Frame, keys: &[SortKey]) -> Result<Frame, EngineError> {
+    let rows = UInt32Array::from(order(frame, keys)?);
+    Ok(Frame::new(frame.schema.clone(), rows_at(frame, &rows)?, frame.rows())?)
+}
+
+/// Pairs of rows.
+pub(super) fn join(rel: &Rel, join: &Join, left: &Frame, right: &Frame) -> Result<Frame, EngineError> {
+    let (left_rows, right_rows) = if join.keys.is_empty() {
+        let all = |count: usize| 0..count as u32;
+        let pairs = all(left.rows()).flat_map(|a| all(right.rows()).map(move |b| (a, Some(b))));
+        pairs.unzip()
+    } else {
+        let places = |frame: &Frame, right: bool| -> Result<Vec<usize>, EngineError> {
+            join.keys.iter().map(|(a, b)| place(frame, if right { b } else { a })).collect()
+        };
+        let (left_places, right_places) = (places(left, false)?, places(right, true)?);
+        let types =
+            left_places.iter().map(|&place| left.schema.fields[place].data_type).collect();
+        let encoder = Keys::new(types)?;
+        let mut interner = Interner::default();
+        let mut ids = |frame: &Frame, places: &[usize]| {
+            let columns = columns_at(&frame.batch, places);
+            let encoded = encoder.encode(&columns)?;
+            (0..frame.rows())
+                .map(|row| {
+                    let absent = !join.nulls_equal && columns.iter().any(|c| c.is_null(row));
+                    match absent {
+                        true => Ok(None),
+                        false => interner.intern(encoded.row(row).data()).map(Some),
+                    }
+                })
+                .collect::<Result<Vec<Option<u32>>, EngineError>>()
+        };
+        let (left_ids, right_ids) = (ids(left, &left_places)?, ids(right, &right_places)?);
+        let pairs = polars::join(&left_ids, &right_ids, join.kind == JoinKind::Left)?;
+        (pairs.left, pairs.right)
+    };
+    let mut left_rows: Vec<u32> = left_rows;
+    let right_rows: Vec<Option<u32>> = right_rows;
+    let mut columns;
+    match join.kind {
+        JoinKind::Semi => {
+            left_rows.dedup();
+            columns = rows_at(left, &UInt32Array::from(left_rows.clone()))?;
+        }
+        JoinKind::Inner | JoinKind::Left => {
+            columns = rows_at(left, &UInt32Array::from(left_rows.clone()))?;
+            let keys: Vec<&String> = join.keys.iter().map(|(_, name)| name).collect();
+            let rows = UInt32Array::from(right_rows);
+            for (field, column) in right.schema.fields.iter().zip(rows_at(right, &rows)?) {
+                if !keys.contains(&&field.name) {
+                    columns.push(column);
+                }
+            }
+        }
+    }
+    finish(rel, columns, left_rows.len())
+}
+
+/// Columns under the types that a relation states.
+pub(super) fn finish(rel: &Rel, columns: Vec<ArrayRef>, rows: usize) -> Result<Frame, EngineError> {
+    let columns = columns
+        .iter()
+        .zip(&rel.schema.fields)
+        .map(|(column, field)| with_precision(&flat(column)?, field.data_type))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Frame::new(rel.schema.clone(), columns, rows)?)
+}
+
+/// Functions of the rows around each row.
+pub(super) fn window(rel: &Rel, window: &Window, input: &Frame) -> Result<Frame, EngineError> {
+    let partition: Vec<SortKey> =
+        window.partition_by.iter().map(SortKey::ascending).collect();
+    let all: Vec<SortKey> = partition.iter().chain(&window.order_by).cloned().collect();
+    let rows = order(input, &all)?;
+
+    // Where each partition begins among the ordered rows.
+    let places = partition
+        .iter()
+        .map(|key| place(input, &key.column))
+        .collect::<Result<Vec<_>, _>>()?;
+    let types = places.iter().map(|&place| input.schema.fields[place].data_type).collect();
+    let encoded = Keys::new(types)?.encode(&columns_at(&input.batch, &places))?;
+    let same = |a: u32, b: u32| {
+        places.is_empty() || encoded.row(a as usize).data() == encoded.row(b as usize).data()
+    };
+    let partitions: Vec<&[u32]> = rows.chunk_by(|&a, &b| same(a, b)).collect();
+
+    let mut columns: Vec<ArrayRef> = input.batch.columns().to_vec();
+    for function in &window.functions {
+        columns.push(match &function.value {
+            WindowFunc::Ntile(groups) => {
+                let groups = (*groups).max(1) as usize;
+                let mut tiles = vec![0; input.rows()];
+                for rows in &partitions {
+                    let (each, larger) = (rows.len() / groups, rows.len() % groups);
+                    let in_larger = larger * (each + 1);
+                    for (index, &row) in rows.iter().enumerate() {
+                        let tile = if index < in_larger {
+                            index / (each + 1)
+                        } else {
+                            larger + (index - in_larger) / each.max(1)
+                        };
+                        tiles[row as usize] = tile as i64 + 1;
+                    }
+                }
+                Arc::new(Int64Array::from(tiles))
+            }
+            WindowFunc::RunningSum(name) => {
+                running_sum(input.batch.column(place(input, name)?), &partitions)?
+            }
+        });
+    }
+    finish(rel, columns, input.rows())
+}
+
+fn running_sum(column: &ArrayRef, partitions: &[&[u32]]) -> Result<ArrayRef, EngineError> {
+    let overflow = || EngineError::from(EvaluateError::Overflow { function: "sum".into() });
+    let value = |row: usize| -> i128 {
+        if column.is_null(row) {
+            return 0;
+        }
+        match column.as_primitive_opt::<Decimal128Type>() {
+            Some(decimals) => decimals.value(row),
+            None => column.as_primitive::<Int64Type>().value(row).into(),
+        }
+    };
+    let mut sums = vec![0; column.len()];
+    for rows in partitions {
+        let mut sum: i128 = 0;
+        for &row in *rows {
+            sum = sum.checked_add(value(row as usize)).ok_or_else(overflow)?;
+            sums[row as usize] = sum;
+        }
+    }
+    Ok(match column.data_type() {
+        arrow::datatypes::DataType::Decimal128(_, scale) => Arc::new(
+            Decimal128Array::from(sums)
+                .with_precision_and_scale(38, *scale)
+                .map_err(arrow_error)?,
+        ),
+        _ => {
+            let sums = sums.into_iter().map(i64::try_from).collect::<Result<Vec<_>, _>>();
+            Arc::new(Int64Array::from(sums.map_err(|_| overflow())?))
+        }
+    })
+}
+
+/// Each row once for every whole number between two of its columns.
+pub(super) fn series(
+    rel: &Rel,
+    from: &Expr,
+    to: &Expr,
+    input: &Frame,
+    calendar: &Calendar,
+) -> Result<Frame, EngineError> {
+    let ends = Program::bind([from, to], &input.schema)?.run(&input.batch, calendar)?;
+    let (from, to) = (ends[0].as_primitive::<Int64Type>(), ends[1].as_primitive::<Int64Type>());
+    let (mut rows, mut numbers) = (Vec::new(), Vec::new());
+    for row in 0..input.rows() {
+        if from.is_null(row) || to.is_null(row) {
+            continue;
+        }
+        if to.value(row).saturating_sub(from.value(row)) >= MAX_SERIES {
+            return Err(internal("a series of more than a million numbers"));
+        }
+        for number in from.value(row)..=to.value(row) {
+            rows.push(row as u32);
+            numbers.push(number);
+        }
+    }
+    let mut columns = rows_at(input, &UInt32Array::from(rows))?;
+    let count = numbers.len();
+    columns.push(Arc::new(Int64Array::from(numbers)));
+    finish(rel, columns, count)
+}
