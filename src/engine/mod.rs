@@ -76,11 +76,11 @@ impl std::fmt::Display for Place {
 pub enum EngineError {
     /// A file cannot be read or decoded.
     #[error("{place}: {reason}")]
-    Unreadable { place: Place, reason: String },
+    Unreadable { place: Box<Place>, reason: String },
     /// Rows break the source's contract.
     #[error("{place}: {rows} {} {fault}, first in row {first_row}", if *.rows == 1 { "row has" } else { "rows have" })]
     Contract {
-        place: Place,
+        place: Box<Place>,
         fault: String,
         /// How many rows of the row group (or table) break it.
         rows: usize,

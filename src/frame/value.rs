@@ -202,7 +202,7 @@ impl fmt::Display for Value {
             Value::Decimal { minor, scale } => f.write_str(&format_decimal(*minor, *scale)),
             Value::String(value) => f.write_str(value),
             Value::Date(days) => {
-                let micros = i64::from(*days) * 86_400_000_000;
+                let micros = i64::from(*days).saturating_mul(86_400_000_000);
                 match jiff::Timestamp::from_microsecond(micros) {
                     Ok(timestamp) => f.write_str(timestamp.to_string().get(..10).unwrap_or("")),
                     Err(_) => write!(f, "day {days}"),

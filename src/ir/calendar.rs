@@ -122,7 +122,7 @@ impl Calendar {
 
     /// The instant at which a day begins.
     pub fn midnight(&self, days: i32) -> i64 {
-        self.instant_of_local(i64::from(days) * DAY)
+        self.instant_of_local(i64::from(days).saturating_mul(DAY))
     }
 
     /// The instant at which the zone's clock shows `local` (microseconds since 1970-01-01T00:00 on
@@ -182,7 +182,7 @@ impl Calendar {
     pub fn truncate_clock(&self, unit: TimeUnit, micros: i64) -> i64 {
         let offset = self.offset(micros);
         let step = unit.micros().unwrap_or(DAY);
-        (micros + offset).div_euclid(step) * step - offset
+        micros.saturating_add(offset).div_euclid(step).saturating_mul(step).saturating_sub(offset)
     }
 
     /// A day shifted by calendar months: 31 January and one month is the last of February.

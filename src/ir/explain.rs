@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::history::Events;
-use super::relation::{Measure, MeasureFunc, Named, Rel, RelNode, WindowFunc};
+use super::relation::{Measure, MeasureFunc, Named, Rel, RelNode, SortKey, WindowFunc};
 use super::Expr;
 
 /// The tree of a relation, one node a line, inputs indented below.
@@ -36,7 +36,8 @@ fn list(expressions: &[Expr]) -> String {
 }
 
 fn events(events: &Events) -> String {
-    let mut text = format!("customer {}, time {}", events.customer.value, events.time);
+    let customer = names(std::slice::from_ref(&events.customer));
+    let mut text = format!("customer {customer}, time {}", events.time);
     if let Some(value) = &events.value {
         let _ = write!(text, ", value {value}");
     }
@@ -46,45 +47,51 @@ fn events(events: &Events) -> String {
     text
 }
 
+fn sort_keys(keys: &[SortKey]) -> String {
+    let written: Vec<String> = keys
+        .iter()
+        .map(|key| format!("{}{}", key.column, if key.descending { " desc" } else { "" }))
+        .collect();
+    written.join(", ")
+}
+
 /// One node without its inputs.
 pub fn line(rel: &Rel) -> String {
     match &rel.node {
         RelNode::Scan(scan) => {
             let columns: Vec<&str> = rel.schema.names().collect();
-            format!("Scan {} [{}], {} rules", scan.source, columns.join(", "), scan.rules.len())
+            let rules: Vec<String> =
+                scan.rules.iter().map(|rule| format!("{} has {}", rule.column, rule.fault)).collect();
+            format!("Scan {} [{}], refuses [{}]", scan.source, columns.join(", "), rules.join("; "))
         }
         RelNode::Filter { predicate, .. } => format!("Filter {predicate}"),
         RelNode::Project { columns, .. } => format!("Project {}", names(columns)),
         RelNode::Lookup(lookup) => {
             let keys: Vec<String> =
                 lookup.keys.iter().map(|(key, name)| format!("{key} = {name}")).collect();
-            let columns: Vec<&str> = lookup.columns.iter().map(|(_, to)| to.as_str()).collect();
+            let columns: Vec<String> =
+                lookup.columns.iter().map(|(from, to)| format!("{to} = {from}")).collect();
             format!("Lookup [{}] on {}", columns.join(", "), keys.join(", "))
         }
         RelNode::Aggregate(aggregate) => {
             format!("Aggregate by [{}]: {}", names(&aggregate.keys), names(&aggregate.measures))
         }
         RelNode::Window(window) => {
-            let order: Vec<String> = window
-                .order_by
-                .iter()
-                .map(|key| format!("{}{}", key.column, if key.descending { " desc" } else { "" }))
-                .collect();
             format!(
                 "Window {} over (partition by [{}] order by {})",
                 names(&window.functions),
                 window.partition_by.join(", "),
-                order.join(", ")
+                sort_keys(&window.order_by)
             )
         }
         RelNode::Join(join) => {
             let keys: Vec<String> =
                 join.keys.iter().map(|(left, right)| format!("{left} = {right}")).collect();
-            format!("Join {:?} on [{}]", join.kind, keys.join(", "))
+            let nulls = if join.nulls_equal { ", nulls equal" } else { "" };
+            format!("Join {:?} on [{}]{nulls}", join.kind, keys.join(", "))
         }
         RelNode::Sort { keys, .. } => {
-            let keys: Vec<&str> = keys.iter().map(|key| key.column.as_str()).collect();
-            format!("Sort [{}]", keys.join(", "))
+            format!("Sort [{}]", sort_keys(keys))
         }
         RelNode::Values(frame) => format!("Values {} rows", frame.rows()),
         RelNode::Series { from, to, name, .. } => format!("Series {name} from {from} to {to}"),

@@ -102,6 +102,7 @@ impl fmt::Display for Expr {
             ExprNode::Literal(value @ (Value::Date(_) | Value::Timestamp(_))) => {
                 return write!(f, "{} '{value}'", self.data_type);
             }
+            ExprNode::Literal(Value::Float(value)) => return write!(f, "{value:?}"),
             ExprNode::Literal(value) => return write!(f, "{value}"),
             ExprNode::Call(func, arguments) => (func, arguments),
         };

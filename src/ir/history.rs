@@ -8,12 +8,13 @@ use std::sync::Arc;
 use super::expression::Expr;
 use super::relation::{
     Built, JoinKind, Measure, MeasureFunc, Named, Rel, RelNode, RelRef, SortKey, WindowFunc,
-    aggregate, all_columns, column, field_of, filter, join, named, project, series, window,
+    aggregate, all_columns, column, distinct, field_of, filter, join, named, project, series,
+    window,
 };
 use super::typing::{TypeError, build, call};
 use super::{Calendar, Func};
 use crate::document::TimeUnit;
-use crate::frame::{DataType, Field, Schema, Unit, Value};
+use crate::frame::{DataType, Field, Unit, Value};
 
 /// Who did something, when, and for how much: what every history node reads of an event.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +33,10 @@ pub struct Events {
 impl Events {
     /// The type of the value column: money without decimals where there is no value.
     pub fn value_type(&self) -> DataType {
-        self.value.as_ref().map_or(DataType::money(0), |value| value.data_type)
+        match self.value.as_ref().map(|value| value.data_type) {
+            Some(DataType::Decimal { scale, .. }) => DataType::money(scale),
+            _ => DataType::money(0),
+        }
     }
 
     fn unit(&self, input: &RelRef) -> Unit {
@@ -63,14 +67,17 @@ impl Events {
         columns
     }
 
-    /// The order of a customer's events over [`Events::columns`].
-    fn order(&self, events: &RelRef) -> Result<Vec<Expr>, TypeError> {
+    /// The order of a customer's events over [`Events::columns`] and further columns. Rows that tie
+    /// in all of them are the same to whoever reads these columns.
+    fn order(&self, events: &RelRef, more: &[String]) -> Result<Vec<Expr>, TypeError> {
         let mut order = vec![column(events, "t")?];
         for index in 0..self.tie.len() {
             order.push(column(events, &format!("o{index}"))?);
         }
-        // Among rows that tie in everything, the smaller value.
         order.push(column(events, "v")?);
+        for name in more {
+            order.push(column(events, name)?);
+        }
         Ok(order)
     }
 
@@ -95,7 +102,10 @@ pub struct History {
 
 impl History {
     /// The node as a relation.
-    pub fn build(self) -> RelRef {
+    ///
+    /// # Errors
+    /// Two columns of the same name.
+    pub fn build(self) -> Built {
         let time = self.events.time.data_type;
         let fields = vec![
             self.events.customer_field(&self.input),
@@ -105,7 +115,7 @@ impl History {
             Field::new("first_time", time),
             Field::new("last_time", time),
         ];
-        Arc::new(Rel { node: RelNode::History(self), schema: Arc::new(Schema::new(fields)) })
+        Ok(Arc::new(Rel { node: RelNode::History(self), schema: distinct(fields)? }))
     }
 
     /// The definition.
@@ -205,7 +215,10 @@ impl Summary {
     }
 
     /// The node as a relation.
-    pub fn build(self) -> RelRef {
+    ///
+    /// # Errors
+    /// Two columns of the same name.
+    pub fn build(self) -> Built {
         let money = self.events.unit(&self.input);
         let unit = Unit::Time(self.unit.word().into());
         let mut fields = vec![self.events.customer_field(&self.input)];
@@ -228,7 +241,7 @@ impl Summary {
             number("average_order_value"),
             number("monetary"),
         ]);
-        Arc::new(Rel { node: RelNode::Summary(self), schema: Arc::new(Schema::new(fields)) })
+        Ok(Arc::new(Rel { node: RelNode::Summary(self), schema: distinct(fields)? }))
     }
 
     /// The end of what is observed, comparable with a bucket.
@@ -293,7 +306,8 @@ impl Summary {
         if let Some(is_order) = is_order {
             purchases = filter(&purchases, is_order)?;
         }
-        let order = self.events.order(&purchases)?;
+        let carried: Vec<String> = (0..self.carry.len()).map(|index| format!("k{index}")).collect();
+        let order = self.events.order(&purchases, &carried)?;
         let first = |name: &str| -> Result<Measure, TypeError> {
             let value = column(&purchases, name)?;
             Ok(Measure::of(MeasureFunc::First { value, order: order.clone() }))
@@ -389,7 +403,10 @@ pub struct CohortGrid {
 
 impl CohortGrid {
     /// The node as a relation.
-    pub fn build(self) -> RelRef {
+    ///
+    /// # Errors
+    /// Two columns of the same name.
+    pub fn build(self) -> Built {
         let money = self.events.unit(&self.input);
         let mut fields = vec![Field::new("cohort", DataType::Date)];
         for by in &self.by {
@@ -406,7 +423,7 @@ impl CohortGrid {
             value("value"),
             value("cumulative_value"),
         ]);
-        Arc::new(Rel { node: RelNode::CohortGrid(self), schema: Arc::new(Schema::new(fields)) })
+        Ok(Arc::new(Rel { node: RelNode::CohortGrid(self), schema: distinct(fields)? }))
     }
 
     /// The number of the age unit's period that holds a cohort's last day: age 0 ends with it.
@@ -429,7 +446,7 @@ impl CohortGrid {
         let segments: Vec<String> = (0..self.by.len()).map(|index| format!("k{index}")).collect();
 
         // Where each customer enters.
-        let order = self.events.order(&events)?;
+        let order = self.events.order(&events, &segments)?;
         let mut measures = vec![named("first", Measure::of(MeasureFunc::Min(time.clone())))];
         for name in &segments {
             let value = column(&events, name)?;
@@ -465,7 +482,7 @@ impl CohortGrid {
             input: seen,
             unit: self.age,
         }
-        .build();
+        .build()?;
         let mut cells =
             join(&history, &entry, vec![("c".into(), "c".into())], JoinKind::Inner, false)?;
         let period = build::period_of(self.age, column(&cells, "period")?)?;
@@ -509,7 +526,11 @@ impl CohortGrid {
         )?;
         let max_age = match self.max_age {
             Some(max_age) => Expr::int(max_age),
-            None => build::sub(observed, column(&oldest, "oldest")?)?,
+            // Age 0 of the oldest cohort may still be running.
+            None => {
+                let last = build::sub(observed, column(&oldest, "oldest")?)?;
+                call(Func::Greatest, vec![Expr::int(0), last])?
+            }
         };
         let oldest = project(&oldest, vec![named("max_age", max_age)])?;
         let spine = join(&sizes, &oldest, vec![], JoinKind::Inner, false)?;

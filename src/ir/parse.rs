@@ -778,7 +778,7 @@ mod tests {
     fn expressions_are_typed() {
         check("amount > 100", "(amount > 100.00): bool");
         check("status = 'a' and not \"odd name\"", "((status = 'a') and (not odd name)): bool");
-        check("amount / 2", "(cast(amount as float64) / 2): float64");
+        check("amount / 2", "(cast(amount as float64) / 2.0): float64");
         check("ordered_at < as_of", "(cast(ordered_at as timestamp) < timestamp '1970-01-01T00:00:00Z'): bool");
         check("ordered_at + interval '1 month'", "(ordered_at + interval '1 months'): date");
         check("date_trunc('month', ordered_at)", "date_trunc('month', ordered_at): date");
@@ -787,7 +787,7 @@ mod tests {
         check("status in ('a', 'b')", "(status in ('a', 'b')): bool");
         check("ordered_at >= date '1998-07-01'", "(ordered_at >= date '1998-07-01'): bool");
         check("extract(year from ordered_at)", "extract(year from ordered_at): int64");
-        check("-1.5e1", "-15: float64");
+        check("-1.5e1", "-15.0: float64");
         check("substring(status, 1, 2) || 'x'", "(substring(status, 1, 2) || 'x'): string");
     }
 
@@ -800,7 +800,7 @@ mod tests {
         check("lenght(status)", "[lenght(status)] there is no function `lenght`");
         check("regexp_matches(status, '(')", "['('] not a regular expression: unclosed group");
         check("(select 1)", "[select 1] a subquery has no place in an expression");
-        check("amount >", "[] not an SQL expression: expected an expression, found the end");
+        check("amount >", "[amount >] not an SQL expression: expected an expression, found the end");
         check("amount = = 1", "[=] not an SQL expression: expected an expression, found =");
     }
 }

@@ -222,7 +222,7 @@ fn check(expr: &Expr, schema: &Schema) -> Result<(), TypeError> {
     }
 }
 
-fn distinct(fields: Vec<Field>) -> Result<Arc<Schema>, TypeError> {
+pub(super) fn distinct(fields: Vec<Field>) -> Result<Arc<Schema>, TypeError> {
     let mut seen = std::collections::BTreeSet::new();
     for field in &fields {
         if !seen.insert(field.name.as_str()) {
@@ -466,6 +466,9 @@ pub fn aggregate(
         }
         use MeasureFunc as M;
         match &measure.value.func {
+            M::CountReaching { weight, .. } if !weight.data_type.is_integer() => {
+                return Err(fault(format!("a weight is a whole number, not a {}", weight.data_type)));
+            }
             M::Sum(value) if value.data_type == DataType::Duration => {}
             M::Sum(value)
             | M::Mean(value)

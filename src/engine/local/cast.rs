@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array, StringArray,
-    TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, Decimal128Array, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
 
@@ -140,16 +139,16 @@ fn convert(value: &Value, to: DataType, calendar: &Calendar) -> Option<Value> {
         }),
         DataType::Date => match value {
             Value::Timestamp(at) => Some(Value::Date(calendar.date_of(*at))),
-            Value::String(text) => parse_instant(text).map(|instant| match instant {
-                Instant::Date(days) => Value::Date(days),
-                other => Value::Date(calendar.date_of(calendar.resolve(other))),
-            }),
+            Value::String(text) => match parse_instant(text.trim())? {
+                Instant::Date(days) => Some(Value::Date(days)),
+                Instant::Local(_) | Instant::Absolute(_) => None,
+            },
             _ => None,
         },
         DataType::Timestamp => match value {
             Value::Date(days) => Some(Value::Timestamp(calendar.midnight(*days))),
             Value::String(text) => {
-                parse_instant(text).map(|instant| Value::Timestamp(calendar.resolve(instant)))
+                parse_instant(text.trim()).map(|instant| Value::Timestamp(calendar.resolve(instant)))
             }
             _ => None,
         },
@@ -212,15 +211,10 @@ pub(super) fn to_money(array: &ArrayRef, scale: u8) -> Result<ArrayRef, EngineEr
     Ok(Arc::new(money.with_precision_and_scale(38, scale as i8).map_err(arrow_error)?))
 }
 
-/// Whole numbers, for tests and keys.
-#[cfg(test)]
-pub(super) fn integers(values: &[i64]) -> ArrayRef {
-    Arc::new(Int64Array::from(values.to_vec()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arrow::array::{Float64Array, Int64Array, StringArray};
 
     #[test]
     fn doubles_round_half_even_as_money() {
@@ -239,7 +233,7 @@ mod tests {
         let tried = cast(&texts, DataType::Int64, &calendar, false).expect("tried");
         assert_eq!(value_at(&tried, 0), Value::Int(12));
         assert!(tried.is_null(1));
-        let numbers = integers(&[5]);
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![5]));
         let decimal = cast(&numbers, DataType::money(2), &calendar, true).expect("it fits");
         assert_eq!(value_at(&decimal, 0).to_string(), "5.00");
     }

@@ -357,7 +357,7 @@ impl Chains {
         }
         let first = (0..violated.len()).find(|&row| violated.value(row)).unwrap_or(0);
         Err(EngineError::Contract {
-            place: Place { column: Some(rule.column.clone()), ..place.clone() },
+            place: Box::new(Place { column: Some(rule.column.clone()), ..place.clone() }),
             fault: rule.fault.clone(),
             rows,
             first_row: start + first,

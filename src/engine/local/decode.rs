@@ -76,13 +76,13 @@ pub(super) struct Decoding<'a> {
 }
 
 impl Decoding<'_> {
-    fn place(&self, file: &InputFile, row_group: usize, column: Option<&str>) -> Place {
-        Place {
+    fn place(&self, file: &InputFile, row_group: usize, column: Option<&str>) -> Box<Place> {
+        Box::new(Place {
             source: self.source.to_owned(),
             file: Some(file.name.clone()),
             row_group: Some(row_group),
             column: column.map(str::to_owned),
-        }
+        })
     }
 
     /// Decodes a row group and hands over its morsels, each with the number of its first row.

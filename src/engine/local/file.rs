@@ -49,7 +49,11 @@ impl InputFile {
     pub fn open(source: &str, path: &Path) -> Result<Self, EngineError> {
         let name = path.display().to_string();
         let unreadable = |reason: String| EngineError::Unreadable {
-            place: Place { source: source.into(), file: Some(name.clone()), ..Place::default() },
+            place: Box::new(Place {
+                source: source.into(),
+                file: Some(name.clone()),
+                ..Place::default()
+            }),
             reason,
         };
         let mut file = File::open(path).map_err(|error| unreadable(reason_of(&error)))?;

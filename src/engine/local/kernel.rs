@@ -503,7 +503,7 @@ fn round(array: &ArrayRef, digits: &ArrayRef, result: DataType) -> Result<ArrayR
     let digits = if digits.is_empty() { 0 } else { digits.value(0) };
     match (array.data_type(), result) {
         (A::Float64, _) => {
-            let factor = 10f64.powi(digits as i32);
+            let factor = pow10(digits as u8) as f64;
             Ok(float(array, |x| {
                 let scaled = x * factor;
                 Some(if scaled.is_finite() { scaled.round() / factor } else { x })

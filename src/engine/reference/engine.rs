@@ -185,11 +185,11 @@ impl Run<'_> {
             }
             if let Some(&first_row) = broken.first() {
                 return Err(EngineError::Contract {
-                    place: Place {
+                    place: Box::new(Place {
                         source: source.to_string(),
                         column: Some(rule.column.clone()),
                         ..Place::default()
-                    },
+                    }),
                     fault: rule.fault.clone(),
                     rows: broken.len(),
                     first_row,

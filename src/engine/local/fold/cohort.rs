@@ -58,9 +58,16 @@ struct Cohort {
     activity: Vec<Activity>,
 }
 
+impl Entry {
+    /// What the first event is the smallest of.
+    fn place(&self) -> (&[u8], &[u8]) {
+        (&self.order, &self.by)
+    }
+}
+
 impl History {
     fn enter(&mut self, entry: Entry) {
-        if self.entry.as_ref().is_none_or(|known| entry.order < known.order) {
+        if self.entry.as_ref().is_none_or(|known| entry.place() < known.place()) {
             self.entry = Some(entry);
         }
     }
@@ -132,14 +139,10 @@ impl Fold for CohortFold {
             let history = &mut state.histories[customer];
             let day = day_of(events.ticks(row), time, &self.calendar);
             let order = events.order(row);
-            if history.entry.as_ref().is_none_or(|known| order < known.order.as_ref()) {
-                history.entry = Some(Entry {
-                    order: order.into(),
-                    day,
-                    by: by
-                        .as_ref()
-                        .map_or_else(Default::default, |by| by.row(row).data().into()),
-                });
+            let segment = by.as_ref().map_or(&[][..], |by| by.row(row).data());
+            let place = (order, segment);
+            if history.entry.as_ref().is_none_or(|known| place < known.place()) {
+                history.entry = Some(Entry { order: order.into(), day, by: segment.into() });
             }
             if active.is_none_or(|active| active.is_valid(row) && active.value(row)) {
                 let value = events.value(row).unwrap_or(0);
@@ -173,7 +176,7 @@ impl Fold for CohortFold {
         let oldest = entered().map(|(_, e)| grid.base_period(&self.calendar, cohort_of(e))).min();
         let last_age = match (grid.max_age, oldest) {
             (Some(max_age), _) => max_age,
-            (None, Some(oldest)) => observed - oldest,
+            (None, Some(oldest)) => (observed - oldest).max(0),
             (None, None) => -1,
         };
         let ages = usize::try_from(last_age + 1).unwrap_or(0);

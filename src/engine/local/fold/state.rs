@@ -443,7 +443,7 @@ impl Accumulator {
                 })
                 .collect(),
             (Accumulator::Pairs(pairs), Reading::Reaching(least)) => pairs
-                .counts(groups, |kept| matches!(kept, Kept::Weight(sum) if sum >= least.into()))
+                .counts(groups, |kept| matches!(kept, Kept::Weight(sum) if sum >= i128::from(least)))
                 .into_iter()
                 .map(Value::Int)
                 .collect(),

@@ -68,13 +68,20 @@ impl SummaryFold {
     }
 }
 
+impl First {
+    /// What the first order is the smallest of.
+    fn place(&self) -> (&[u8], &[u8]) {
+        (&self.order, &self.carry)
+    }
+}
+
 impl Bucket {
     fn merge(&mut self, other: Bucket) -> Result<(), EngineError> {
         self.orders += other.orders;
         self.total = add(self.total, other.total)?;
         self.day = self.day.min(other.day);
         if let Some(first) = other.first
-            && self.first.as_ref().is_none_or(|known| first.order < known.order)
+            && self.first.as_ref().is_none_or(|known| first.place() < known.place())
         {
             self.first = Some(first);
         }

@@ -31,7 +31,7 @@ fn a_history() {
         "6,1,2026-02-09,",
     ]);
     let by_month = |input: &RelRef, events| {
-        History { input: input.clone(), events, unit: TimeUnit::Month }.build()
+        History { input: input.clone(), events, unit: TimeUnit::Month }.build().expect("distinct names")
     };
     check(&by_month(&input, events(&input)), &[
         "1,2026-01-01,2,7.00,2026-01-05,2026-01-30",
@@ -65,7 +65,7 @@ fn grid(last_day: &str, change: impl FnOnce(&RelRef, &mut CohortGrid)) -> RelRef
         last_day: day(last_day),
     };
     change(&input, &mut grid);
-    grid.build()
+    grid.build().expect("distinct names")
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn coming_back_later_counts_on_or_after() {
             max_age,
             last_day: day("2026-06-30"),
         };
-        lines(run(&rel.build()))
+        lines(run(&rel.build().expect("distinct names")))
     };
     // Age 0 is the whole first quarter.
     assert_eq!(retained(false, Some(1)), [
@@ -133,7 +133,7 @@ fn coming_back_later_counts_on_or_after() {
             max_age: Some(1),
             last_day: day("2026-03-31"),
         };
-        lines(run(&rel.build()))
+        lines(run(&rel.build().expect("distinct names")))
     };
     assert_eq!(monthly(false)[1], "2026-01-01,1,2026-02-01,2,0,0,0.00,5.00");
     assert_eq!(monthly(true)[1], "2026-01-01,1,2026-02-01,2,1,0,0.00,5.00");
@@ -168,7 +168,7 @@ fn summary(rows: &[&str], change: impl FnOnce(&RelRef, &mut Summary)) -> RelRef 
         last_day: day("2026-01-31"),
     };
     change(&input, &mut summary);
-    summary.build()
+    summary.build().expect("distinct names")
 }
 
 const PURCHASES: &[&str] = &[
