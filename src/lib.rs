@@ -6,4 +6,8 @@ pub mod frame;
 pub mod ir;
 pub mod engine;
 pub mod stats;
+pub mod metrics;
+pub mod plan;
 pub mod report;
+pub mod spec;
+pub mod stages;
