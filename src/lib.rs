@@ -9,5 +9,6 @@ pub mod stats;
 pub mod metrics;
 pub mod plan;
 pub mod report;
+pub mod run;
 pub mod spec;
 pub mod stages;
