@@ -60,7 +60,11 @@ impl Catalog {
     }
 
     /// The metric called `name`; an unknown one is noted.
-    pub fn resolve(&self, name: &Spanned<String>, diagnostics: &mut Diagnostics) -> Option<Found<'_>> {
+    pub fn resolve(
+        &self,
+        name: &Spanned<String>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Found<'_>> {
         if let Some(declared) = self.declared.iter().find(|d| d.name.value == name.value) {
             return Some(Found::Declared(declared));
         }

@@ -203,8 +203,7 @@ impl<'a> Lowering<'a> {
         match result {
             Ok(value) => Some(value),
             Err(error) => {
-                let mut diagnostic =
-                    Diagnostic::at(Code::TypeMismatch, self.span, error.message);
+                let mut diagnostic = Diagnostic::at(Code::TypeMismatch, self.span, error.message);
                 diagnostic.help = error.help;
                 self.diagnostics.push(diagnostic);
                 None
@@ -244,7 +243,9 @@ impl<'a> Lowering<'a> {
             Diagnostic::at(
                 Code::MissingRole,
                 self.span,
-                format!("the metric `{name}` needs the role `{role}`, which `{table}` does not have"),
+                format!(
+                    "the metric `{name}` needs the role `{role}`, which `{table}` does not have"
+                ),
             )
             .help(format!("say which column it is at the source: `{key}`")),
         );
@@ -261,7 +262,9 @@ impl<'a> Lowering<'a> {
                 like.map(|expr| {
                     let data_type = match (name, expr.data_type) {
                         ("#order_value", DataType::Decimal { scale, .. }) => DataType::money(scale),
-                        ("#order_quantity", DataType::Decimal { scale, .. }) => DataType::money(scale),
+                        ("#order_quantity", DataType::Decimal { scale, .. }) => {
+                            DataType::money(scale)
+                        }
                         ("#order_quantity", DataType::Int32) => DataType::Int64,
                         (_, other) => other,
                     };
@@ -373,8 +376,7 @@ impl<'a> Lowering<'a> {
     /// Columns of a metric without an interval.
     pub fn plain(&mut self, expr: Expr, unit: Unit) -> Option<()> {
         if !matches!(self.interval, IntervalMethod::Auto | IntervalMethod::None) {
-            let message =
-                format!("the metric `{}` has no interval `{}`", self.name, self.interval);
+            let message = format!("the metric `{}` has no interval `{}`", self.name, self.interval);
             self.report(Code::InvalidValue, message);
             return None;
         }
@@ -452,7 +454,8 @@ impl<'a> Lowering<'a> {
                 self.column("", mean.clone(), unit.clone());
                 self.column("_n", n.clone(), Unit::Count);
                 let half = if interval {
-                    let variance = self.measure(level, "variance", over(MeasureFunc::Variance(value)));
+                    let variance =
+                        self.measure(level, "variance", over(MeasureFunc::Variance(value)));
                     let degrees = self.typed(build::sub(n.clone(), Expr::int(1)))?;
                     let level = Expr::float(self.subject.level);
                     let t = self.typed(call(Func::StudentT, vec![degrees, level]))?;
@@ -491,7 +494,12 @@ impl<'a> Lowering<'a> {
     }
 
     /// Columns of a ratio: value, numerator, denominator.
-    pub fn ratio(&mut self, numerator: (Expr, Unit), denominator: (Expr, Unit), unit: Unit) -> Option<()> {
+    pub fn ratio(
+        &mut self,
+        numerator: (Expr, Unit),
+        denominator: (Expr, Unit),
+        unit: Unit,
+    ) -> Option<()> {
         let value = self.typed(build::div(numerator.0.clone(), denominator.0.clone()))?;
         self.plain(value, unit)?;
         self.column("_numerator", numerator.0, numerator.1);

@@ -16,5 +16,7 @@ pub mod orders;
 mod registry;
 
 pub use catalog::{Catalog, Declared};
-pub use lowering::{IntervalMethod, Level, Lowering, MetricColumn, ORDER_COLUMNS, OrderFields, Statistic, Subject};
+pub use lowering::{
+    IntervalMethod, Level, Lowering, MetricColumn, ORDER_COLUMNS, OrderFields, Statistic, Subject,
+};
 pub use registry::{Metric, MetricKind, find, registry};

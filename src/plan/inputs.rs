@@ -128,11 +128,17 @@ pub(super) fn bind(
     });
 
     let mut rules = Vec::new();
-    for role in [roles.customer.as_ref().map(|c| &c.value), roles.time.as_ref()].into_iter().flatten() {
+    for role in
+        [roles.customer.as_ref().map(|c| &c.value), roles.time.as_ref()].into_iter().flatten()
+    {
         // A row without customer or time is no event of anybody's.
         if let Ok(violated) = build::is_null(role.clone()) {
             let column = role.as_column().map_or_else(|| role.to_string(), str::to_owned);
-            rules.push(Rule { column, fault: "a null, where every row needs a value".into(), violated });
+            rules.push(Rule {
+                column,
+                fault: "a null, where every row needs a value".into(),
+                violated,
+            });
         }
     }
     for rule in &source.columns {
@@ -144,13 +150,19 @@ pub(super) fn bind(
     let scan = relation::scan_finite(name, Arc::new(schema), rules, finite);
     let rel = match &roles.time {
         None => scan,
-        Some(time) => match before_as_of(time, binding).and_then(|seen| relation::filter(&scan, seen)) {
-            Ok(rel) => rel,
-            Err(error) => {
-                diagnostics.push(Diagnostic::at(Code::TypeMismatch, source.name.span, error.message));
-                return None;
+        Some(time) => {
+            match before_as_of(time, binding).and_then(|seen| relation::filter(&scan, seen)) {
+                Ok(rel) => rel,
+                Err(error) => {
+                    diagnostics.push(Diagnostic::at(
+                        Code::TypeMismatch,
+                        source.name.span,
+                        error.message,
+                    ));
+                    return None;
+                }
             }
-        },
+        }
     };
     Some(Table { name: name.to_owned(), rel, roles })
 }
@@ -201,9 +213,7 @@ fn money(role: &crate::spec::ValueRole, expr: Expr) -> Result<Money, String> {
     let typed = |result: Result<Expr, TypeError>| result.map_err(|error| error.message);
     let expr = match (expr.data_type, wanted) {
         (DataType::Decimal { scale, .. }, wanted) if wanted.is_none_or(|w| w == scale) => expr,
-        (DataType::Decimal { .. }, Some(wanted)) => {
-            typed(call(Func::ToMoney(wanted), vec![expr]))?
-        }
+        (DataType::Decimal { .. }, Some(wanted)) => typed(call(Func::ToMoney(wanted), vec![expr]))?,
         (data_type, wanted) if data_type.is_integer() => {
             let scale = wanted.unwrap_or(if role.minor_units.value { 2 } else { 0 });
             let whole = typed(build::cast(expr, DataType::money(0)))?;
@@ -214,9 +224,7 @@ fn money(role: &crate::spec::ValueRole, expr: Expr) -> Result<Money, String> {
                 typed(call(Func::ToMoney(scale), vec![whole]))?
             }
         }
-        (DataType::Float64, wanted) => {
-            typed(call(Func::ToMoney(wanted.unwrap_or(2)), vec![expr]))?
-        }
+        (DataType::Float64, wanted) => typed(call(Func::ToMoney(wanted.unwrap_or(2)), vec![expr]))?,
         (other, _) => return Err(format!("a value is a number, not a {other}")),
     };
     Ok(Money { expr, currency: role.currency.value.clone() })
@@ -251,7 +259,10 @@ fn unite(source: &Source, files: &[FileSchema], diagnostics: &mut Diagnostics) -
                 Diagnostic::unknown(
                     Code::UnknownColumn,
                     rule.name.span,
-                    format!("no file of `{}` has the column `{}`", source.name.value, rule.name.value),
+                    format!(
+                        "no file of `{}` has the column `{}`",
+                        source.name.value, rule.name.value
+                    ),
                     &rule.name.value,
                     names.iter().copied(),
                 )
@@ -430,7 +441,10 @@ fn contract(
     let name = rule.name.value.as_str();
     let Some(field) = schema.field(name) else { return };
     let column = Expr::column(name, field.data_type);
-    let mut add = |fault: String, violated: Result<Expr, TypeError>, span: Span, diagnostics: &mut Diagnostics| {
+    let mut add = |fault: String,
+                   violated: Result<Expr, TypeError>,
+                   span: Span,
+                   diagnostics: &mut Diagnostics| {
         match violated {
             Ok(violated) => rules.push(Rule { column: name.to_owned(), fault, violated }),
             Err(error) => {

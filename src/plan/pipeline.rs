@@ -14,7 +14,7 @@ use crate::ir::typing::build;
 use crate::ir::{RelRef, SortKey, Table, named};
 use crate::metrics::Catalog;
 use crate::spec::{Pipeline, Segment};
-use crate::stages::{self, Segments, SegmentTable, Stage, StageContext, View};
+use crate::stages::{self, SegmentTable, Segments, Stage, StageContext, View};
 
 /// A pipeline known to make sense.
 #[derive(Debug)]
@@ -86,8 +86,11 @@ pub fn plan(
     let order = |name: &str| pipeline.stages.iter().position(|stage| stage.name.value == name);
     planned.sort_by_key(|stage| order(&stage.name));
     planner.outputs(&mut planned);
-    let sources =
-        pipeline.sources.iter().filter_map(|s| planner.tables.get(&s.name.value)?.clone()).collect();
+    let sources = pipeline
+        .sources
+        .iter()
+        .filter_map(|s| planner.tables.get(&s.name.value)?.clone())
+        .collect();
     if planner.diagnostics.has_errors() {
         return None;
     }
@@ -146,7 +149,10 @@ impl Planner<'_> {
                         Diagnostic::at(
                             Code::DuplicateName,
                             taken.span,
-                            format!("`{name}` is the name of a companion of `{}`", stage.name.value),
+                            format!(
+                                "`{name}` is the name of a companion of `{}`",
+                                stage.name.value
+                            ),
                         )
                         .and(stage.name.span, "which may have that table")
                         .help("rename one of them"),
@@ -239,7 +245,10 @@ impl Planner<'_> {
                 self.diagnostics.push(Diagnostic::at(
                     Code::UnknownTable,
                     name.span,
-                    format!("the stage `{stage}` makes no table `{}` with these options", name.value),
+                    format!(
+                        "the stage `{stage}` makes no table `{}` with these options",
+                        name.value
+                    ),
                 ));
             }
             return None;
@@ -251,7 +260,8 @@ impl Planner<'_> {
             self.pipeline.sources.iter().map(|source| source.name.value.clone()).collect();
         for stage in &self.pipeline.stages {
             known.push(stage.name.value.clone());
-            let companions = stages::find(&stage.kind.value).map_or(&[][..], |kind| kind.companions);
+            let companions =
+                stages::find(&stage.kind.value).map_or(&[][..], |kind| kind.companions);
             known.extend(companions.iter().map(|c| format!("{}_{}", stage.name.value, c.suffix)));
         }
         self.diagnostics.push(Diagnostic::unknown(
@@ -271,7 +281,10 @@ impl Planner<'_> {
                 Diagnostic::at(
                     Code::MissingRole,
                     segment.table.span,
-                    format!("a segment needs the role `customer`, which `{}` does not have", table.name),
+                    format!(
+                        "a segment needs the role `customer`, which `{}` does not have",
+                        table.name
+                    ),
                 )
                 .help("say which column it is at the source: `customer: COLUMN`"),
             );
@@ -440,4 +453,3 @@ fn published_order(table: &Table, grain: &[String]) -> Built {
     }
     relation::sort(&table.rel, keys.iter().map(SortKey::ascending).collect())
 }
-

@@ -84,9 +84,10 @@ impl RunError {
     pub fn help(&self) -> Option<String> {
         match self {
             RunError::Output { help, .. } => help.clone(),
-            RunError::NoRows { .. } => {
-                Some("look at the path; a job that may find nothing should test for exit status 5".into())
-            }
+            RunError::NoRows { .. } => Some(
+                "look at the path; a job that may find nothing should test for exit status 5"
+                    .into(),
+            ),
             RunError::Engine(EngineError::Contract { .. }) => Some(
                 "mend the rows, or change what the source's `columns` and roles ask of them".into(),
             ),
@@ -96,9 +97,9 @@ impl RunError {
             RunError::Engine(EngineError::NotUnique { .. }) => {
                 Some("a segment's table has one row per customer".into())
             }
-            RunError::Engine(EngineError::Evaluate(crate::engine::EvaluateError::Cast { .. })) => {
-                Some("`try_cast` gives null where a value cannot be cast".into())
-            }
+            RunError::Engine(EngineError::Evaluate(crate::engine::EvaluateError::Cast {
+                ..
+            })) => Some("`try_cast` gives null where a value cannot be cast".into()),
             _ => None,
         }
     }

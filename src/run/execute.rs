@@ -38,7 +38,10 @@ pub fn execute(
     threads: usize,
     monitor: &dyn Monitor,
 ) -> Result<Executed, RunError> {
-    #[expect(clippy::disallowed_methods, reason = "the run's id and timings, for the manifest only")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the run's id and timings, for the manifest only"
+    )]
     let (started, clock) = (jiff::Timestamp::now(), Clock::now());
     let run_id = run_id(started, prepared);
     let directory = root.join(&prepared.pipeline.outputs.directory.value);
@@ -86,12 +89,7 @@ fn run_id(started: jiff::Timestamp, prepared: &Prepared) -> String {
     format!("{:.18}Z-{}", format!("{time:0<18}"), &hash[..6])
 }
 
-fn begin(
-    prepared: &Prepared,
-    run_id: &str,
-    started: jiff::Timestamp,
-    threads: usize,
-) -> Manifest {
+fn begin(prepared: &Prepared, run_id: &str, started: jiff::Timestamp, threads: usize) -> Manifest {
     let pipeline = &prepared.pipeline;
     let warnings = prepared.warnings.iter().filter(|d| d.severity == Severity::Warning);
     Manifest {

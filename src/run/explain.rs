@@ -36,10 +36,15 @@ pub fn explain(prepared: &Prepared, stage: Option<&str>) -> Option<String> {
         }
         for table in &planned.tables {
             let state = if table.published { "published" } else { "not published" };
-            let _ = writeln!(text, "  table {} ({state}), by {}", table.name, match table.grain.as_slice() {
-                [] => "row".to_owned(),
-                grain => grain.join(", "),
-            });
+            let _ = writeln!(
+                text,
+                "  table {} ({state}), by {}",
+                table.name,
+                match table.grain.as_slice() {
+                    [] => "row".to_owned(),
+                    grain => grain.join(", "),
+                }
+            );
             for field in &table.rel.schema.fields {
                 let _ = writeln!(text, "    {}: {}", field.name, field.data_type);
             }

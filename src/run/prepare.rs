@@ -60,12 +60,14 @@ pub fn prepare(request: &Request) -> Result<Prepared, (RunError, Option<SourceTe
     }
 }
 
-type Parts =
-    (Pipeline<Box<dyn Stage>>, Plan, BTreeMap<String, LocalSource>, Vec<Diagnostic>);
+type Parts = (Pipeline<Box<dyn Stage>>, Plan, BTreeMap<String, LocalSource>, Vec<Diagnostic>);
 
 fn prepare_text(source: &SourceText, request: &Request) -> Result<Parts, RunError> {
     let mut diagnostics = Diagnostics::default();
-    #[expect(clippy::disallowed_methods, reason = "asked only for names the pipeline lists under `env:`")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "asked only for names the pipeline lists under `env:`"
+    )]
     let variable = |name: &str| std::env::var(name).ok();
     let inputs = Inputs { set: &request.set, as_of: request.as_of, variable: &variable };
     let bodies = StageBody {
@@ -162,7 +164,10 @@ fn open(
             Diagnostic::at(
                 Code::Unsupported,
                 source.parquet.span,
-                format!("folders named `key=value` are not read yet, such as that of {}", path.display()),
+                format!(
+                    "folders named `key=value` are not read yet, such as that of {}",
+                    path.display()
+                ),
             )
             .help("list the files by a pattern that has no such folder"),
         );

@@ -21,14 +21,18 @@ pub(super) struct Staging {
 fn failed(path: &Path, error: &io::Error) -> RunError {
     let help = match error.kind() {
         io::ErrorKind::StorageFull => Some("make room on the disk and run again".to_owned()),
-        io::ErrorKind::PermissionDenied => Some("the process needs the right to write there".into()),
+        io::ErrorKind::PermissionDenied => {
+            Some("the process needs the right to write there".into())
+        }
         _ => None,
     };
     RunError::Output { path: path.to_owned(), reason: error.to_string(), help }
 }
 
 fn sync(directory: &Path) -> Result<(), RunError> {
-    File::open(directory).and_then(|file| file.sync_all()).map_err(|error| failed(directory, &error))
+    File::open(directory)
+        .and_then(|file| file.sync_all())
+        .map_err(|error| failed(directory, &error))
 }
 
 impl Staging {
@@ -112,7 +116,8 @@ impl Staging {
             .collect();
         // Ids begin with the time, so the newest are last.
         names.sort();
-        let others: Vec<_> = names.iter().filter(|name| Some(name.as_os_str()) != published).collect();
+        let others: Vec<_> =
+            names.iter().filter(|name| Some(name.as_os_str()) != published).collect();
         let kept = runs.saturating_sub(usize::from(published.is_some()));
         for name in others.iter().take(others.len().saturating_sub(kept)) {
             let _ = fs::remove_dir_all(self.runs.join(name));

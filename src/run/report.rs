@@ -47,8 +47,11 @@ pub(super) fn build(
         }
     }
     // The summary is the first finding of each section.
-    let findings: Vec<String> =
-        bodies.iter().filter(|s| s.id != "summary").filter_map(|s| s.lead.first().cloned()).collect();
+    let findings: Vec<String> = bodies
+        .iter()
+        .filter(|s| s.id != "summary")
+        .filter_map(|s| s.lead.first().cloned())
+        .collect();
     if let Some(summary) = bodies.iter_mut().find(|section| section.id == "summary") {
         summary.lead = findings;
         summary.blocks.push(Block::Facts(overview(tables)));
@@ -137,7 +140,8 @@ fn data_quality(manifest: &Manifest) -> Section {
         ]
     });
     let stages = manifest.stages.iter().map(|stage| {
-        let count = |rows: Option<u64>| rows.map_or(Cell::Missing, |rows| Cell::Integer(rows as i64));
+        let count =
+            |rows: Option<u64>| rows.map_or(Cell::Missing, |rows| Cell::Integer(rows as i64));
         vec![
             Cell::Text(stage.name.clone()),
             Cell::Text(stage.kind.to_owned()),
@@ -220,10 +224,7 @@ fn methods(prepared: &Prepared) -> Section {
     Section { id: "methods".into(), title: "Methods".into(), lead: Vec::new(), blocks }
 }
 
-fn rules(
-    settings: &[(String, String, bool)],
-    explanation: &dyn Fn(&str) -> String,
-) -> Vec<Rule> {
+fn rules(settings: &[(String, String, bool)], explanation: &dyn Fn(&str) -> String) -> Vec<Rule> {
     settings
         .iter()
         .map(|(name, value, default)| Rule {
@@ -245,7 +246,8 @@ fn used_metrics(prepared: &Prepared) -> Vec<&'static metrics::MetricKind> {
     let names_it = |kind: &metrics::MetricKind| {
         listed.iter().any(|name| {
             *name == kind.name
-                || kind.statistics && name.strip_prefix(kind.name).is_some_and(|r| r.starts_with('_'))
+                || kind.statistics
+                    && name.strip_prefix(kind.name).is_some_and(|r| r.starts_with('_'))
         })
     };
     metrics::registry().iter().filter(|kind| names_it(kind)).collect()

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::frame::{Frame, Unit, Value, format_decimal};
 use crate::report::{
-    Bar, Bars, Block, Cell, Chart, CohortRow, CohortTriangle, Column, Grid, Interval, RetentionCell,
-    Table, Unit as ReportUnit,
+    Bar, Bars, Block, Cell, Chart, CohortRow, CohortTriangle, Column, Grid, Interval,
+    RetentionCell, Table, Unit as ReportUnit,
 };
 use crate::stages::View;
 
@@ -57,7 +57,9 @@ fn cell(value: &Value, unit: &Unit) -> Cell {
         Value::Float(value) => Cell::Number(*value),
         Value::Decimal { minor, scale } => Cell::Decimal { minor: *minor, scale: *scale },
         Value::Date(_) => Cell::Date(value.to_string()),
-        Value::String(_) | Value::Timestamp(_) | Value::Duration(_) => Cell::Text(value.to_string()),
+        Value::String(_) | Value::Timestamp(_) | Value::Duration(_) => {
+            Cell::Text(value.to_string())
+        }
     }
 }
 
@@ -141,7 +143,12 @@ fn bars(
         .filter(|&row| !bars[row].incomplete && !ys(row).is_null())
         .max_by(|&a, &b| ys(a).cmp(&ys(b)).then(b.cmp(&a)));
     let lead = peak.map(|row| {
-        format!("{} was highest in {}: {}.", capital(title), label(&xs(row)), amount(&ys(row), &unit))
+        format!(
+            "{} was highest in {}: {}.",
+            capital(title),
+            label(&xs(row)),
+            amount(&ys(row), &unit)
+        )
     });
     let chart = Chart::Bars(Bars {
         title: format!("{} by {x}", capital(title)),
@@ -177,7 +184,9 @@ fn amount(value: &Value, unit: &ReportUnit) -> String {
         grouped.push(digit);
     }
     match unit {
-        ReportUnit::Money { currency: Some(currency) } => format!("{sign}{grouped}{rest} {currency}"),
+        ReportUnit::Money { currency: Some(currency) } => {
+            format!("{sign}{grouped}{rest} {currency}")
+        }
         _ => format!("{sign}{grouped}{rest}"),
     }
 }
@@ -209,7 +218,8 @@ fn cohorts(
     let segment_of = |frame: &Frame, row: usize| -> Vec<Value> {
         by.iter().map(|name| column(frame, name)(row)).collect()
     };
-    let mut segments: Vec<Vec<Value>> = (0..frame.rows()).map(|row| segment_of(frame, row)).collect();
+    let mut segments: Vec<Vec<Value>> =
+        (0..frame.rows()).map(|row| segment_of(frame, row)).collect();
     segments.sort();
     segments.dedup();
     let (mut lead, mut blocks) = (Vec::new(), Vec::new());
@@ -295,7 +305,9 @@ fn grid(context: &Context, title: &str, rows: &str, columns: &str) -> (Vec<Strin
         columns: (1..=most).map(|score| score.to_string()).collect(),
         cells: (1..=most)
             .rev()
-            .map(|r| (1..=most).map(|c| Some(cells.get(&(r, c)).map_or(0.0, |&n| n as f64))).collect())
+            .map(|r| {
+                (1..=most).map(|c| Some(cells.get(&(r, c)).map_or(0.0, |&n| n as f64))).collect()
+            })
             .collect(),
         ..Grid::default()
     });

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
-use crate::document::{Decode, Decoder, Instant, Interval, Node, NodeKind, Setting, Share, parse_instant};
+use crate::document::{
+    Decode, Decoder, Instant, Interval, Node, NodeKind, Setting, Share, parse_instant,
+};
 use crate::frame::{DataType, Value};
 
 crate::choice! {

@@ -208,8 +208,9 @@ fn read<S>(
             Some(Setting::default_of(as_of))
         }
         None => match reader.take("as_of") {
-            Some(node) => Instant::decode(node, decoder)
-                .map(|value| Setting { value, span: Some(node.span) }),
+            Some(node) => {
+                Instant::decode(node, decoder).map(|value| Setting { value, span: Some(node.span) })
+            }
             None => {
                 decoder.report(
                     Diagnostic::at(Code::MissingKey, top, "a pipeline needs the key `as_of`").help(
@@ -263,7 +264,8 @@ fn read<S>(
         }
         None => missing(top, "stages", decoder),
     }
-    let outputs = outputs(reader.take("outputs"), name.as_ref().map(|n| n.value.value.as_str()), decoder);
+    let outputs =
+        outputs(reader.take("outputs"), name.as_ref().map(|n| n.value.value.as_str()), decoder);
     let report = match reader.take("report") {
         Some(node) => ReportOptions::decode(node, decoder),
         None => Some(default_report()),
@@ -274,7 +276,11 @@ fn read<S>(
     let seed = seed.unwrap_or(Setting::default_of(1));
     let level = level.unwrap_or(Setting::default_of(Share(0.95)));
     let as_of = as_of?;
-    let mut settings = vec![("as_of".to_owned(), as_of.value.show(), as_of.is_default() && inputs.as_of.is_none())];
+    let mut settings = vec![(
+        "as_of".to_owned(),
+        as_of.value.show(),
+        as_of.is_default() && inputs.as_of.is_none(),
+    )];
     let zone = timezone.as_ref().map_or("UTC".to_owned(), |zone| zone.value.value.clone());
     settings.push(("timezone".into(), zone, timezone.is_none()));
     settings.push((
@@ -326,10 +332,10 @@ fn calendar(
     decoder: &mut Decoder,
 ) -> Calendar {
     let zone = timezone.as_ref().map_or("UTC", |zone| zone.value.value.as_str());
-    let (week_starts, year_starts) = options.as_ref().map_or(
-        (Weekday::Monday, Month::January),
-        |options| (options.value.week_starts.value, options.value.year_starts.value),
-    );
+    let (week_starts, year_starts) =
+        options.as_ref().map_or((Weekday::Monday, Month::January), |options| {
+            (options.value.week_starts.value, options.value.year_starts.value)
+        });
     if let Some(calendar) = Calendar::new(zone, week_starts, year_starts) {
         return calendar;
     }

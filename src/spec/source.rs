@@ -130,11 +130,7 @@ crate::options! {
 }
 
 /// Reads one source; `None` if it cannot be used at all.
-pub(super) fn decode(
-    name: &Spanned<String>,
-    node: &Node,
-    decoder: &mut Decoder,
-) -> Option<Source> {
+pub(super) fn decode(name: &Spanned<String>, node: &Node, decoder: &mut Decoder) -> Option<Source> {
     let what = format!("the source `{}`", name.value);
     let mut reader = decoder.map(node, &what)?;
     let parquet = reader.required::<Path>("parquet", decoder);

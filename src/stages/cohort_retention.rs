@@ -42,9 +42,7 @@ use crate::document::{DAY_MICROS, Decode, Decoder, Field, Interval, Node, Option
 use crate::frame::{DataType, Unit, Value};
 use crate::ir::relation::{self, Built, column};
 use crate::ir::typing::{TypeError, build, call};
-use crate::ir::{
-    CohortGrid, Expr, Func, Measure, MeasureFunc, Named, RelRef, Roles, Table, named,
-};
+use crate::ir::{CohortGrid, Expr, Func, Measure, MeasureFunc, Named, RelRef, Roles, Table, named};
 
 /// The registry's entry.
 pub const KIND: StageKind = StageKind {
@@ -224,13 +222,7 @@ impl CohortRetention {
     }
 
     /// The grid with shares, rates and bounds; what is not over is null.
-    fn rates(
-        &self,
-        cx: &StageContext,
-        grid: &RelRef,
-        by: &[String],
-        table: &Table,
-    ) -> Built {
+    fn rates(&self, cx: &StageContext, grid: &RelRef, by: &[String], table: &Table) -> Built {
         // The cell ends where the next period begins.
         let cohort = column(grid, "cohort")?;
         let next = build::add(build::period_of(self.cohort.value, cohort)?, Expr::int(1))?;

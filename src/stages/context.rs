@@ -90,14 +90,16 @@ impl StageContext<'_> {
     /// An expression over a table.
     pub fn parse(&mut self, written: &Expression, table: &Table) -> Option<Expr> {
         let (parameters, calendar, as_of) = (self.parameters, self.calendar, self.as_of);
-        let scope = Scope { table: &table.name, schema: &table.rel.schema, parameters, calendar, as_of };
+        let scope =
+            Scope { table: &table.name, schema: &table.rel.schema, parameters, calendar, as_of };
         parse::expression(written, &scope, self.diagnostics)
     }
 
     /// A condition over a table.
     pub fn parse_condition(&mut self, written: &Expression, table: &Table) -> Option<Expr> {
         let (parameters, calendar, as_of) = (self.parameters, self.calendar, self.as_of);
-        let scope = Scope { table: &table.name, schema: &table.rel.schema, parameters, calendar, as_of };
+        let scope =
+            Scope { table: &table.name, schema: &table.rel.schema, parameters, calendar, as_of };
         parse::condition(written, &scope, self.diagnostics)
     }
 
@@ -280,10 +282,8 @@ impl StageContext<'_> {
             );
             return None;
         }
-        let expr = self.typed(crate::ir::typing::call(
-            crate::ir::Func::DateTrunc(unit),
-            vec![of],
-        ))?;
+        let expr =
+            self.typed(crate::ir::typing::call(crate::ir::Func::DateTrunc(unit), vec![of]))?;
         Some(Dimension { name, expr, grain: Some(unit) })
     }
 }

@@ -116,8 +116,8 @@ pub(super) fn summarise(cx: &mut StageContext, rules: Rules) -> Option<(RelRef, 
 fn with_currency(cx: &mut StageContext, rel: RelRef, table: &Table) -> Option<RelRef> {
     let currency = table.roles.value.as_ref().and_then(|value| value.currency.clone());
     let unit = crate::frame::Unit::Money(currency);
-    let units = ["value", "average_order_value", "monetary"]
-        .map(|name| (name.to_owned(), unit.clone()));
+    let units =
+        ["value", "average_order_value", "monetary"].map(|name| (name.to_owned(), unit.clone()));
     cx.typed(crate::ir::relation::with_units(&rel, &units.into_iter().collect()))
 }
 

@@ -65,9 +65,8 @@ impl Decode for DimensionSpec {
             (None, Some((unit, of))) => Some(DimensionSpec::Grain { unit, of, name, span }),
             _ => {
                 decoder.report(
-                    Diagnostic::at(Code::InvalidValue, span, "a dimension has one main key").help(
-                        "write `{month: COLUMN}` or `{expression: …, as: NAME}`",
-                    ),
+                    Diagnostic::at(Code::InvalidValue, span, "a dimension has one main key")
+                        .help("write `{month: COLUMN}` or `{expression: …, as: NAME}`"),
                 );
                 None
             }

@@ -21,7 +21,7 @@ pub mod filter;
 pub mod rfm;
 pub mod segment_metrics;
 
-pub use context::{Segments, SegmentTable, StageContext};
+pub use context::{SegmentTable, Segments, StageContext};
 pub use dimension::{Dimension, DimensionSpec};
 pub use registry::{Companion, Output, Stage, StageKind, find, registry};
 pub use view::View;

@@ -50,8 +50,7 @@ impl StageContext<'_> {
 
         // Lines to orders: the earliest time, the summed value, the dimensions of the first line.
         let first_order: Vec<Expr> = std::iter::once(time.clone()).chain(tie).collect();
-        let mut measures =
-            vec![named("#time", Measure::of(MeasureFunc::Min(time.clone())))];
+        let mut measures = vec![named("#time", Measure::of(MeasureFunc::Min(time.clone())))];
         if let Some(value) = &value {
             let sum = Measure::filtered(MeasureFunc::Sum(value.clone()), active.clone());
             let known = Measure::filtered(MeasureFunc::Count(value.clone()), active.clone());
@@ -62,10 +61,8 @@ impl StageContext<'_> {
             measures.push(named("#active", Measure::of(MeasureFunc::Max(active.clone()))));
         }
         for dimension in by {
-            let first = MeasureFunc::First {
-                value: dimension.expr.clone(),
-                order: first_order.clone(),
-            };
+            let first =
+                MeasureFunc::First { value: dimension.expr.clone(), order: first_order.clone() };
             measures.push(named(&dimension.name, Measure::of(first)));
         }
         let keys = vec![named(&customer.name, customer.value.clone()), named("#id", id)];

@@ -87,7 +87,11 @@ mod tests {
             }
             assert!(manual.starts_with(&format!("# {}", kind.name)));
             for companion in kind.companions {
-                assert!(manual.contains(&format!("`_{}`", companion.suffix)), "{}", companion.suffix);
+                assert!(
+                    manual.contains(&format!("`_{}`", companion.suffix)),
+                    "{}",
+                    companion.suffix
+                );
             }
         }
         names.sort_unstable();

@@ -201,11 +201,8 @@ impl Stage for Rfm {
 
 impl Rfm {
     fn label(&self, cx: &mut StageContext, scored: &RelRef) -> Option<RelRef> {
-        let table = Table {
-            name: cx.name.to_owned(),
-            rel: scored.clone(),
-            roles: Default::default(),
-        };
+        let table =
+            Table { name: cx.name.to_owned(), rel: scored.clone(), roles: Default::default() };
         if self.labels.value.is_empty() {
             return Some(scored.clone());
         }

@@ -32,9 +32,7 @@ use crate::document::{Decode, Decoder, Field, Node, Options, TimeUnit};
 use crate::frame::{DataType, Value};
 use crate::ir::relation::{self, Built, column};
 use crate::ir::typing::{TypeError, build};
-use crate::ir::{
-    Expr, JoinKind, Measure, MeasureFunc, Named, RelRef, Roles, Table, named,
-};
+use crate::ir::{Expr, JoinKind, Measure, MeasureFunc, Named, RelRef, Roles, Table, named};
 use crate::metrics::{Level, Lowering, MetricColumn, Subject};
 
 /// The registry's entry.

@@ -55,7 +55,9 @@ impl Metric for BalanceOf {
         let minus = lowering.parse_condition(&self.minus.value);
         let (plus, minus) = (plus?, minus?);
         let condition = lowering.condition();
-        let known = |conditions: Vec<crate::ir::Expr>| build::all(conditions.into_iter().chain(condition.clone()));
+        let known = |conditions: Vec<crate::ir::Expr>| {
+            build::all(conditions.into_iter().chain(condition.clone()))
+        };
         let plus_present = lowering.typed(build::is_null(plus.clone()).and_then(build::not))?;
         let minus_present = lowering.typed(build::is_null(minus.clone()).and_then(build::not))?;
         let parts = [

@@ -86,8 +86,7 @@ impl Metric for RepeatPurchaseRate {
                 let first = lowering.first_time(&orders)?;
                 let time = lowering.time(&orders)?;
                 let later = lowering.typed(build::gt(time, first))?;
-                let weight =
-                    lowering.typed(build::choose(later, Expr::int(2), Expr::int(1)))?;
+                let weight = lowering.typed(build::choose(later, Expr::int(2), Expr::int(1)))?;
                 (MeasureFunc::CountReaching { of, weight, least: 2 }, None)
             }
             (Repeat::Day, Since::Cell) => {
