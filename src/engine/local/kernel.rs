@@ -298,7 +298,7 @@ pub(super) fn call(
                 .collect::<Result<TimestampMicrosecondArray, _>>()?;
             Arc::new(sums.with_timezone("UTC"))
         }
-        Func::Between => temporal::between(&args[0], &args[1]),
+        Func::Between => temporal::between(&args[0], &args[1], func)?,
         Func::Elapsed(unit) => temporal::elapsed(&args[0], &args[1], unit),
         Func::DateDiff(unit) => temporal::date_diff(&args[0], &args[1], unit, calendar),
         Func::PeriodOf(unit) => temporal::period_of(&args[0], unit, calendar),
@@ -583,7 +583,7 @@ fn with_pattern(args: &[ArrayRef], compile: impl Fn(&str) -> Option<regex::Regex
 fn substring(text: &str, from: i64, count: i64) -> String {
     let end = from.saturating_add(count.max(0));
     let skipped = from.max(1) - 1;
-    let taken = (end - 1 - skipped).max(0);
+    let taken = end.saturating_sub(1).saturating_sub(skipped).max(0);
     text.chars().skip(skipped as usize).take(taken as usize).collect()
 }
 
