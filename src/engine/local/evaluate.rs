@@ -130,11 +130,7 @@ impl Program {
         let Some(result) = results.pop() else {
             return Err(EngineError::Internal("a selection needs one condition".into()));
         };
-        let selected = result.as_boolean();
-        Ok(match selected.null_count() {
-            0 => selected.clone(),
-            _ => compute::prep_null_mask_filter(selected),
-        })
+        Ok(kernel::mask(result.as_boolean()))
     }
 }
 

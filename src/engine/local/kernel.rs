@@ -328,8 +328,9 @@ fn split_last(args: &[ArrayRef]) -> Result<(&ArrayRef, &[ArrayRef]), EngineError
 }
 
 /// True where the condition is true; null counts as false.
-fn mask(condition: &BooleanArray) -> BooleanArray {
+pub(super) fn mask(condition: &BooleanArray) -> BooleanArray {
     match condition.null_count() {
+        // Arrow's own function panics where there is nothing to do.
         0 => condition.clone(),
         _ => arrow::compute::prep_null_mask_filter(condition),
     }

@@ -6,12 +6,12 @@
 //! arguments before it. Its results are put back into their rows, with nulls in between, and then
 //! the plain kernel decides: it never looks at a null that stands for "not asked".
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute;
 
 use super::evaluate::{Program, flat};
-use super::kernel::{self, arrow_error};
+use super::kernel::{self, arrow_error, mask};
 use crate::engine::EngineError;
 use crate::frame::{DataType, Schema};
 use crate::ir::{Calendar, Expr, ExprNode, Func};
@@ -84,11 +84,11 @@ impl Lazy {
     ) -> Result<BooleanArray, EngineError> {
         let Some(before) = results.last() else { return Ok(open.clone()) };
         let settled = match self.func {
-            Func::And => is_true(&compute::not(before.as_boolean()).map_err(arrow_error)?),
-            Func::Or => is_true(before.as_boolean()),
+            Func::And => mask(&compute::not(before.as_boolean()).map_err(arrow_error)?),
+            Func::Or => mask(before.as_boolean()),
             Func::Coalesce => compute::is_not_null(before).map_err(arrow_error)?,
             // Before a value stands its condition; before a condition stands nothing new.
-            _ if results.len() % 2 == 1 => is_true(before.as_boolean()),
+            _ if results.len() % 2 == 1 => mask(before.as_boolean()),
             _ => return Ok(open.clone()),
         };
         let still_open = compute::and_not(open, &settled).map_err(arrow_error)?;
@@ -142,14 +142,6 @@ impl Arm {
         let mut results = self.program.run(batch, calendar)?;
         let result = results.pop();
         flat(&result.ok_or_else(|| EngineError::Internal("an argument without a result".into()))?)
-    }
-}
-
-/// True where the condition is true; null counts as false.
-fn is_true(condition: &BooleanArray) -> BooleanArray {
-    match condition.null_count() {
-        0 => condition.clone(),
-        _ => compute::prep_null_mask_filter(condition),
     }
 }
 

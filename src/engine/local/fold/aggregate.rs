@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray};
-use arrow::compute;
 
 use super::super::evaluate::Program;
 use super::super::intern::{Interner, Keys, with_precision};
+use super::super::kernel::mask;
 use super::super::lazy::can_fail;
 use super::state::{Accumulator, Arguments, Kind, Reading};
 use super::{Fold, Morsel, ScanFacts};
@@ -218,10 +218,7 @@ impl Fold for AggregateFold {
             accumulator.grow(count);
             let columns: Vec<ArrayRef> =
                 slot.places.iter().map(|&place| results[place].clone()).collect();
-            let filter = slot.filter_place.map(|place| {
-                let passes = results[place].as_boolean();
-                compute::prep_null_mask_filter(passes)
-            });
+            let filter = slot.filter_place.map(|place| mask(results[place].as_boolean()));
             accumulator.take(
                 slot.kind,
                 &Arguments {
