@@ -2,8 +2,8 @@
 
 pub mod diagnostic;
 pub mod document;
+pub mod engine;
 pub mod frame;
 pub mod ir;
-pub mod engine;
-pub mod stats;
 pub mod report;
+pub mod stats;

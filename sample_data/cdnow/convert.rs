@@ -30,10 +30,7 @@ fn main() -> ExitCode {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let mut stderr = std::io::stderr();
     let [input, output] = arguments.as_slice() else {
-        let _ = writeln!(
-            stderr,
-            "usage: convert_cdnow FOLDER_WITH_TEXT_FILES OUTPUT_FOLDER"
-        );
+        let _ = writeln!(stderr, "usage: convert_cdnow FOLDER_WITH_TEXT_FILES OUTPUT_FOLDER");
         return ExitCode::from(2);
     };
     match convert(input, output) {
@@ -57,11 +54,7 @@ fn convert(input: &Path, output: &Path) -> Result<String, Box<dyn Error>> {
             .map_err(|error| format!("{}: {error}", path.display()))?;
         let orders =
             parse(&text, layout).map_err(|problem| format!("{}:{problem}", path.display()))?;
-        ready.push((
-            output.join(layout.parquet_file),
-            orders.len(),
-            to_parquet(&orders)?,
-        ));
+        ready.push((output.join(layout.parquet_file), orders.len(), to_parquet(&orders)?));
     }
     std::fs::create_dir_all(output).map_err(|error| format!("{}: {error}", output.display()))?;
     let mut written = Vec::new();
@@ -97,13 +90,7 @@ const SAMPLE: Layout = Layout {
     text_file: "CDNOW_sample.txt",
     parquet_file: "sample_orders.parquet",
     header: None,
-    fields: &[
-        "master customer id",
-        "sample customer id",
-        "date",
-        "number of CDs",
-        "dollars",
-    ],
+    fields: &["master customer id", "sample customer id", "date", "number of CDs", "dollars"],
     columns: [0, 2, 3, 4],
 };
 
@@ -135,27 +122,18 @@ fn parse(text: &str, layout: &Layout) -> Result<Vec<Order>, Problem> {
     if let Some(header) = layout.header {
         let first = lines.next().map_or("", |(_, line)| line);
         if !first.split_ascii_whitespace().eq(header.iter().copied()) {
-            let message = format!(
-                "expected the header `{}`, found `{}`",
-                header.join(" "),
-                first.trim()
-            );
+            let message =
+                format!("expected the header `{}`, found `{}`", header.join(" "), first.trim());
             return Err(Problem { line: 1, message });
         }
     }
     let orders = lines
         .map(|(index, line)| {
-            parse_order(line, layout).map_err(|message| Problem {
-                line: index + 1,
-                message,
-            })
+            parse_order(line, layout).map_err(|message| Problem { line: index + 1, message })
         })
         .collect::<Result<Vec<_>, _>>()?;
     if orders.is_empty() {
-        return Err(Problem {
-            line: text.lines().count(),
-            message: "no orders".to_owned(),
-        });
+        return Err(Problem { line: text.lines().count(), message: "no orders".to_owned() });
     }
     Ok(orders)
 }
@@ -170,12 +148,8 @@ fn parse_order(line: &str, layout: &Layout) -> Result<Order, String> {
             words.len()
         ));
     }
-    let column = |place: usize| {
-        (
-            layout.fields[layout.columns[place]],
-            words[layout.columns[place]],
-        )
-    };
+    let column =
+        |place: usize| (layout.fields[layout.columns[place]], words[layout.columns[place]]);
     Ok(Order {
         customer_id: whole_number(column(0))?,
         ordered_at: date(column(1))?,
@@ -223,15 +197,9 @@ fn to_parquet(orders: &[Order]) -> Result<Vec<u8>, Box<dyn Error>> {
         Field::new("amount", DataType::Decimal128(9, 2), false),
     ]));
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(Int64Array::from_iter_values(
-            orders.iter().map(|order| order.customer_id),
-        )),
-        Arc::new(Date32Array::from_iter_values(
-            orders.iter().map(|order| order.ordered_at),
-        )),
-        Arc::new(Int64Array::from_iter_values(
-            orders.iter().map(|order| order.cds),
-        )),
+        Arc::new(Int64Array::from_iter_values(orders.iter().map(|order| order.customer_id))),
+        Arc::new(Date32Array::from_iter_values(orders.iter().map(|order| order.ordered_at))),
+        Arc::new(Int64Array::from_iter_values(orders.iter().map(|order| order.cds))),
         Arc::new(
             Decimal128Array::from_iter_values(orders.iter().map(|order| order.amount))
                 .with_precision_and_scale(9, 2)?,
@@ -253,26 +221,10 @@ mod tests {
     #[test]
     fn a_line_of_each_file_gives_the_same_order() {
         // 1997-01-18 is day 9,879.
-        let order = Order {
-            customer_id: 4,
-            ordered_at: 9_879,
-            cds: 2,
-            amount: 2_973,
-        };
-        assert_eq!(
-            parse_order(" 00004 19970118  2   29.73\r", &MASTER),
-            Ok(order)
-        );
-        let order = Order {
-            customer_id: 4,
-            ordered_at: 9_879,
-            cds: 2,
-            amount: 2_973,
-        };
-        assert_eq!(
-            parse_order(" 00004 0001 19970118  2   29.73\r", &SAMPLE),
-            Ok(order)
-        );
+        let order = Order { customer_id: 4, ordered_at: 9_879, cds: 2, amount: 2_973 };
+        assert_eq!(parse_order(" 00004 19970118  2   29.73\r", &MASTER), Ok(order));
+        let order = Order { customer_id: 4, ordered_at: 9_879, cds: 2, amount: 2_973 };
+        assert_eq!(parse_order(" 00004 0001 19970118  2   29.73\r", &SAMPLE), Ok(order));
     }
 
     #[test]
@@ -287,14 +239,8 @@ mod tests {
             "1 19970101 1",
             "2: expected 4 fields (customer id, date, number of CDs, dollars), found 3",
         );
-        check(
-            "+1 19970101 1 11.77",
-            "2: customer id `+1` is not a whole number",
-        );
-        check(
-            "1 19970230 1 11.77",
-            "2: date `19970230` is not a day of the form yyyymmdd",
-        );
+        check("+1 19970101 1 11.77", "2: customer id `+1` is not a whole number");
+        check("1 19970230 1 11.77", "2: date `19970230` is not a day of the form yyyymmdd");
         check(
             "1 19970101 1 11.7",
             "2: dollars `11.7` is not an amount with two decimals, such as `29.33`",

@@ -138,17 +138,21 @@ impl<'n> MapReader<'n> {
         }
         self.asked.push(key.to_owned());
         decoder.report(
-            Diagnostic::at(Code::MissingKey, self.span, format!("{} needs the key `{key}`", self.what))
-                .help(format!("`{key}` takes {}", T::expects())),
+            Diagnostic::at(
+                Code::MissingKey,
+                self.span,
+                format!("{} needs the key `{key}`", self.what),
+            )
+            .help(format!("`{key}` takes {}", T::expects())),
         );
         None
     }
 
     /// The entries nobody asked for so far, `x-…` keys aside.
     pub fn rest(&self) -> impl Iterator<Item = &'n (Spanned<String>, Node)> {
-        self.entries.iter().filter(|(name, _)| {
-            !name.value.starts_with("x-") && !self.asked.contains(&name.value)
-        })
+        self.entries
+            .iter()
+            .filter(|(name, _)| !name.value.starts_with("x-") && !self.asked.contains(&name.value))
     }
 
     /// Notes every key that nobody asked for.

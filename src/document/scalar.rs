@@ -69,9 +69,8 @@ impl Interval {
             .find(|c: char| !(c.is_ascii_digit() || c == '-' || c == '+'))
             .unwrap_or(text.len());
         let (number, unit) = text.split_at(split);
-        let count: i64 = number
-            .parse()
-            .map_err(|_| format!("`{text}` does not begin with a whole number"))?;
+        let count: i64 =
+            number.parse().map_err(|_| format!("`{text}` does not begin with a whole number"))?;
         let unit = match unit.trim() {
             "s" => TimeUnit::Second,
             "min" => TimeUnit::Minute,
@@ -129,9 +128,11 @@ pub struct Share(pub f64);
 
 impl Decode for Share {
     fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
-        let number = node.written.trim().strip_suffix('%').and_then(|text| {
-            text.trim().parse::<f64>().ok().filter(|value| value.is_finite())
-        });
+        let number = node
+            .written
+            .trim()
+            .strip_suffix('%')
+            .and_then(|text| text.trim().parse::<f64>().ok().filter(|value| value.is_finite()));
         match (number, &node.kind) {
             (Some(percent), _) => Some(Share(percent / 100.0)),
             (None, NodeKind::Integer(_) | NodeKind::Number(_)) => {
@@ -294,7 +295,8 @@ mod tests {
 
     #[test]
     fn intervals() {
-        let micros = |text| Interval::parse(text).map(|interval| (interval.months, interval.micros));
+        let micros =
+            |text| Interval::parse(text).map(|interval| (interval.months, interval.micros));
         assert_eq!(micros("26h"), Ok((0, 26 * 3_600_000_000)));
         assert_eq!(micros("39 weeks"), Ok((0, 39 * 7 * DAY)));
         assert_eq!(micros("1 year"), Ok((12, 0)));

@@ -238,9 +238,13 @@ impl Builder<'_> {
             };
             if let Some((first, _)) = entries.iter().find(|(other, _)| other.value == name) {
                 self.diagnostics.push(
-                    Diagnostic::at(Code::DuplicateKey, key.span, format!("the key `{name}` stands twice in one map"))
-                        .label("again here")
-                        .and(first.span, "first here"),
+                    Diagnostic::at(
+                        Code::DuplicateKey,
+                        key.span,
+                        format!("the key `{name}` stands twice in one map"),
+                    )
+                    .label("again here")
+                    .and(first.span, "first here"),
                 );
                 continue;
             }
@@ -290,7 +294,8 @@ mod tests {
         let c = node.get("b").and_then(|b| b.get("c")).expect("c");
         assert_eq!(c.kind, NodeKind::Text("x y".into()));
         assert_eq!(c.verbatim.map(|at| &text[at..at + 3]), Some("x y"));
-        let Some(NodeKind::List(d)) = node.get("b").and_then(|b| b.get("d")).map(|d| &d.kind) else {
+        let Some(NodeKind::List(d)) = node.get("b").and_then(|b| b.get("d")).map(|d| &d.kind)
+        else {
             panic!("d is a list");
         };
         assert_eq!(d[1].written, "2.50");

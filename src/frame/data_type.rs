@@ -13,7 +13,10 @@ pub enum DataType {
     Int64,
     Float64,
     /// An exact number with `scale` digits after the point and at most `precision` digits in all.
-    Decimal { precision: u8, scale: u8 },
+    Decimal {
+        precision: u8,
+        scale: u8,
+    },
     String,
     /// Days since 1970-01-01.
     Date,
@@ -36,9 +39,7 @@ impl DataType {
             DataType::Int32 => ArrowType::Int32,
             DataType::Int64 => ArrowType::Int64,
             DataType::Float64 => ArrowType::Float64,
-            DataType::Decimal { precision, scale } => {
-                ArrowType::Decimal128(precision, scale as i8)
-            }
+            DataType::Decimal { precision, scale } => ArrowType::Decimal128(precision, scale as i8),
             DataType::String => ArrowType::Utf8,
             DataType::Date => ArrowType::Date32,
             DataType::Timestamp => ArrowType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),

@@ -95,7 +95,11 @@ impl Frame {
     ///
     /// # Errors
     /// A column of another type or length.
-    pub fn new(schema: Arc<Schema>, columns: Vec<ArrayRef>, rows: usize) -> Result<Self, FrameError> {
+    pub fn new(
+        schema: Arc<Schema>,
+        columns: Vec<ArrayRef>,
+        rows: usize,
+    ) -> Result<Self, FrameError> {
         for (field, column) in schema.fields.iter().zip(&columns) {
             if column.data_type() != &field.data_type.arrow() {
                 return Err(FrameError::Type {
@@ -143,7 +147,9 @@ impl Frame {
     /// All rows as values.
     pub fn to_rows(&self) -> Vec<Vec<Value>> {
         (0..self.rows())
-            .map(|row| (0..self.schema.fields.len()).map(|column| self.value(row, column)).collect())
+            .map(|row| {
+                (0..self.schema.fields.len()).map(|column| self.value(row, column)).collect()
+            })
             .collect()
     }
 }
@@ -272,7 +278,12 @@ mod tests {
             Field::new("d", DataType::Date),
         ]));
         let rows = vec![
-            vec![Value::Int(1), Value::Decimal { minor: 5, scale: 1 }, Value::text("x"), Value::Date(3)],
+            vec![
+                Value::Int(1),
+                Value::Decimal { minor: 5, scale: 1 },
+                Value::text("x"),
+                Value::Date(3),
+            ],
             vec![Value::Null, Value::Null, Value::Null, Value::Null],
         ];
         let frame = Frame::from_rows(schema, &rows).expect("the rows fit");

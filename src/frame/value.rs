@@ -17,7 +17,10 @@ pub enum Value {
     /// Never NaN, never infinite.
     Float(f64),
     /// `minor` / 10^`scale`.
-    Decimal { minor: i128, scale: u8 },
+    Decimal {
+        minor: i128,
+        scale: u8,
+    },
     String(Arc<str>),
     /// Days since 1970-01-01.
     Date(i32),

@@ -80,11 +80,8 @@ impl Calendar {
     /// The calendar of an IANA zone, from the zone database built into the program; `None` if the
     /// zone is not in it.
     pub fn new(zone: &str, week_starts: Weekday, year_starts: Month) -> Option<Self> {
-        let resolved = if zone == "UTC" {
-            None
-        } else {
-            Some(TimeZoneDatabase::bundled().get(zone).ok()?)
-        };
+        let resolved =
+            if zone == "UTC" { None } else { Some(TimeZoneDatabase::bundled().get(zone).ok()?) };
         Some(Calendar { zone: resolved, zone_name: zone.to_owned(), week_starts, year_starts })
     }
 
@@ -303,7 +300,10 @@ mod tests {
             Calendar::new("America/New_York", Weekday::Monday, Month::January).expect("a zone");
         let instant = i64::from(date(2026, 7, 1)) * DAY + 3 * 3_600_000_000;
         assert_eq!(new_york.date_of(instant), date(2026, 6, 30));
-        assert_eq!(new_york.midnight(date(2026, 7, 1)) - i64::from(date(2026, 7, 1)) * DAY, 4 * 3_600_000_000);
+        assert_eq!(
+            new_york.midnight(date(2026, 7, 1)) - i64::from(date(2026, 7, 1)) * DAY,
+            4 * 3_600_000_000
+        );
         assert!(Calendar::new("Mars/Olympus", Weekday::Monday, Month::January).is_none());
         // Apia left out 2011-12-30.
         let apia = Calendar::new("Pacific/Apia", Weekday::Monday, Month::January).expect("a zone");

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
+use super::Expr;
 use super::history::Events;
 use super::relation::{Measure, MeasureFunc, Named, Rel, RelNode, SortKey, WindowFunc};
-use super::Expr;
 
 /// The tree of a relation, one node a line, inputs indented below.
 pub fn explain(rel: &Rel) -> String {
@@ -60,8 +60,11 @@ pub fn line(rel: &Rel) -> String {
     match &rel.node {
         RelNode::Scan(scan) => {
             let columns: Vec<&str> = rel.schema.names().collect();
-            let rules: Vec<String> =
-                scan.rules.iter().map(|rule| format!("{} has {}", rule.column, rule.fault)).collect();
+            let rules: Vec<String> = scan
+                .rules
+                .iter()
+                .map(|rule| format!("{} has {}", rule.column, rule.fault))
+                .collect();
             format!("Scan {} [{}], refuses [{}]", scan.source, columns.join(", "), rules.join("; "))
         }
         RelNode::Filter { predicate, .. } => format!("Filter {predicate}"),
@@ -124,7 +127,12 @@ pub fn line(rel: &Rel) -> String {
 
 impl std::fmt::Display for Measure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}({}", self.func.name(), self.func.arguments().into_iter().map(Expr::to_string).collect::<Vec<_>>().join(", "))?;
+        write!(
+            f,
+            "{}({}",
+            self.func.name(),
+            self.func.arguments().into_iter().map(Expr::to_string).collect::<Vec<_>>().join(", ")
+        )?;
         match &self.func {
             MeasureFunc::Quantile { at, .. } => write!(f, ", {at}")?,
             MeasureFunc::RankBound { at, z, upper, .. } => write!(f, ", {at}, {z}, {upper}")?,

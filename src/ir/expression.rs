@@ -140,8 +140,18 @@ impl fmt::Display for Expr {
                 list(f, arguments)?;
                 f.write_str(")")
             }
-            (_, [a, b]) if !name.starts_with(char::is_alphabetic) || matches!(func, Func::And | Func::Or | Func::IsDistinct | Func::Like) => {
-                write!(f, "({a} {} {b})", name.split(' ').next().filter(|sign| !sign.starts_with(char::is_alphabetic)).unwrap_or(name))
+            (_, [a, b])
+                if !name.starts_with(char::is_alphabetic)
+                    || matches!(func, Func::And | Func::Or | Func::IsDistinct | Func::Like) =>
+            {
+                write!(
+                    f,
+                    "({a} {} {b})",
+                    name.split(' ')
+                        .next()
+                        .filter(|sign| !sign.starts_with(char::is_alphabetic))
+                        .unwrap_or(name)
+                )
             }
             _ => {
                 write!(f, "{}(", name.replace(' ', "_"))?;

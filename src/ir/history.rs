@@ -83,8 +83,10 @@ impl Events {
 
     /// Rows that are events: customer and time are there.
     fn present(&self, events: &RelRef) -> Built {
-        let absent =
-            build::or(build::is_null(column(events, "c")?)?, build::is_null(column(events, "t")?)?)?;
+        let absent = build::or(
+            build::is_null(column(events, "c")?)?,
+            build::is_null(column(events, "t")?)?,
+        )?;
         filter(events, build::not(absent)?)
     }
 }
@@ -413,7 +415,8 @@ impl CohortGrid {
             fields.push(field_of(&by.name, &by.value, &self.input.schema));
         }
         let count = |name: &str| Field::new(name, DataType::Int64).with_unit(Unit::Count);
-        let value = |name: &str| Field::new(name, self.events.value_type()).with_unit(money.clone());
+        let value =
+            |name: &str| Field::new(name, self.events.value_type()).with_unit(money.clone());
         fields.extend([
             Field::new("age", DataType::Int64).with_unit(Unit::Time(self.age.word().into())),
             Field::new("period", DataType::Date),
@@ -457,10 +460,8 @@ impl CohortGrid {
         let cohort = build::period_of(self.cohort, column(&entry, "first")?)?;
         let next = build::add(cohort.clone(), Expr::int(1))?;
         let next_start = build::period_start(self.cohort, next)?;
-        let day_before = crate::document::Interval {
-            months: 0,
-            micros: -crate::document::DAY_MICROS,
-        };
+        let day_before =
+            crate::document::Interval { months: 0, micros: -crate::document::DAY_MICROS };
         let last = call(Func::Shift(day_before), vec![next_start])?;
         let mut columns = vec![named("c", column(&entry, "c")?), named("cohort", cohort)];
         for name in &segments {
@@ -510,15 +511,10 @@ impl CohortGrid {
         // The spine: every cohort with customers, every age up to the last.
         let mut sizes = group(&entry, &[])?;
         sizes.push(named("base", column(&entry, "base")?));
-        let sizes = aggregate(
-            &entry,
-            sizes,
-            vec![named("size", Measure::of(MeasureFunc::CountRows))],
-        )?;
-        let observed = build::period_of(
-            self.age,
-            Expr::literal(Value::Date(self.last_day), DataType::Date),
-        )?;
+        let sizes =
+            aggregate(&entry, sizes, vec![named("size", Measure::of(MeasureFunc::CountRows))])?;
+        let observed =
+            build::period_of(self.age, Expr::literal(Value::Date(self.last_day), DataType::Date))?;
         let oldest = aggregate(
             &sizes,
             vec![],
@@ -556,7 +552,9 @@ impl CohortGrid {
         )?;
         let partition: Vec<String> =
             std::iter::once("cohort".to_owned()).chain(segments.iter().cloned()).collect();
-        let running = |name: &str| vec![named(format!("running_{name}"), WindowFunc::RunningSum(name.into()))];
+        let running = |name: &str| {
+            vec![named(format!("running_{name}"), WindowFunc::RunningSum(name.into()))]
+        };
         grid = window(&grid, partition.clone(), vec![SortKey::ascending("age")], running("value"))?;
 
         let retained = if self.on_or_after {

@@ -109,13 +109,14 @@ fn replace_parameters(
                     place,
                     "a parameter inside a quoted text is not replaced",
                 )
-                .help(format!("a parameter is a value of its own: use `${{{name}}}` without quotes")),
+                .help(format!(
+                    "a parameter is a value of its own: use `${{{name}}}` without quotes"
+                )),
             );
             good = false;
         } else if let Some((value, data_type)) = scope.parameters.get(name) {
             let placeholder = format!("${}", name.replace('.', "_"));
-            placeholders
-                .insert(placeholder.clone(), Expr::literal(value.clone(), *data_type));
+            placeholders.insert(placeholder.clone(), Expr::literal(value.clone(), *data_type));
             text.push_str(&placeholder);
             text.extend(std::iter::repeat_n(' ', length - placeholder.len()));
             rest = after;
@@ -180,9 +181,8 @@ impl Reader<'_> {
         // The parser gives places as text: "… at Line: 1, Column: 12".
         let (message, place) = match message.split_once(" at Line: ") {
             Some((before, location)) => {
-                let mut numbers = location
-                    .split(", Column: ")
-                    .map(|number| number.trim().parse::<u64>().ok());
+                let mut numbers =
+                    location.split(", Column: ").map(|number| number.trim().parse::<u64>().ok());
                 let place = numbers
                     .next()
                     .flatten()
@@ -233,11 +233,18 @@ impl Reader<'_> {
     }
 
     /// Types a call; a mistake is noted at the argument at fault.
-    fn call(&mut self, func: Func, nodes: &[&ast::Expr], args: Vec<Expr>, whole: Span) -> Option<Expr> {
+    fn call(
+        &mut self,
+        func: Func,
+        nodes: &[&ast::Expr],
+        args: Vec<Expr>,
+        whole: Span,
+    ) -> Option<Expr> {
         match call(func, args) {
             Ok(expr) => Some(expr),
             Err(TypeError { message, argument, help }) => {
-                let place = argument.and_then(|index| nodes.get(index)).map(|node| self.place(node));
+                let place =
+                    argument.and_then(|index| nodes.get(index)).map(|node| self.place(node));
                 let mut diagnostic =
                     Diagnostic::at(Code::TypeMismatch, place.unwrap_or(whole), message);
                 diagnostic.help = help;
@@ -533,7 +540,8 @@ impl Reader<'_> {
             }
             let (a, b) = (self.read(left), self.read(right));
             let (a, b) = (a?, b?);
-            let is_time = |expr: &Expr| matches!(expr.data_type, DataType::Date | DataType::Timestamp);
+            let is_time =
+                |expr: &Expr| matches!(expr.data_type, DataType::Date | DataType::Timestamp);
             let func = match op {
                 B::Minus if is_time(&a) && is_time(&b) => Func::Between,
                 B::Plus if is_time(&a) && b.data_type == DataType::Duration => Func::AddDuration,
@@ -601,7 +609,11 @@ impl Reader<'_> {
         let name = function.name.to_string().to_lowercase();
         if function.over.is_some() {
             let place = self.place(node);
-            self.error(Code::InvalidExpression, place, "an expression has no windows: a stage does that");
+            self.error(
+                Code::InvalidExpression,
+                place,
+                "an expression has no windows: a stage does that",
+            );
             return None;
         }
         let ast::FunctionArguments::List(list) = &function.args else {
@@ -628,8 +640,12 @@ impl Reader<'_> {
                 let place = self.place(first);
                 let words: Vec<&str> = TimeUnit::ALL.iter().map(|unit| unit.word()).collect();
                 self.diagnostics.push(
-                    Diagnostic::at(Code::InvalidExpression, place, format!("`{name}` takes a unit first"))
-                        .help(format!("one of {}, in quotes", crate::diagnostic::list(&words))),
+                    Diagnostic::at(
+                        Code::InvalidExpression,
+                        place,
+                        format!("`{name}` takes a unit first"),
+                    )
+                    .help(format!("one of {}, in quotes", crate::diagnostic::list(&words))),
                 );
                 return None;
             };
@@ -644,7 +660,11 @@ impl Reader<'_> {
             "if" => {
                 if nodes.len() != 3 {
                     let place = self.place(node);
-                    self.error(Code::TypeMismatch, place, format!("`if` takes 3 arguments, not {}", nodes.len()));
+                    self.error(
+                        Code::TypeMismatch,
+                        place,
+                        format!("`if` takes 3 arguments, not {}", nodes.len()),
+                    );
                     return None;
                 }
                 Func::Case
@@ -687,7 +707,10 @@ impl Reader<'_> {
                         place,
                         format!("`{name}` is an aggregate: an expression has one row in sight"),
                     )
-                    .help(format!("declare a metric of the kind `{}`", if name == "avg" { "mean" } else { &name })),
+                    .help(format!(
+                        "declare a metric of the kind `{}`",
+                        if name == "avg" { "mean" } else { &name }
+                    )),
                     _ => Diagnostic::unknown(
                         Code::InvalidExpression,
                         place,
@@ -729,11 +752,8 @@ pub fn from_text(text: &str, schema: &Schema) -> Result<Expr, Vec<Diagnostic>> {
     let parameters = BTreeMap::new();
     let scope =
         Scope { table: "table", schema, parameters: &parameters, calendar: &calendar, as_of: 0 };
-    let written = Expression {
-        text: text.to_owned(),
-        span: Span::new(0, text.len()),
-        verbatim: Some(0),
-    };
+    let written =
+        Expression { text: text.to_owned(), span: Span::new(0, text.len()), verbatim: Some(0) };
     let mut diagnostics = Diagnostics::default();
     expression(&written, &scope, &mut diagnostics).ok_or_else(|| diagnostics.into_sorted())
 }
@@ -779,7 +799,10 @@ mod tests {
         check("amount > 100", "(amount > 100.00): bool");
         check("status = 'a' and not \"odd name\"", "((status = 'a') and (not odd name)): bool");
         check("amount / 2", "(cast(amount as float64) / 2.0): float64");
-        check("ordered_at < as_of", "(cast(ordered_at as timestamp) < timestamp '1970-01-01T00:00:00Z'): bool");
+        check(
+            "ordered_at < as_of",
+            "(cast(ordered_at as timestamp) < timestamp '1970-01-01T00:00:00Z'): bool",
+        );
         check("ordered_at + interval '1 month'", "(ordered_at + interval '1 months'): date");
         check("date_trunc('month', ordered_at)", "date_trunc('month', ordered_at): date");
         check("if(amount > 0, 1, 0)", "case_when((amount > 0.00), 1, 0): int64");
@@ -793,14 +816,26 @@ mod tests {
 
     #[test]
     fn mistakes_point_at_the_word() {
-        check("custmer_id > 1 and amuont = 2", "[custmer_id] `table` has no column `custmer_id`; [amuont] `table` has no column `amuont`");
-        check("ordered_at > '1998-07-01'", "['1998-07-01'] `>` cannot combine a date with a string");
+        check(
+            "custmer_id > 1 and amuont = 2",
+            "[custmer_id] `table` has no column `custmer_id`; [amuont] `table` has no column `amuont`",
+        );
+        check(
+            "ordered_at > '1998-07-01'",
+            "['1998-07-01'] `>` cannot combine a date with a string",
+        );
         check("amount + status", "[status] `+` takes numbers, not a string");
-        check("sum(amount) > 1", "[sum(amount)] `sum` is an aggregate: an expression has one row in sight");
+        check(
+            "sum(amount) > 1",
+            "[sum(amount)] `sum` is an aggregate: an expression has one row in sight",
+        );
         check("lenght(status)", "[lenght(status)] there is no function `lenght`");
         check("regexp_matches(status, '(')", "['('] not a regular expression: unclosed group");
         check("(select 1)", "[select 1] a subquery has no place in an expression");
-        check("amount >", "[amount >] not an SQL expression: expected an expression, found the end");
+        check(
+            "amount >",
+            "[amount >] not an SQL expression: expected an expression, found the end",
+        );
         check("amount = = 1", "[=] not an SQL expression: expected an expression, found =");
     }
 }

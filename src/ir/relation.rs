@@ -129,16 +129,34 @@ pub enum MeasureFunc {
     /// The sample variance, with n − 1.
     Variance(Expr),
     /// The linear (type 7) quantile as float64.
-    Quantile { value: Expr, at: f64 },
+    Quantile {
+        value: Expr,
+        at: f64,
+    },
     /// A bound of the quantile's interval: an order statistic, see [`crate::stats::rank_bounds`].
-    RankBound { value: Expr, at: f64, z: f64, upper: bool },
+    RankBound {
+        value: Expr,
+        at: f64,
+        z: f64,
+        upper: bool,
+    },
     /// How many distinct values of `of` have weights that sum to at least `least`.
-    CountReaching { of: Expr, weight: Expr, least: i64 },
+    CountReaching {
+        of: Expr,
+        weight: Expr,
+        least: i64,
+    },
     /// How many distinct values of `of` come with at least two different values of `by`.
-    CountVarying { of: Expr, by: Expr },
+    CountVarying {
+        of: Expr,
+        by: Expr,
+    },
     /// The value, null or not, of the first row in the order of these expressions, nulls last.
     /// They must order the rows totally, or rows that tie must have the same value.
-    First { value: Expr, order: Vec<Expr> },
+    First {
+        value: Expr,
+        order: Vec<Expr>,
+    },
 }
 
 /// Functions of the rows around a row.
@@ -450,11 +468,7 @@ impl Measure {
 ///
 /// # Errors
 /// An unknown column, a name given twice, or a measure of a type it does not take.
-pub fn aggregate(
-    input: &RelRef,
-    keys: Vec<Named<Expr>>,
-    measures: Vec<Named<Measure>>,
-) -> Built {
+pub fn aggregate(input: &RelRef, keys: Vec<Named<Expr>>, measures: Vec<Named<Measure>>) -> Built {
     let mut fields = Vec::new();
     for key in &keys {
         check(&key.value, &input.schema)?;
@@ -467,7 +481,10 @@ pub fn aggregate(
         use MeasureFunc as M;
         match &measure.value.func {
             M::CountReaching { weight, .. } if !weight.data_type.is_integer() => {
-                return Err(fault(format!("a weight is a whole number, not a {}", weight.data_type)));
+                return Err(fault(format!(
+                    "a weight is a whole number, not a {}",
+                    weight.data_type
+                )));
             }
             M::Sum(value) if value.data_type == DataType::Duration => {}
             M::Sum(value)
@@ -520,14 +537,15 @@ pub fn window(
             WindowFunc::RunningSum(name) => match column(input, name)?.data_type {
                 DataType::Decimal { scale, .. } => DataType::money(scale),
                 DataType::Int64 => DataType::Int64,
-                other => return Err(fault(format!("a running sum takes exact numbers, not a {other}"))),
+                other => {
+                    return Err(fault(format!("a running sum takes exact numbers, not a {other}")));
+                }
             },
         };
         fields.push(Field::new(&function.name, data_type));
     }
     let schema = distinct(fields)?;
-    let node =
-        RelNode::Window(Window { input: input.clone(), partition_by, order_by, functions });
+    let node = RelNode::Window(Window { input: input.clone(), partition_by, order_by, functions });
     Ok(Arc::new(Rel { node, schema }))
 }
 
@@ -556,13 +574,8 @@ pub fn join(
         );
     }
     let schema = distinct(fields)?;
-    let node = RelNode::Join(Join {
-        left: left.clone(),
-        right: right.clone(),
-        keys,
-        kind,
-        nulls_equal,
-    });
+    let node =
+        RelNode::Join(Join { left: left.clone(), right: right.clone(), keys, kind, nulls_equal });
     Ok(Arc::new(Rel { node, schema }))
 }
 

@@ -165,7 +165,10 @@ fn resolve(func: Func, mut args: Vec<Expr>) -> Result<(Vec<Expr>, DataType), Typ
             let digits = match args[1].as_literal() {
                 Some(Value::Int(digits)) if (0..=38).contains(digits) => *digits as u8,
                 _ => {
-                    return Err(TypeError::at(1, "`round` takes a literal number of digits, 0 to 38"));
+                    return Err(TypeError::at(
+                        1,
+                        "`round` takes a literal number of digits, 0 to 38",
+                    ));
                 }
             };
             numeric(func, &args[..1])?;
@@ -405,9 +408,8 @@ fn unify(func: Func, args: &mut [Expr]) -> Result<DataType, TypeError> {
         }
         common = Some(match common {
             None => argument.data_type,
-            Some(so_far) => common_type(so_far, argument.data_type).ok_or_else(|| {
-                mismatch(func, index, so_far, argument)
-            })?,
+            Some(so_far) => common_type(so_far, argument.data_type)
+                .ok_or_else(|| mismatch(func, index, so_far, argument))?,
         });
     }
     let common = common.unwrap_or(DataType::String);
@@ -419,10 +421,8 @@ fn unify(func: Func, args: &mut [Expr]) -> Result<DataType, TypeError> {
 
 fn mismatch(func: Func, index: usize, so_far: DataType, argument: &Expr) -> TypeError {
     let found = argument.data_type;
-    let error = TypeError::at(
-        index,
-        format!("`{}` cannot combine a {so_far} with a {found}", func.name()),
-    );
+    let error =
+        TypeError::at(index, format!("`{}` cannot combine a {so_far} with a {found}", func.name()));
     match (so_far, &argument.as_literal()) {
         (DataType::Date | DataType::Timestamp, Some(Value::String(text))) => {
             error.help(format!("write `{so_far} '{text}'`"))
@@ -453,7 +453,9 @@ pub fn coerce(argument: Expr, to: DataType) -> Expr {
         {
             minor.checked_mul(pow10(scale - own)).map(|minor| Value::Decimal { minor, scale })
         }
-        (Some(value @ Value::Decimal { .. }), DataType::Float64) => value.as_f64().map(Value::finite),
+        (Some(value @ Value::Decimal { .. }), DataType::Float64) => {
+            value.as_f64().map(Value::finite)
+        }
         _ => None,
     };
     match literal {
@@ -599,7 +601,9 @@ pub mod build {
     }
 
     /// All of the conditions; true for none.
-    pub fn all(conditions: impl IntoIterator<Item = Expr>) -> Result<Option<Expr>, super::TypeError> {
+    pub fn all(
+        conditions: impl IntoIterator<Item = Expr>,
+    ) -> Result<Option<Expr>, super::TypeError> {
         let mut whole: Option<Expr> = None;
         for condition in conditions {
             whole = Some(match whole {
@@ -634,8 +638,14 @@ mod tests {
 
     #[test]
     fn texts_do_not_convert() {
-        let error = call(Func::Less, vec![column(DataType::Date), Expr::literal(Value::text("1998-07-01"), DataType::String)])
-            .expect_err("a date is not a text");
+        let error = call(
+            Func::Less,
+            vec![
+                column(DataType::Date),
+                Expr::literal(Value::text("1998-07-01"), DataType::String),
+            ],
+        )
+        .expect_err("a date is not a text");
         assert_eq!(error.argument, Some(1));
         assert_eq!(error.help.as_deref(), Some("write `date '1998-07-01'`"));
     }

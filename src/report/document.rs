@@ -273,8 +273,12 @@ impl Serialize for Cell {
         match self {
             Cell::Text(text) | Cell::Date(text) => serializer.serialize_str(text),
             Cell::Integer(value) => serializer.serialize_i64(*value),
-            Cell::Number(value) | Cell::Share(value) if value.is_finite() => serializer.serialize_f64(*value),
-            Cell::Decimal { minor, scale } => serializer.serialize_str(&plain_decimal(*minor, *scale)),
+            Cell::Number(value) | Cell::Share(value) if value.is_finite() => {
+                serializer.serialize_f64(*value)
+            }
+            Cell::Decimal { minor, scale } => {
+                serializer.serialize_str(&plain_decimal(*minor, *scale))
+            }
             Cell::Boolean(value) => serializer.serialize_bool(*value),
             Cell::Number(_) | Cell::Share(_) | Cell::Missing => serializer.serialize_unit(),
         }

@@ -80,12 +80,20 @@ impl CohortTriangle {
         let mut series: Vec<Series> = self
             .rows
             .iter()
-            .map(|row| Series { name: row.label.clone(), emphasis: Emphasis::Muted, points: points(&row.cells) })
+            .map(|row| Series {
+                name: row.label.clone(),
+                emphasis: Emphasis::Muted,
+                points: points(&row.cells),
+            })
             .filter(|series| series.points.iter().any(Option::is_some))
             .collect();
         if self.average.iter().any(Option::is_some) {
             let points = points(&self.average);
-            series.push(Series { name: "All cohorts".to_owned(), emphasis: Emphasis::Strong, points });
+            series.push(Series {
+                name: "All cohorts".to_owned(),
+                emphasis: Emphasis::Strong,
+                points,
+            });
         }
         Lines {
             title: title.into(),
@@ -107,7 +115,8 @@ impl CohortTriangle {
 
     /// Whether every cohort stands at exactly 100 % at age 0, as it does when entry and activity are the same events.
     pub(super) fn first_age_is_trivial(&self) -> bool {
-        let mut first = self.rows.iter().filter_map(|row| row.cells.first().copied().flatten()).peekable();
+        let mut first =
+            self.rows.iter().filter_map(|row| row.cells.first().copied().flatten()).peekable();
         self.ages() > 1 && first.peek().is_some() && first.all(|cell| cell.rate == 1.0)
     }
 }
@@ -232,9 +241,11 @@ mod tests {
 
     #[test]
     fn curves_leave_a_trivial_age_out() {
-        let cell = |rate: f64| Some(RetentionCell { rate, interval: None, retained: 1, eligible: 1 });
+        let cell =
+            |rate: f64| Some(RetentionCell { rate, interval: None, retained: 1, eligible: 1 });
         let row = |cells| CohortRow { label: "1997-01".to_owned(), size: 1, cells };
-        let mut triangle = CohortTriangle { rows: vec![row(vec![cell(1.0), cell(0.2)])], ..Default::default() };
+        let mut triangle =
+            CohortTriangle { rows: vec![row(vec![cell(1.0), cell(0.2)])], ..Default::default() };
         assert_eq!(triangle.curves("").x, ["1"]);
         triangle.rows.push(row(vec![cell(0.9)]));
         assert_eq!(triangle.curves("").x, ["0", "1"]);

@@ -19,7 +19,8 @@ pub(super) fn number(value: f64, decimals: u8) -> String {
         return NONE.to_owned();
     }
     let digits = format!("{value:.precision$}", precision = usize::from(decimals));
-    let vanished = value != 0.0 && !digits.bytes().any(|digit| digit.is_ascii_digit() && digit != b'0');
+    let vanished =
+        value != 0.0 && !digits.bytes().any(|digit| digit.is_ascii_digit() && digit != b'0');
     if vanished {
         let smallest = plain_decimal(1, decimals);
         return if value < 0.0 { format!(">{MINUS}{smallest}") } else { format!("<{smallest}") };
@@ -29,7 +30,11 @@ pub(super) fn number(value: f64, decimals: u8) -> String {
 
 /// A fraction of 1 in percent.
 pub(super) fn share(value: f64, decimals: u8) -> String {
-    if value.is_finite() { format!("{}%", number(value * 100.0, decimals)) } else { NONE.to_owned() }
+    if value.is_finite() {
+        format!("{}%", number(value * 100.0, decimals))
+    } else {
+        NONE.to_owned()
+    }
 }
 
 /// A short number: `8,330`, `299k`, `1.25M`.
@@ -39,7 +44,9 @@ pub(super) fn compact(value: f64, unit: &Unit) -> String {
     }
     // A letter takes over where it saves room: 8,330 is as short as 8.33k. 999,500 would round to 1,000k.
     let magnitudes = [(1e9, 999.5e6, "bn"), (1e6, 999.5e3, "M"), (1e3, 9999.5, "k")];
-    let Some((divisor, _, suffix)) = magnitudes.into_iter().find(|(_, from, _)| value.abs() >= *from) else {
+    let Some((divisor, _, suffix)) =
+        magnitudes.into_iter().find(|(_, from, _)| value.abs() >= *from)
+    else {
         let fractional = value.fract() != 0.0 && value.abs() < 100.0;
         return number(value, u8::from(fractional));
     };
@@ -64,8 +71,13 @@ pub(super) fn fact(cell: &Cell, unit: &Unit) -> String {
     let text = self::cell(cell, decimals_of(unit, &[cell]));
     match (cell, unit) {
         (Cell::Missing, _) => text,
-        (_, Unit::Money { currency: Some(name) } | Unit::Named(name)) => format!("{text}{NO_BREAK_SPACE}{name}"),
-        (_, Unit::None | Unit::Count | Unit::Share | Unit::Money { currency: None } | Unit::Points) => text,
+        (_, Unit::Money { currency: Some(name) } | Unit::Named(name)) => {
+            format!("{text}{NO_BREAK_SPACE}{name}")
+        }
+        (
+            _,
+            Unit::None | Unit::Count | Unit::Share | Unit::Money { currency: None } | Unit::Points,
+        ) => text,
     }
 }
 

@@ -152,7 +152,9 @@ fn anchors(sections: &[Section]) -> Vec<String> {
     let mut taken = BTreeSet::from(["content".to_owned(), "contents".to_owned()]);
     let mut anchors = Vec::with_capacity(sections.len());
     for section in sections {
-        let keep = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c.to_ascii_lowercase() } else { '-' };
+        let keep = |c: char| {
+            if c.is_ascii_alphanumeric() || c == '_' { c.to_ascii_lowercase() } else { '-' }
+        };
         let slug: String = section.id.chars().map(keep).collect();
         let slug = slug.trim_matches('-');
         let slug = if slug.is_empty() { "section" } else { slug };
@@ -178,11 +180,16 @@ mod tests {
     /// A report with the same text in every slot, each chart among them.
     fn filled(text: &str) -> Report {
         let own = || text.to_owned();
-        let cell =
-            RetentionCell { rate: 0.5, interval: Some(Interval { low: 0.4, high: 0.6 }), retained: 1, eligible: 2 };
+        let cell = RetentionCell {
+            rate: 0.5,
+            interval: Some(Interval { low: 0.4, high: 0.6 }),
+            retained: 1,
+            eligible: 2,
+        };
         let row = CohortRow { label: own(), size: 2, cells: vec![Some(cell), None] };
         let point = Some(Point { value: 2.0, interval: Some(Interval { low: 1.0, high: 3.0 }) });
-        let series = |emphasis| Series { name: own(), emphasis, points: vec![point, None, point, point] };
+        let series =
+            |emphasis| Series { name: own(), emphasis, points: vec![point, None, point, point] };
         let charts = [
             Chart::CohortTriangle(CohortTriangle {
                 title: own(),
@@ -198,7 +205,9 @@ mod tests {
                 x: vec![own(); 4],
                 y_label: own(),
                 unit: Unit::Named(own()),
-                series: [Emphasis::Strong, Emphasis::Normal, Emphasis::Muted, Emphasis::Muted].map(series).into(),
+                series: [Emphasis::Strong, Emphasis::Normal, Emphasis::Muted, Emphasis::Muted]
+                    .map(series)
+                    .into(),
                 marker: Some(Marker { index: 1, label: own() }),
             }),
             Chart::Bars(Bars {
@@ -230,12 +239,20 @@ mod tests {
             Block::Facts(vec![fact()]),
             Block::Table(Table {
                 caption: own(),
-                columns: vec![Column::new(own(), "label", Unit::Named(own())), Column::new("b", own(), Unit::None)],
+                columns: vec![
+                    Column::new(own(), "label", Unit::Named(own())),
+                    Column::new("b", own(), Unit::None),
+                ],
                 rows: vec![vec![Cell::Text(own()), Cell::Date(own())]],
                 note: Some(own()),
                 total_rows: None,
             }),
-            Block::Rules(vec![Rule { name: own(), value: own(), origin: Origin::Set, explanation: own() }]),
+            Block::Rules(vec![Rule {
+                name: own(),
+                value: own(),
+                origin: Origin::Set,
+                explanation: own(),
+            }]),
             Block::Code(own()),
         ];
         blocks.extend(charts.into_iter().map(Block::Chart));
@@ -271,7 +288,9 @@ mod tests {
     #[test]
     fn nothing_is_requested_and_nothing_runs() {
         let page = html(&filled("calm"));
-        for forbidden in ["http://", "https://", "src=", "@import", "url(\"", "<script", " style=", "<link"] {
+        for forbidden in
+            ["http://", "https://", "src=", "@import", "url(\"", "<script", " style=", "<link"]
+        {
             assert!(!page.contains(forbidden), "{forbidden}");
         }
         assert!(page.contains("default-src 'none'; style-src 'sha256-"));
@@ -286,13 +305,18 @@ mod tests {
     #[test]
     fn an_empty_report_is_a_document() {
         let page = html(&Report::default());
-        assert!(page.contains(r#"<html lang="en">"#) && page.contains("</main>") && !page.contains("<nav"));
+        assert!(
+            page.contains(r#"<html lang="en">"#)
+                && page.contains("</main>")
+                && !page.contains("<nav")
+        );
     }
 
     #[test]
     fn ids_are_unique() {
         let page = html(&filled("Content"));
-        let ids: Vec<&str> = page.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        let ids: Vec<&str> =
+            page.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         let distinct: BTreeSet<&str> = ids.iter().copied().collect();
         assert_eq!(ids.len(), distinct.len(), "{ids:?}");
         assert!(ids.contains(&"content-2") && ids.contains(&"content-3"));
@@ -303,16 +327,22 @@ mod tests {
     fn text_on_colours_has_contrast() {
         let luminance = |hex: &str| {
             let channel = |range: std::ops::Range<usize>| {
-                let value = hex.get(range).and_then(|digits| u8::from_str_radix(digits, 16).ok()).unwrap_or(0);
+                let value = hex
+                    .get(range)
+                    .and_then(|digits| u8::from_str_radix(digits, 16).ok())
+                    .unwrap_or(0);
                 let value = f64::from(value) / 255.0;
                 if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
             };
             0.2126 * channel(1..3) + 0.7152 * channel(3..5) + 0.0722 * channel(5..7)
         };
         let mut checked = 0;
-        let pairs = STYLE.lines().filter_map(|line| line.trim().strip_prefix("--q")?.split_once("; --t"));
+        let pairs =
+            STYLE.lines().filter_map(|line| line.trim().strip_prefix("--q")?.split_once("; --t"));
         for (fill, text) in pairs {
-            let hex = |part: &str| part.split_once(": ").map(|(_, hex)| luminance(hex)).unwrap_or(f64::NAN);
+            let hex = |part: &str| {
+                part.split_once(": ").map(|(_, hex)| luminance(hex)).unwrap_or(f64::NAN)
+            };
             let (fill, text) = (hex(fill), hex(text));
             let contrast = (fill.max(text) + 0.05) / (fill.min(text) + 0.05);
             assert!(contrast >= 4.5, "{fill} {text} {contrast}");

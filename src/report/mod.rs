@@ -22,8 +22,11 @@ mod table;
 mod chart;
 mod format;
 
-pub use document::{Align, Block, Cell, Column, Fact, Notice, Origin, Report, Rule, Section, Severity, Table, Unit};
+pub use document::{
+    Align, Block, Cell, Column, Fact, Notice, Origin, Report, Rule, Section, Severity, Table, Unit,
+};
 pub use figure::{
-    Bar, Bars, Chart, CohortRow, CohortTriangle, Emphasis, Grid, Interval, Lines, Marker, Point, RetentionCell, Series,
+    Bar, Bars, Chart, CohortRow, CohortTriangle, Emphasis, Grid, Interval, Lines, Marker, Point,
+    RetentionCell, Series,
 };
 pub use html::html;

@@ -25,13 +25,20 @@ fn sha256(message: &[u8]) -> [u8; 32] {
             let (x, y) = (schedule[t - 15], schedule[t - 2]);
             let small_0 = x.rotate_right(7) ^ x.rotate_right(18) ^ x >> 3;
             let small_1 = y.rotate_right(17) ^ y.rotate_right(19) ^ y >> 10;
-            schedule[t] = small_1.wrapping_add(schedule[t - 7]).wrapping_add(small_0).wrapping_add(schedule[t - 16]);
+            schedule[t] = small_1
+                .wrapping_add(schedule[t - 7])
+                .wrapping_add(small_0)
+                .wrapping_add(schedule[t - 16]);
         }
         let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = state;
         for (word, constant) in schedule.iter().zip(ROUNDS) {
             let large_1 = e.rotate_right(6) ^ e.rotate_right(11) ^ e.rotate_right(25);
             let choice = (e & f) ^ (!e & g);
-            let first = h.wrapping_add(large_1).wrapping_add(choice).wrapping_add(constant).wrapping_add(*word);
+            let first = h
+                .wrapping_add(large_1)
+                .wrapping_add(choice)
+                .wrapping_add(constant)
+                .wrapping_add(*word);
             let large_0 = a.rotate_right(2) ^ a.rotate_right(13) ^ a.rotate_right(22);
             let majority = (a & b) ^ (a & c) ^ (b & c);
             (h, g, f, e) = (g, f, e, d.wrapping_add(first));
@@ -49,8 +56,9 @@ fn sha256(message: &[u8]) -> [u8; 32] {
     digest
 }
 
-const INITIAL: [u32; 8] =
-    [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19];
+const INITIAL: [u32; 8] = [
+    0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
+];
 
 #[rustfmt::skip]
 const ROUNDS: [u32; 64] = [
@@ -68,7 +76,8 @@ fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let group = (0..3).fold(0_usize, |group, i| group << 8 | usize::from(chunk.get(i).copied().unwrap_or(0)));
+        let group = (0..3)
+            .fold(0_usize, |group, i| group << 8 | usize::from(chunk.get(i).copied().unwrap_or(0)));
         for i in 0..4 {
             let symbol = char::from(ALPHABET[group >> (18 - 6 * i) & 63]);
             text.push(if i <= chunk.len() { symbol } else { '=' });

@@ -14,7 +14,9 @@ pub(super) fn table(table: &Table) -> Markup {
         .columns
         .iter()
         .enumerate()
-        .map(|(index, column)| format::column_decimals(column, table.rows.iter().filter_map(|row| row.get(index))))
+        .map(|(index, column)| {
+            format::column_decimals(column, table.rows.iter().filter_map(|row| row.get(index)))
+        })
         .collect();
     let content = html! {
         @if !table.caption.is_empty() { caption { (table.caption) } }
@@ -61,10 +63,14 @@ fn head(column: &Column) -> Markup {
 fn cell(cell: &Cell, column: &Column, decimals: u8, first: bool) -> Markup {
     let class = end(column.align);
     match cell {
-        Cell::Missing => html! { td.missing.end[class.is_some()] title="no value: not observed yet or not defined" {
-            (format::NONE)
-        } },
-        Cell::Text(text) | Cell::Date(text) if first => html! { th scope="row" class=[class] { (text) } },
+        Cell::Missing => {
+            html! { td.missing.end[class.is_some()] title="no value: not observed yet or not defined" {
+                (format::NONE)
+            } }
+        }
+        Cell::Text(text) | Cell::Date(text) if first => {
+            html! { th scope="row" class=[class] { (text) } }
+        }
         Cell::Date(text) => html! { td.date class=[class] { (text) } },
         _ => html! { td class=[class] { (format::cell(cell, decimals)) } },
     }
@@ -85,8 +91,14 @@ mod tests {
     fn sample() -> Table {
         Table {
             caption: "Segments".to_owned(),
-            columns: vec![Column::new("plan", "Plan", Unit::None), Column::new("rate", "Rate", Unit::Share)],
-            rows: vec![vec![Cell::Text("basic".to_owned()), Cell::Share(0.125)], vec![Cell::Text("team".to_owned())]],
+            columns: vec![
+                Column::new("plan", "Plan", Unit::None),
+                Column::new("rate", "Rate", Unit::Share),
+            ],
+            rows: vec![
+                vec![Cell::Text("basic".to_owned()), Cell::Share(0.125)],
+                vec![Cell::Text("team".to_owned())],
+            ],
             note: None,
             total_rows: Some(12),
         }
@@ -96,7 +108,9 @@ mod tests {
     fn cells_line_up_and_gaps_are_marked() {
         let page = table(&sample()).into_string();
         assert!(page.contains(r#"<th scope="row">basic</th><td class="end">12.5%</td>"#), "{page}");
-        assert!(page.contains(r#"<td class="missing end" title="no value: not observed yet or not defined">–</td>"#));
+        assert!(page.contains(
+            r#"<td class="missing end" title="no value: not observed yet or not defined">–</td>"#
+        ));
     }
 
     #[test]

@@ -60,12 +60,12 @@ const DECISIONS: std::ops::RangeInclusive<usize> = 700..=1_000;
 /// Checks a law on so many random cases; the same cases each time.
 #[track_caller]
 pub fn law(cases: u32, check: impl Fn(&mut Draw) -> Result<(), String>) {
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 400, ..Config::default() };
+    let config =
+        Config { cases, failure_persistence: None, max_shrink_iters: 400, ..Config::default() };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let choices = proptest::collection::vec(any::<u16>(), DECISIONS);
-    let result = TestRunner::new_with_rng(config, rng).run(&choices, |choices| {
-        check(&mut Draw::over(&choices)).map_err(TestCaseError::fail)
-    });
+    let result = TestRunner::new_with_rng(config, rng)
+        .run(&choices, |choices| check(&mut Draw::over(&choices)).map_err(TestCaseError::fail));
     match result {
         Ok(()) => {}
         Err(TestError::Fail(reason, _)) => panic!("{}", reason.message()),
@@ -129,9 +129,10 @@ impl Written {
 /// Writes rows of a frame as a Parquet file.
 pub fn write(path: &Path, frame: &Frame, first: usize, count: usize, row_group: usize) {
     let file = File::create(path).expect("a new file");
-    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(row_group)).build();
-    let mut writer =
-        ArrowWriter::try_new(file, frame.batch.schema(), Some(properties)).expect("types of Parquet");
+    let properties =
+        WriterProperties::builder().set_max_row_group_row_count(Some(row_group)).build();
+    let mut writer = ArrowWriter::try_new(file, frame.batch.schema(), Some(properties))
+        .expect("types of Parquet");
     writer.write(&frame.batch.slice(first, count)).expect("the rows are written");
     writer.close().expect("the footer is written");
 }
@@ -145,7 +146,11 @@ pub fn scan(schema: &Arc<Schema>) -> RelRef {
 }
 
 /// What the oracle makes of a relation.
-pub fn by_reference(rel: &RelRef, frame: &Frame, calendar: &Calendar) -> Result<Frame, EngineError> {
+pub fn by_reference(
+    rel: &RelRef,
+    frame: &Frame,
+    calendar: &Calendar,
+) -> Result<Frame, EngineError> {
     let engine = Reference::new(calendar.clone()).with_source(SOURCE, frame.clone());
     Ok(engine.run(std::slice::from_ref(rel))?.remove(0))
 }
@@ -215,8 +220,9 @@ pub fn equal(expected: &Frame, found: &Frame, tolerance: f64) -> Result<(), Stri
 /// A frame as text.
 pub fn table(frame: &Frame) -> String {
     let fields = frame.schema.fields.iter();
-    let head: Vec<String> =
-        fields.map(|field| format!("{} {} ({})", field.name, field.data_type, field.unit)).collect();
+    let head: Vec<String> = fields
+        .map(|field| format!("{} {} ({})", field.name, field.data_type, field.unit))
+        .collect();
     let mut lines = vec![head.join(" | ")];
     for row in frame.to_rows() {
         lines.push(row.iter().map(Value::to_string).collect::<Vec<_>>().join(" | "));

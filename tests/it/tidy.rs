@@ -71,7 +71,8 @@ fn sources() -> Vec<Source> {
     let mut sources = Vec::new();
     while let Some(folder) = folders.pop() {
         let entries = fs::read_dir(&folder).expect("a folder of the sources");
-        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+        let mut paths: Vec<PathBuf> =
+            entries.map(|entry| entry.expect("an entry").path()).collect();
         paths.sort();
         for path in paths {
             if path.is_dir() {
@@ -151,7 +152,8 @@ fn a_room_uses_only_rooms_before_it() {
             found.push(format!("src/{}: the room `{room}` is not in the table", source.name));
             continue;
         };
-        let forbidden = FORBIDDEN.iter().find(|(of, _)| *of == room).map_or(&[][..], |(_, list)| list);
+        let forbidden =
+            FORBIDDEN.iter().find(|(of, _)| *of == room).map_or(&[][..], |(_, list)| list);
         // Joined, so that a list of names may span lines.
         let code: Vec<&str> = source.code().into_iter().map(|(_, line)| line).collect();
         for used in rooms_named(&code.join("\n")) {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, Decimal128Array, TimestampMicrosecondArray,
+use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, TimestampMicrosecondArray};
+use arrow::datatypes::{
+    Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType,
 };
-use arrow::datatypes::{Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
 
 use super::kernel::{LARGEST, arrow_error};
 use crate::document::{Instant, parse_instant};
@@ -69,12 +69,14 @@ pub(super) fn cast(
     let mut converted = Vec::with_capacity(array.len());
     for row in 0..array.len() {
         let value = value_at(array, row);
-        let result = if value.is_null() { Some(Value::Null) } else { convert(&value, to, calendar) };
+        let result =
+            if value.is_null() { Some(Value::Null) } else { convert(&value, to, calendar) };
         converted.push(match result {
             Some(result) => result,
             None if strict => {
-                return Err(EvaluateError::Cast { value: value.to_string(), to: to.to_string() }
-                    .into());
+                return Err(
+                    EvaluateError::Cast { value: value.to_string(), to: to.to_string() }.into()
+                );
             }
             None => Value::Null,
         });
@@ -148,9 +150,8 @@ fn convert(value: &Value, to: DataType, calendar: &Calendar) -> Option<Value> {
         },
         DataType::Timestamp => match value {
             Value::Date(days) => Some(Value::Timestamp(calendar.midnight(*days))),
-            Value::String(text) => {
-                parse_instant(text.trim()).map(|instant| Value::Timestamp(calendar.resolve(instant)))
-            }
+            Value::String(text) => parse_instant(text.trim())
+                .map(|instant| Value::Timestamp(calendar.resolve(instant))),
             _ => None,
         },
         DataType::Duration => None,

@@ -124,10 +124,25 @@ impl Index {
 /// What a bound node does to a morsel.
 enum Work {
     /// The decoded columns, after the rules of the contract.
-    Start { rules: Vec<BoundRule> },
-    Filter { input: usize, program: Program, keep: Vec<usize> },
-    Project { input: usize, program: Program },
-    Lookup { input: usize, keep: Vec<usize>, program: Program, index: Arc<Index>, columns: Vec<usize> },
+    Start {
+        rules: Vec<BoundRule>,
+    },
+    Filter {
+        input: usize,
+        program: Program,
+        keep: Vec<usize>,
+    },
+    Project {
+        input: usize,
+        program: Program,
+    },
+    Lookup {
+        input: usize,
+        keep: Vec<usize>,
+        program: Program,
+        index: Arc<Index>,
+        columns: Vec<usize>,
+    },
 }
 
 struct BoundRule {
@@ -167,7 +182,8 @@ impl Chains {
             needed.entry(identity(end)).or_default().extend(columns.iter().cloned());
             let mut rel = end;
             let mut path = vec![end.clone()];
-            while let Some(input) = rel.streams().then(|| rel.inputs()).and_then(|i| i.first().copied())
+            while let Some(input) =
+                rel.streams().then(|| rel.inputs()).and_then(|i| i.first().copied())
             {
                 path.push(input.clone());
                 rel = input;

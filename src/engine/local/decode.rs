@@ -61,7 +61,10 @@ impl ChunkReader for Chunks {
                 return Ok(bytes.slice(from..from + length));
             }
         }
-        Err(ParquetError::EOF(format!("bytes {start} to {} are in no column", start + length as u64)))
+        Err(ParquetError::EOF(format!(
+            "bytes {start} to {} are in no column",
+            start + length as u64
+        )))
     }
 }
 
@@ -192,9 +195,8 @@ impl Decoding<'_> {
                             first_row: start + row,
                         }
                     })?;
-                    self.convert(&column, field.data_type).map_err(|reason| {
-                        EngineError::Unreadable { place: place(), reason }
-                    })?
+                    self.convert(&column, field.data_type)
+                        .map_err(|reason| EngineError::Unreadable { place: place(), reason })?
                 }
             };
             columns.push(column);
@@ -206,8 +208,12 @@ impl Decoding<'_> {
             .map(|(field, column)| ArrowField::new(&field.name, column.data_type().clone(), true))
             .collect();
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        RecordBatch::try_new_with_options(Arc::new(ArrowSchema::new(arrow_fields)), columns, &options)
-            .map_err(super::kernel::arrow_error)
+        RecordBatch::try_new_with_options(
+            Arc::new(ArrowSchema::new(arrow_fields)),
+            columns,
+            &options,
+        )
+        .map_err(super::kernel::arrow_error)
     }
 
     fn convert(&self, column: &ArrayRef, to: DataType) -> Result<ArrayRef, String> {

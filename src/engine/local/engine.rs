@@ -152,7 +152,8 @@ impl<'a> Local<'a> {
             return true;
         }
         !matches!(rel.node, RelNode::Scan(_))
-            && fold::needs(rel).is_none_or(|(input, _)| !matches!(leaf(input).node, RelNode::Scan(_)))
+            && fold::needs(rel)
+                .is_none_or(|(input, _)| !matches!(leaf(input).node, RelNode::Scan(_)))
             && !(rel.streams() && matches!(leaf(rel).node, RelNode::Scan(_)))
             && rel.inputs().iter().all(|input| self.reachable(input, frames))
     }
@@ -245,8 +246,7 @@ impl<'a> Local<'a> {
         for job in jobs {
             self.note_counts(&job.chain, &counts);
         }
-        for (job, (fold, state)) in
-            jobs.iter().zip(folds.iter().zip(states.unwrap_or_else(start)))
+        for (job, (fold, state)) in jobs.iter().zip(folds.iter().zip(states.unwrap_or_else(start)))
         {
             let frame = fold.finish(state)?;
             self.keep(&job.rel, frame, frames);

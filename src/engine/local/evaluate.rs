@@ -64,9 +64,9 @@ impl Program {
             })?),
             ExprNode::Literal(value) => Step::Literal(value.clone(), expr.data_type),
             ExprNode::Call(func, args) if is_lazy(*func, args) => {
-                let (first, later) = args.split_first().ok_or_else(|| {
-                    EngineError::Internal("a lazy call without arguments".into())
-                })?;
+                let (first, later) = args
+                    .split_first()
+                    .ok_or_else(|| EngineError::Internal("a lazy call without arguments".into()))?;
                 let first = self.add(first, schema)?;
                 Step::Lazy(Lazy::bind(*func, first, later, expr.data_type, schema)?)
             }
@@ -89,7 +89,11 @@ impl Program {
     ///
     /// # Errors
     /// A value for which an expression has no result.
-    pub fn run(&self, batch: &RecordBatch, calendar: &Calendar) -> Result<Vec<ArrayRef>, EngineError> {
+    pub fn run(
+        &self,
+        batch: &RecordBatch,
+        calendar: &Calendar,
+    ) -> Result<Vec<ArrayRef>, EngineError> {
         let rows = batch.num_rows();
         if rows == 0 {
             // Not even a literal is computed: where there is no row, nothing can fail.
@@ -125,7 +129,11 @@ impl Program {
     ///
     /// # Errors
     /// As for [`Program::run`].
-    pub fn select(&self, batch: &RecordBatch, calendar: &Calendar) -> Result<BooleanArray, EngineError> {
+    pub fn select(
+        &self,
+        batch: &RecordBatch,
+        calendar: &Calendar,
+    ) -> Result<BooleanArray, EngineError> {
         let mut results = self.run(batch, calendar)?;
         let Some(result) = results.pop() else {
             return Err(EngineError::Internal("a selection needs one condition".into()));
@@ -168,8 +176,7 @@ fn apply(
     }
     // On a dictionary's values: only where a null code gives null, and never for what can fail,
     // because a dictionary may hold values that no row has.
-    let by_code = func.null_rule() == NullRule::Propagates
-        && !matches!(func, Func::Cast(_))
+    let by_code = func.null_rule() == NullRule::Propagates && !matches!(func, Func::Cast(_))
         || func == Func::In;
     if by_code
         && arrays == 1
@@ -228,12 +235,16 @@ mod tests {
         let schema = Schema::new(vec![Field::new("s", DataType::String)]);
         let words: DictionaryArray<Int32Type> =
             vec![Some("a"), None, Some("b"), Some("a")].into_iter().collect();
-        let batch = RecordBatch::try_from_iter([("s", Arc::new(words) as ArrayRef)]).expect("one column");
+        let batch =
+            RecordBatch::try_from_iter([("s", Arc::new(words) as ArrayRef)]).expect("one column");
         let run = |text: &str| {
             let expr = from_text(text, &schema).expect("it types");
             let program = Program::bind([&expr], &schema).expect("it binds");
             let array = program.run(&batch, &Calendar::default()).expect("it runs").remove(0);
-            (0..4).map(|row| crate::frame::value_at(&array, row).to_string()).collect::<Vec<_>>().join(" ")
+            (0..4)
+                .map(|row| crate::frame::value_at(&array, row).to_string())
+                .collect::<Vec<_>>()
+                .join(" ")
         };
         assert_eq!(run("upper(s)"), "A null B A");
         assert_eq!(run("s = 'a'"), "true null false true");

@@ -102,9 +102,10 @@ impl InputFile {
             })
             .collect();
         let options = options.with_schema(Arc::new(ArrowSchema::new(fields)));
-        let metadata = guarded(|| ArrowReaderMetadata::try_new(metadata.metadata().clone(), options))
-            .map_err(|panic| unreadable(format!("the schema is damaged: {panic}")))?
-            .map_err(|error| unreadable(format!("the schema is damaged: {error}")))?;
+        let metadata =
+            guarded(|| ArrowReaderMetadata::try_new(metadata.metadata().clone(), options))
+                .map_err(|panic| unreadable(format!("the schema is damaged: {panic}")))?
+                .map_err(|error| unreadable(format!("the schema is damaged: {error}")))?;
         Ok(InputFile { path: path.to_owned(), name, bytes, rows, fingerprint, columns, metadata })
     }
 
@@ -138,7 +139,9 @@ fn footer(file: &mut File, bytes: u64) -> Result<Vec<u8>, String> {
     file.read_exact(&mut tail).map_err(io)?;
     match (&head, &tail[4..]) {
         (b"PAR1", b"PAR1") => {}
-        (b"PARE", _) | (_, b"PARE") => return Err("the file is encrypted, which is not read".into()),
+        (b"PARE", _) | (_, b"PARE") => {
+            return Err("the file is encrypted, which is not read".into());
+        }
         (b"PAR1", _) => {
             return Err("the file is cut short: it does not end with a Parquet footer".into());
         }

@@ -61,7 +61,12 @@ pub(super) fn sort(frame: &Frame, keys: &[SortKey]) -> Result<Frame, EngineError
 }
 
 /// Pairs of rows.
-pub(super) fn join(rel: &Rel, join: &Join, left: &Frame, right: &Frame) -> Result<Frame, EngineError> {
+pub(super) fn join(
+    rel: &Rel,
+    join: &Join,
+    left: &Frame,
+    right: &Frame,
+) -> Result<Frame, EngineError> {
     let (left_rows, right_rows) = if join.keys.is_empty() {
         let all = |count: usize| 0..count as u32;
         let pairs = all(left.rows()).flat_map(|a| all(right.rows()).map(move |b| (a, Some(b))));
@@ -71,8 +76,7 @@ pub(super) fn join(rel: &Rel, join: &Join, left: &Frame, right: &Frame) -> Resul
             join.keys.iter().map(|(a, b)| place(frame, if right { b } else { a })).collect()
         };
         let (left_places, right_places) = (places(left, false)?, places(right, true)?);
-        let types =
-            left_places.iter().map(|&place| left.schema.fields[place].data_type).collect();
+        let types = left_places.iter().map(|&place| left.schema.fields[place].data_type).collect();
         let encoder = Keys::new(types)?;
         let mut interner = Interner::default();
         let mut ids = |frame: &Frame, places: &[usize]| {
@@ -126,16 +130,13 @@ pub(super) fn finish(rel: &Rel, columns: Vec<ArrayRef>, rows: usize) -> Result<F
 
 /// Functions of the rows around each row.
 pub(super) fn window(rel: &Rel, window: &Window, input: &Frame) -> Result<Frame, EngineError> {
-    let partition: Vec<SortKey> =
-        window.partition_by.iter().map(SortKey::ascending).collect();
+    let partition: Vec<SortKey> = window.partition_by.iter().map(SortKey::ascending).collect();
     let all: Vec<SortKey> = partition.iter().chain(&window.order_by).cloned().collect();
     let rows = order(input, &all)?;
 
     // Where each partition begins among the ordered rows.
-    let places = partition
-        .iter()
-        .map(|key| place(input, &key.column))
-        .collect::<Result<Vec<_>, _>>()?;
+    let places =
+        partition.iter().map(|key| place(input, &key.column)).collect::<Result<Vec<_>, _>>()?;
     let types = places.iter().map(|&place| input.schema.fields[place].data_type).collect();
     let encoded = Keys::new(types)?.encode(&columns_at(&input.batch, &places))?;
     let same = |a: u32, b: u32| {

@@ -114,11 +114,9 @@ pub(super) fn call(
         | Func::LessEqual
         | Func::Greater
         | Func::GreaterEqual
-        | Func::IsDistinct => Arc::new(compare(
-            func,
-            &unify_precision(&args[0])?,
-            &unify_precision(&args[1])?,
-        )?),
+        | Func::IsDistinct => {
+            Arc::new(compare(func, &unify_precision(&args[0])?, &unify_precision(&args[1])?)?)
+        }
         Func::And => Arc::new(
             boolean::and_kleene(args[0].as_boolean(), args[1].as_boolean()).map_err(arrow_error)?,
         ),
@@ -130,11 +128,8 @@ pub(super) fn call(
         Func::In => {
             let mut found: Option<BooleanArray> = None;
             for member in &args[1..] {
-                let equal = compare(
-                    Func::Equal,
-                    &unify_precision(&args[0])?,
-                    &unify_precision(member)?,
-                )?;
+                let equal =
+                    compare(Func::Equal, &unify_precision(&args[0])?, &unify_precision(member)?)?;
                 found = Some(match found {
                     None => equal,
                     Some(so_far) => boolean::or_kleene(&so_far, &equal).map_err(arrow_error)?,
@@ -148,8 +143,8 @@ pub(super) fn call(
             for pair in pairs.chunks(2).rev() {
                 let [condition, value] = pair else { continue };
                 let condition = mask(condition.as_boolean());
-                chosen = zip::zip(&condition, &typed(value, result)?, &chosen)
-                    .map_err(arrow_error)?;
+                chosen =
+                    zip::zip(&condition, &typed(value, result)?, &chosen).map_err(arrow_error)?;
             }
             chosen
         }
@@ -164,11 +159,8 @@ pub(super) fn call(
             chosen
         }
         Func::NullIf => {
-            let equal = compare(
-                Func::Equal,
-                &unify_precision(&args[0])?,
-                &unify_precision(&args[1])?,
-            )?;
+            let equal =
+                compare(Func::Equal, &unify_precision(&args[0])?, &unify_precision(&args[1])?)?;
             let nulls = arrow::array::new_null_array(args[0].data_type(), rows);
             zip::zip(&mask(&equal), &nulls, &args[0]).map_err(arrow_error)?
         }
@@ -358,13 +350,9 @@ fn float(array: &ArrayRef, f: impl Fn(f64) -> Option<f64>) -> ArrayRef {
 
 /// A function of two doubles; what is not finite is null.
 fn floats(left: &ArrayRef, right: &ArrayRef, f: impl Fn(f64, f64) -> Option<f64>) -> ArrayRef {
-    let (left, right) =
-        (left.as_primitive::<Float64Type>(), right.as_primitive::<Float64Type>());
+    let (left, right) = (left.as_primitive::<Float64Type>(), right.as_primitive::<Float64Type>());
     Arc::new(
-        left.iter()
-            .zip(right)
-            .map(|(a, b)| f(a?, b?).and_then(finite))
-            .collect::<Float64Array>(),
+        left.iter().zip(right).map(|(a, b)| f(a?, b?).and_then(finite)).collect::<Float64Array>(),
     )
 }
 
@@ -409,10 +397,8 @@ pub(super) fn decimal(
     f: impl Fn(i128) -> Result<i128, EvaluateError>,
 ) -> Result<ArrayRef, EngineError> {
     let values = array.as_primitive::<Decimal128Type>();
-    let computed = values
-        .iter()
-        .map(|x| x.map(&f).transpose())
-        .collect::<Result<Decimal128Array, _>>()?;
+    let computed =
+        values.iter().map(|x| x.map(&f).transpose()).collect::<Result<Decimal128Array, _>>()?;
     typed(&(Arc::new(computed) as ArrayRef), result)
 }
 
@@ -481,7 +467,17 @@ fn sign(array: &ArrayRef) -> ArrayRef {
         A::Float64 => array
             .as_primitive::<Float64Type>()
             .iter()
-            .map(|x| x.map(|x| if x > 0.0 { 1 } else if x < 0.0 { -1 } else { 0 }))
+            .map(|x| {
+                x.map(|x| {
+                    if x > 0.0 {
+                        1
+                    } else if x < 0.0 {
+                        -1
+                    } else {
+                        0
+                    }
+                })
+            })
             .collect(),
         A::Decimal128(_, _) => array
             .as_primitive::<Decimal128Type>()

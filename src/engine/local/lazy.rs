@@ -283,8 +283,10 @@ mod tests {
             ("coalesce(try_cast(s as int64), i + 1)", "1 3 4 12"),
             ("coalesce(i, cast(s as int64))", "9223372036854775807 2 3 12"),
             ("i < 5 and (i > 2 or i + 1 = 3) and i * 2 > 0", "false true true null"),
-            ("s is not null and (case when s = 'x' then true else cast(s as int64) > 1 end)",
-                "false true false true"),
+            (
+                "s is not null and (case when s = 'x' then true else cast(s as int64) > 1 end)",
+                "false true false true",
+            ),
             // A literal that cannot be converted, which no row asks for.
             ("case when i = -1 then cast('?' as int64) else 4 end", "4 4 4 4"),
             ("i + 1 > 0 or s = 'x'", "`+` overflows"),

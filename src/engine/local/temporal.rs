@@ -43,9 +43,8 @@ impl<'a> Periods<'a> {
     fn of_instant(&mut self, at: i64) -> i64 {
         if !(self.start <= at && at < self.end) {
             self.period = self.calendar.period_of(self.unit, self.calendar.date_of(at));
-            let start = |period| {
-                self.calendar.midnight(self.calendar.period_start(self.unit, period))
-            };
+            let start =
+                |period| self.calendar.midnight(self.calendar.period_start(self.unit, period));
             (self.start, self.end) = (start(self.period), start(self.period + 1));
             if !(self.start <= at && at < self.end) {
                 // A day the zone left out; nothing to remember.

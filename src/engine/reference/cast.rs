@@ -9,7 +9,9 @@ use crate::ir::Calendar;
 pub(super) fn cast(value: &Value, to: DataType, calendar: &Calendar) -> Option<Value> {
     match to {
         DataType::Bool => bool(value).map(Value::Bool),
-        DataType::Int32 => whole(value).filter(|&value| i32::try_from(value).is_ok()).map(Value::Int),
+        DataType::Int32 => {
+            whole(value).filter(|&value| i32::try_from(value).is_ok()).map(Value::Int)
+        }
         DataType::Int64 => whole(value).map(Value::Int),
         DataType::Float64 => float(value).map(Value::Float),
         DataType::Decimal { precision, scale } => {

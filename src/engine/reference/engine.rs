@@ -167,7 +167,8 @@ impl Run<'_> {
         let mut places = Vec::new();
         for field in &schema.fields {
             let found = frame.schema.index_of(&field.name);
-            let place = found.filter(|&place| frame.schema.fields[place].data_type == field.data_type);
+            let place =
+                found.filter(|&place| frame.schema.fields[place].data_type == field.data_type);
             places.push(place.ok_or_else(|| {
                 let (name, data_type) = (&field.name, field.data_type);
                 internal(format!("source `{source}` has no column `{name}` of type {data_type}"))
@@ -224,7 +225,9 @@ fn check_types(rel: &Rel, rows: &[Vec<Value>]) -> Result<(), EngineError> {
             if !fits(value, field.data_type) {
                 let (name, data_type) = (&field.name, field.data_type);
                 let line = explain::line(rel);
-                return Err(internal(format!("{line}: {value:?} in column `{name}`, a {data_type}")));
+                return Err(internal(format!(
+                    "{line}: {value:?} in column `{name}`, a {data_type}"
+                )));
             }
         }
     }
@@ -293,7 +296,10 @@ fn lookup(
         }
         if by_key.insert(key.clone(), row).is_some() {
             let key: Vec<String> = key.iter().map(Value::to_string).collect();
-            return Err(EngineError::NotUnique { table: describe(&node.table), key: key.join(", ") });
+            return Err(EngineError::NotUnique {
+                table: describe(&node.table),
+                key: key.join(", "),
+            });
         }
     }
     let mut rows = Vec::new();

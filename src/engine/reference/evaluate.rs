@@ -184,7 +184,11 @@ fn call(
         },
         Func::TryCast(to) => {
             let value = argument(0)?;
-            Ok(if value.is_null() { Value::Null } else { cast(&value, to, calendar).unwrap_or_default() })
+            Ok(if value.is_null() {
+                Value::Null
+            } else {
+                cast(&value, to, calendar).unwrap_or_default()
+            })
         }
         Func::ToMoney(scale) => number::to_money(func, with.at(0)?, scale),
 
@@ -199,13 +203,18 @@ fn call(
         Func::Substring => Ok(Value::text(substring(with.text(0)?, with.int(1)?, with.int(2)?))),
         Func::Replace => {
             let (text, search, by) = (with.text(0)?, with.text(1)?, with.text(2)?);
-            Ok(Value::text(if search.is_empty() { text.to_owned() } else { text.replace(search, by) }))
+            Ok(Value::text(if search.is_empty() {
+                text.to_owned()
+            } else {
+                text.replace(search, by)
+            }))
         }
         Func::StartsWith => truth(with.text(0)?.starts_with(with.text(1)?)),
         Func::EndsWith => truth(with.text(0)?.ends_with(with.text(1)?)),
         Func::Contains => truth(with.text(0)?.contains(with.text(1)?)),
         Func::Like => {
-            let characters = |index| Ok::<Vec<char>, EngineError>(with.text(index)?.chars().collect());
+            let characters =
+                |index| Ok::<Vec<char>, EngineError>(with.text(index)?.chars().collect());
             truth(like(&characters(0)?, &characters(1)?))
         }
         Func::RegexpMatches => match regex::Regex::new(with.text(1)?) {

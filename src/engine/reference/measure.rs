@@ -144,7 +144,9 @@ fn exact_sum(values: &[Value], data_type: DataType) -> Result<i128, EngineError>
             Value::Decimal { minor, scale: own } if *own <= scale => {
                 minor.checked_mul(pow10(scale - own))
             }
-            other => return Err(EngineError::Internal(format!("a sum of {data_type} with {other:?}"))),
+            other => {
+                return Err(EngineError::Internal(format!("a sum of {data_type} with {other:?}")));
+            }
         };
         total = term.and_then(|term| total.checked_add(term)).ok_or_else(overflow)?;
     }
@@ -192,6 +194,8 @@ fn reaches(sum: &Value, least: i64) -> bool {
         Value::Float(sum) => *sum >= least as f64,
         Value::Decimal { .. } => *sum >= Value::Decimal { minor: i128::from(least), scale: 0 },
         Value::Int(sum) | Value::Duration(sum) => *sum >= least,
-        Value::Null | Value::Bool(_) | Value::String(_) | Value::Date(_) | Value::Timestamp(_) => false,
+        Value::Null | Value::Bool(_) | Value::String(_) | Value::Date(_) | Value::Timestamp(_) => {
+            false
+        }
     }
 }

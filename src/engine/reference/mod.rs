@@ -13,12 +13,12 @@
 //!   `or` leave arguments unevaluated, from left to right, once the result is certain.
 //! - A measure's filter is asked first: rows it leaves out are not evaluated.
 
+mod cast;
 mod engine;
 mod evaluate;
+mod measure;
 mod number;
 mod time;
-mod cast;
-mod measure;
 
 #[cfg(test)]
 mod tests;

@@ -33,7 +33,9 @@ fn clock(micros: i64, calendar: &Calendar) -> i64 {
 fn clock_step(unit: TimeUnit) -> Option<i64> {
     match unit {
         TimeUnit::Second | TimeUnit::Minute | TimeUnit::Hour => unit.micros(),
-        TimeUnit::Day | TimeUnit::Week | TimeUnit::Month | TimeUnit::Quarter | TimeUnit::Year => None,
+        TimeUnit::Day | TimeUnit::Week | TimeUnit::Month | TimeUnit::Quarter | TimeUnit::Year => {
+            None
+        }
     }
 }
 
@@ -81,7 +83,8 @@ pub(super) fn shift(func: Func, by: Interval, time: &Value, calendar: &Calendar)
             i32::try_from(days).map(Value::Date).map_err(|_| overflow(func))
         }
         Value::Timestamp(micros) => {
-            let shifted = if by.months == 0 { *micros } else { add_months(*micros, by.months, calendar) };
+            let shifted =
+                if by.months == 0 { *micros } else { add_months(*micros, by.months, calendar) };
             shifted.checked_add(by.micros).map(Value::Timestamp).ok_or_else(|| overflow(func))
         }
         other => Err(wrong(func, std::slice::from_ref(other))),

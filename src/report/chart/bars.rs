@@ -78,10 +78,13 @@ fn finite(bar: &Bar) -> Option<f64> {
 }
 
 fn summary(chart: &Bars) -> String {
-    let mut text = format!("Bar chart of {} by {}, {} bars.", chart.y_label, chart.x_label, chart.bars.len());
+    let mut text =
+        format!("Bar chart of {} by {}, {} bars.", chart.y_label, chart.x_label, chart.bars.len());
     let valued = || chart.bars.iter().filter_map(|bar| Some((bar, finite(bar)?)));
     let highest = valued().max_by(|(_, left), (_, right)| left.total_cmp(right));
-    let lowest = valued().filter(|(bar, _)| !bar.incomplete).min_by(|(_, left), (_, right)| left.total_cmp(right));
+    let lowest = valued()
+        .filter(|(bar, _)| !bar.incomplete)
+        .min_by(|(_, left), (_, right)| left.total_cmp(right));
     if let (Some((high, most)), Some((low, least))) = (highest, lowest) {
         let shown = |value| format::value(value, &chart.unit);
         text.push_str(&format!(
@@ -122,7 +125,8 @@ mod tests {
     use super::*;
 
     fn months() -> Bars {
-        let bar = |label: &str, value, incomplete| Bar { label: label.to_owned(), value, incomplete };
+        let bar =
+            |label: &str, value, incomplete| Bar { label: label.to_owned(), value, incomplete };
         Bars {
             bars: vec![
                 bar("1997-01", Some(299_061.0), false),
@@ -153,8 +157,10 @@ mod tests {
 
     #[test]
     fn values_below_zero_hang_from_the_axis() {
-        let chart =
-            Bars { bars: vec![Bar { label: "a".to_owned(), value: Some(-5.0), incomplete: false }], ..Bars::default() };
+        let chart = Bars {
+            bars: vec![Bar { label: "a".to_owned(), value: Some(-5.0), incomplete: false }],
+            ..Bars::default()
+        };
         let drawing = draw(&chart, "figure-1").content.into_string();
         assert!(drawing.contains("y=\"30\" width=\"82\" height=\"240\""), "{drawing}");
     }

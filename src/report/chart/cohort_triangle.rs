@@ -22,12 +22,14 @@ pub(super) fn draw(chart: &CohortTriangle) -> Drawing {
     let height = (width * 0.62).clamp(13.0, 26.0);
     let body = height * chart.rows.len() as f64;
     let average = HEAD + body + 8.0;
-    let legend = if chart.average.is_empty() { HEAD + body + 16.0 } else { average + height + 16.0 };
+    let legend =
+        if chart.average.is_empty() { HEAD + body + 16.0 } else { average + height + 16.0 };
 
     let rates = telling_rates(chart);
     let ticks = colours(&rates);
     let labels = legend_labels(&ticks, &rates);
-    let cells = Cells { chart, ticks: &ticks, width, height, trivial: chart.first_age_is_trivial() };
+    let cells =
+        Cells { chart, ticks: &ticks, width, height, trivial: chart.first_age_is_trivial() };
     let row_stride = stride(chart.rows.len(), (body / 12.5) as usize);
     let age_stride = stride(ages, (width * ages as f64 / 24.0) as usize);
 
@@ -133,10 +135,14 @@ fn colours(rates: &[f64]) -> Ticks {
 /// The texts of the legend; an end that also stands for rates beyond it says so.
 fn legend_labels(ticks: &Ticks, rates: &[f64]) -> Vec<String> {
     let mut labels = ticks.labels(&Unit::Share);
-    if let Some(label) = labels.first_mut().filter(|_| rates.first().is_some_and(|rate| *rate < ticks.low())) {
+    if let Some(label) =
+        labels.first_mut().filter(|_| rates.first().is_some_and(|rate| *rate < ticks.low()))
+    {
         label.insert(0, '≤');
     }
-    if let Some(label) = labels.last_mut().filter(|_| rates.last().is_some_and(|rate| *rate > ticks.high())) {
+    if let Some(label) =
+        labels.last_mut().filter(|_| rates.last().is_some_and(|rate| *rate > ticks.high()))
+    {
         label.insert(0, '≥');
     }
     labels
@@ -144,10 +150,19 @@ fn legend_labels(ticks: &Ticks, rates: &[f64]) -> Vec<String> {
 
 fn sentence(cell: &RetentionCell) -> String {
     let share = |value| format::share(value, 1);
-    let counts = format!("{} of {} retained", format::integer(cell.retained), format::integer(cell.eligible));
+    let counts = format!(
+        "{} of {} retained",
+        format::integer(cell.retained),
+        format::integer(cell.eligible)
+    );
     match cell.interval {
         Some(interval) => {
-            format!("{} ({counts}; interval {} to {})", share(cell.rate), share(interval.low), share(interval.high))
+            format!(
+                "{} ({counts}; interval {} to {})",
+                share(cell.rate),
+                share(interval.low),
+                share(interval.high)
+            )
         }
         None => format!("{} ({counts})", share(cell.rate)),
     }
@@ -163,7 +178,9 @@ fn summary(chart: &CohortTriangle) -> String {
     );
     let average = |age: usize| chart.average.get(age).copied().flatten();
     let last = (1..chart.average.len()).rev().find(|age| average(*age).is_some());
-    if let (Some(first), Some((age, cell))) = (average(1), last.and_then(|age| Some((age, average(age)?)))) {
+    if let (Some(first), Some((age, cell))) =
+        (average(1), last.and_then(|age| Some((age, average(age)?))))
+    {
         let (from, to) = (format::share(first.rate, 1), format::share(cell.rate, 1));
         text.push_str(&format!(" On average {from} are retained at age 1 and {to} at age {age}."));
     }
@@ -231,13 +248,19 @@ mod tests {
     use super::*;
 
     fn triangle(size: usize) -> CohortTriangle {
-        let cell = |rate: f64| Some(RetentionCell { rate, interval: None, retained: 7, eligible: 10 });
+        let cell =
+            |rate: f64| Some(RetentionCell { rate, interval: None, retained: 7, eligible: 10 });
         let cells = |row: usize| {
-            let cell = |age| if age + row >= size { None } else { cell(if age == 0 { 1.0 } else { 0.1 }) };
+            let cell =
+                |age| if age + row >= size { None } else { cell(if age == 0 { 1.0 } else { 0.1 }) };
             (0..size).map(cell).collect()
         };
         let row = |row| CohortRow { label: format!("c{row}"), size: 10, cells: cells(row) };
-        CohortTriangle { age_label: "Month".to_owned(), rows: (0..size).map(row).collect(), ..Default::default() }
+        CohortTriangle {
+            age_label: "Month".to_owned(),
+            rows: (0..size).map(row).collect(),
+            ..Default::default()
+        }
     }
 
     #[test]
@@ -247,7 +270,10 @@ mod tests {
         assert_eq!(drawing.matches("<title>").count(), 10);
         assert!(!drawing.contains(">0.0%"));
         let numbers = numbers(&triangle(4)).into_string();
-        assert_eq!(numbers.matches(r#"<td class="missing" title="not observed yet"></td>"#).count(), 6);
+        assert_eq!(
+            numbers.matches(r#"<td class="missing" title="not observed yet"></td>"#).count(),
+            6
+        );
     }
 
     #[test]
@@ -256,7 +282,8 @@ mod tests {
         let drawing = draw(&triangle(4)).content.into_string();
         assert_eq!(drawing.matches("class=\"plain\"").count(), 4);
         let mut open = triangle(4);
-        open.rows[0].cells[0] = Some(RetentionCell { rate: 0.9, interval: None, retained: 9, eligible: 10 });
+        open.rows[0].cells[0] =
+            Some(RetentionCell { rate: 0.9, interval: None, retained: 9, eligible: 10 });
         assert_eq!(colours(&telling_rates(&open)).high(), 1.0);
     }
 

@@ -14,7 +14,8 @@ const TOP: f64 = 46.0;
 pub(super) fn draw(chart: &Grid) -> Drawing {
     let width = ((WIDTH - LEFT) / chart.columns.len().max(1) as f64).min(104.0);
     let height = (width * 0.5).clamp(18.0, 44.0);
-    let values = || chart.cells.iter().flatten().flatten().copied().filter(|value| value.is_finite());
+    let values =
+        || chart.cells.iter().flatten().flatten().copied().filter(|value| value.is_finite());
     let ticks = Ticks::covering(values().fold(0.0, f64::min), values().fold(0.0, f64::max), 9);
     let legend = TOP + height * chart.rows.len() as f64 + 18.0;
     let content = html! {
@@ -66,14 +67,17 @@ fn value(chart: &Grid, row: usize, column: usize) -> Option<f64> {
 
 pub(super) fn numbers(chart: &Grid) -> Vec<Table> {
     let corner = format!("{} \\ {}", chart.row_label, chart.column_label);
-    let columns = chart.columns.iter().map(|column| Column::new(column, column, chart.unit.clone()).at_end());
+    let columns =
+        chart.columns.iter().map(|column| Column::new(column, column, chart.unit.clone()).at_end());
     let row = |(index, label): (usize, &String)| {
         let cell = |column| match value(chart, index, column) {
             Some(value) if chart.unit == Unit::Share => Cell::Share(value),
             Some(value) => Cell::Number(value),
             None => Cell::Missing,
         };
-        std::iter::once(Cell::Text(label.clone())).chain((0..chart.columns.len()).map(cell)).collect()
+        std::iter::once(Cell::Text(label.clone()))
+            .chain((0..chart.columns.len()).map(cell))
+            .collect()
     };
     vec![Table {
         columns: std::iter::once(Column::new("row", corner, Unit::None)).chain(columns).collect(),
@@ -95,6 +99,9 @@ mod tests {
             ..Grid::default()
         };
         assert_eq!(draw(&chart).content.into_string().matches("<title>").count(), 1);
-        assert_eq!(numbers(&chart)[0].rows[1], [Cell::Text("4".to_owned()), Cell::Missing, Cell::Missing]);
+        assert_eq!(
+            numbers(&chart)[0].rows[1],
+            [Cell::Text("4".to_owned()), Cell::Missing, Cell::Missing]
+        );
     }
 }

@@ -32,7 +32,9 @@ pub(super) fn draw(chart: &Lines) -> Drawing {
     let longest = chart.x.iter().map(|label| label.chars().count()).max().unwrap_or(0).min(16);
     let places: Vec<&str> = chart.x.iter().map(String::as_str).collect();
     let labelled = labelled(&places, ((right - LEFT) / (longest as f64 * 6.6 + 16.0)) as usize);
-    let of = |emphasis| chart.series.iter().filter(move |series| series.emphasis == emphasis).enumerate();
+    let of = |emphasis| {
+        chart.series.iter().filter(move |series| series.emphasis == emphasis).enumerate()
+    };
     let muted = of(Emphasis::Muted).count();
 
     let content = html! {
@@ -78,7 +80,8 @@ fn vertical_ticks(chart: &Lines) -> Ticks {
 /// The room at the right for the names at the ends of the curves.
 fn room_for_names(chart: &Lines) -> f64 {
     let named = chart.series.iter().filter(|series| series.emphasis != Emphasis::Muted);
-    let longest = named.map(|series| series.name.chars().count()).max().unwrap_or(0).min(LABEL_ROOM);
+    let longest =
+        named.map(|series| series.name.chars().count()).max().unwrap_or(0).min(LABEL_ROOM);
     16.0 + 7.6 * longest as f64
 }
 
@@ -92,7 +95,9 @@ fn band(series: &Series, point: &Point) -> Option<Interval> {
 }
 
 fn muted_colour(index: usize, count: usize) -> usize {
-    FIRST_MUTED + spread(index, count) * (super::scale::COLOURS - 1 - FIRST_MUTED) / (super::scale::COLOURS - 1)
+    FIRST_MUTED
+        + spread(index, count) * (super::scale::COLOURS - 1 - FIRST_MUTED)
+            / (super::scale::COLOURS - 1)
 }
 
 struct Plot<'a> {
@@ -142,7 +147,8 @@ impl Plot<'_> {
 
     /// The outline of the band: along the upper ends and back along the lower ones. It needs an interval everywhere.
     fn band_outline(&self, series: &Series, run: &[(usize, Point)]) -> Option<String> {
-        let ends: Option<Vec<_>> = run.iter().map(|(x, point)| band(series, point).map(|ends| (*x, ends))).collect();
+        let ends: Option<Vec<_>> =
+            run.iter().map(|(x, point)| band(series, point).map(|ends| (*x, ends))).collect();
         let ends = ends.filter(|ends| ends.len() > 1)?;
         let upper = ends.iter().map(|(x, ends)| self.at(*x, ends.high));
         let lower = ends.iter().rev().map(|(x, ends)| self.at(*x, ends.low));
@@ -156,7 +162,9 @@ impl Plot<'_> {
     fn sentence(&self, series: &Series, x: usize, point: &Point) -> String {
         let shown = |value| format::value(value, &self.chart.unit);
         let place = self.chart.x.get(x).map(String::as_str).unwrap_or_default();
-        let interval = point.interval.map(|ends| format!(" (interval {} to {})", shown(ends.low), shown(ends.high)));
+        let interval = point
+            .interval
+            .map(|ends| format!(" (interval {} to {})", shown(ends.low), shown(ends.high)));
         format!("{}, {place}: {}{}", series.name, shown(point.value), interval.unwrap_or_default())
     }
 
@@ -214,7 +222,8 @@ impl Plot<'_> {
 
 /// The first and the last name of the muted curves beside the colours between them.
 fn muted_legend(names: Vec<&str>, right: f64) -> Markup {
-    let (first, last) = (names.first().copied().unwrap_or_default(), names.last().copied().unwrap_or_default());
+    let (first, last) =
+        (names.first().copied().unwrap_or_default(), names.last().copied().unwrap_or_default());
     let (steps, y) = (8, BOTTOM + 39.0);
     let (end, width) = (right - 84.0, 12.0);
     let start = end - width * steps as f64;
@@ -242,9 +251,21 @@ fn path(points: impl Iterator<Item = (f64, f64)>) -> String {
 }
 
 fn summary(chart: &Lines) -> String {
-    let mut text = format!("Line chart of {} by {}, {} curves.", chart.y_label, chart.x_label, chart.series.len());
-    for series in chart.series.iter().filter(|series| series.emphasis != Emphasis::Muted).take(HUES) {
-        let points = || series.points.iter().filter_map(drawable).map(|point| format::value(point.value, &chart.unit));
+    let mut text = format!(
+        "Line chart of {} by {}, {} curves.",
+        chart.y_label,
+        chart.x_label,
+        chart.series.len()
+    );
+    for series in chart.series.iter().filter(|series| series.emphasis != Emphasis::Muted).take(HUES)
+    {
+        let points = || {
+            series
+                .points
+                .iter()
+                .filter_map(drawable)
+                .map(|point| format::value(point.value, &chart.unit))
+        };
         if let (Some(first), Some(last)) = (points().next(), points().next_back()) {
             text.push_str(&format!(" {}: from {first} to {last}.", series.name));
         }
@@ -261,7 +282,9 @@ pub(super) fn numbers(chart: &Lines) -> Vec<Table> {
     };
     let column = |name: &str| Column::new(name, name, chart.unit.clone()).at_end();
     let first = Column::new("x", &chart.x_label, Unit::None);
-    let start = || -> Vec<Vec<Cell>> { chart.x.iter().map(|label| vec![Cell::Text(label.clone())]).collect() };
+    let start = || -> Vec<Vec<Cell>> {
+        chart.x.iter().map(|label| vec![Cell::Text(label.clone())]).collect()
+    };
     let mut tables: Vec<Table> = Vec::new();
     for series in &chart.series {
         let banded = series.points.iter().flatten().any(|point| band(series, point).is_some());
@@ -282,7 +305,10 @@ pub(super) fn numbers(chart: &Lines) -> Vec<Table> {
             let interval = point.and_then(|point| point.interval);
             row.push(cell(point.map(|point| point.value)));
             if banded {
-                row.extend([cell(interval.map(|ends| ends.low)), cell(interval.map(|ends| ends.high))]);
+                row.extend([
+                    cell(interval.map(|ends| ends.low)),
+                    cell(interval.map(|ends| ends.high)),
+                ]);
             }
         }
         tables.push(table);
@@ -295,12 +321,24 @@ mod tests {
     use super::*;
 
     fn series(emphasis: Emphasis, values: &[Option<f64>]) -> Series {
-        let point = |value| Point { value, interval: Some(Interval { low: value - 0.1, high: value + 0.1 }) };
-        Series { name: "basic".to_owned(), emphasis, points: values.iter().map(|value| value.map(point)).collect() }
+        let point = |value| Point {
+            value,
+            interval: Some(Interval { low: value - 0.1, high: value + 0.1 }),
+        };
+        Series {
+            name: "basic".to_owned(),
+            emphasis,
+            points: values.iter().map(|value| value.map(point)).collect(),
+        }
     }
 
     fn lines(series: Vec<Series>) -> Lines {
-        Lines { x: (0..4).map(|x| x.to_string()).collect(), unit: Unit::Share, series, ..Lines::default() }
+        Lines {
+            x: (0..4).map(|x| x.to_string()).collect(),
+            unit: Unit::Share,
+            series,
+            ..Lines::default()
+        }
     }
 
     #[test]
@@ -337,7 +375,11 @@ mod tests {
         let chart = lines((0..9).map(|_| series(Emphasis::Normal, &[Some(0.5)])).collect());
         let tables = numbers(&chart);
         assert_eq!(tables.iter().map(|table| table.columns.len()).collect::<Vec<_>>(), [13, 13, 4]);
-        assert!(tables.iter().all(|table| table.rows.iter().all(|row| row.len() == table.columns.len())));
+        assert!(
+            tables
+                .iter()
+                .all(|table| table.rows.iter().all(|row| row.len() == table.columns.len()))
+        );
     }
 
     #[test]

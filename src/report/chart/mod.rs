@@ -28,12 +28,24 @@ struct Drawing {
 pub(super) fn figure(chart: &Chart, number: usize) -> Markup {
     let id = format!("figure-{number}");
     let (title, description, drawing, numbers) = match chart {
-        Chart::CohortTriangle(chart) => {
-            (&chart.title, &chart.description, cohort_triangle::draw(chart), cohort_triangle::numbers(chart))
+        Chart::CohortTriangle(chart) => (
+            &chart.title,
+            &chart.description,
+            cohort_triangle::draw(chart),
+            cohort_triangle::numbers(chart),
+        ),
+        Chart::Lines(chart) => {
+            (&chart.title, &chart.description, lines::draw(chart), tables(&lines::numbers(chart)))
         }
-        Chart::Lines(chart) => (&chart.title, &chart.description, lines::draw(chart), tables(&lines::numbers(chart))),
-        Chart::Bars(chart) => (&chart.title, &chart.description, bars::draw(chart, &id), tables(&bars::numbers(chart))),
-        Chart::Grid(chart) => (&chart.title, &chart.description, grid::draw(chart), tables(&grid::numbers(chart))),
+        Chart::Bars(chart) => (
+            &chart.title,
+            &chart.description,
+            bars::draw(chart, &id),
+            tables(&bars::numbers(chart)),
+        ),
+        Chart::Grid(chart) => {
+            (&chart.title, &chart.description, grid::draw(chart), tables(&grid::numbers(chart)))
+        }
     };
     html! {
         figure id=(id) {

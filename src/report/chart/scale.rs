@@ -53,7 +53,9 @@ impl Ticks {
         let label = |divisor: f64, suffix: &str, value: f64| {
             let text = match unit {
                 Unit::Share => share(value, digits_after_point(self.step * 100.0)),
-                _ if self.values.iter().all(|tick| tick.fract() == 0.0) && divisor == 1.0 => integer(value as i64),
+                _ if self.values.iter().all(|tick| tick.fract() == 0.0) && divisor == 1.0 => {
+                    integer(value as i64)
+                }
                 _ => number(value / divisor, digits_after_point(self.step / divisor)),
             };
             if value == 0.0 { text } else { text + suffix }
@@ -86,7 +88,11 @@ impl Ticks {
 
 /// The colour of item `index` of `count`, spread over the whole scale.
 pub(super) fn spread(index: usize, count: usize) -> usize {
-    if count < 2 { COLOURS / 2 } else { (index.min(count - 1) * (COLOURS - 1) + (count - 1) / 2) / (count - 1) }
+    if count < 2 {
+        COLOURS / 2
+    } else {
+        (index.min(count - 1) * (COLOURS - 1) + (count - 1) / 2) / (count - 1)
+    }
 }
 
 /// The step (multiple, exponent) of the 1-2-5 series nearest to `raw` from above.
@@ -122,7 +128,8 @@ impl Linear {
     /// The position of a value; values outside are held at the ends.
     pub(super) fn at(&self, value: f64) -> f64 {
         let extent = self.from.1 - self.from.0;
-        let fraction = if extent == 0.0 { 0.5 } else { ((value - self.from.0) / extent).clamp(0.0, 1.0) };
+        let fraction =
+            if extent == 0.0 { 0.5 } else { ((value - self.from.0) / extent).clamp(0.0, 1.0) };
         self.to.0 + fraction * (self.to.1 - self.to.0)
     }
 }
@@ -168,7 +175,9 @@ mod tests {
 
     #[test]
     fn ticks_are_round_and_cover_the_range() {
-        let check = |low, high, expected: &[f64]| assert_eq!(Ticks::covering(low, high, 5).values, expected);
+        let check = |low, high, expected: &[f64]| {
+            assert_eq!(Ticks::covering(low, high, 5).values, expected)
+        };
         check(0.0, 1.0, &[0.0, 0.2, 0.4, 0.6, 0.8, 1.0]);
         check(0.0, 0.43, &[0.0, 0.1, 0.2, 0.3, 0.4, 0.5]);
         check(0.0, 299_123.0, &[0.0, 100_000.0, 200_000.0, 300_000.0]);
@@ -194,7 +203,10 @@ mod tests {
     fn intervals_take_the_ends_of_the_colours() {
         let ticks = Ticks::covering(0.0, 0.1, 5);
         assert_eq!(ticks.intervals(), 5);
-        assert_eq!([-1.0, 0.0, 0.02, 0.0999, 0.1, 9.0].map(|value| ticks.interval_of(value)), [0, 0, 1, 4, 4, 4]);
+        assert_eq!(
+            [-1.0, 0.0, 0.02, 0.0999, 0.1, 9.0].map(|value| ticks.interval_of(value)),
+            [0, 0, 1, 4, 4, 4]
+        );
         assert_eq!([0, 4].map(|interval| ticks.colour(interval)), [0, COLOURS - 1]);
     }
 
@@ -202,7 +214,10 @@ mod tests {
     fn labels_stand_at_round_numbers() {
         let check = |labels: &[&str], room, expected: &[usize]| {
             let labelled = labelled(labels, room);
-            assert_eq!((0..labels.len()).filter(|index| labelled(*index)).collect::<Vec<_>>(), expected);
+            assert_eq!(
+                (0..labels.len()).filter(|index| labelled(*index)).collect::<Vec<_>>(),
+                expected
+            );
         };
         check(&["1", "2", "3", "4", "5", "6"], 3, &[1, 3, 5]);
         check(&["a", "b", "c", "d"], 2, &[0, 2]);
@@ -211,7 +226,10 @@ mod tests {
 
     #[test]
     fn strides_are_round() {
-        assert_eq!([stride(18, 20), stride(18, 9), stride(60, 13), stride(5000, 10)], [1, 2, 5, 5000]);
+        assert_eq!(
+            [stride(18, 20), stride(18, 9), stride(60, 13), stride(5000, 10)],
+            [1, 2, 5, 5000]
+        );
     }
 
     #[test]

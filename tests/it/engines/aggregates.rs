@@ -10,9 +10,8 @@ use crate::support::{Draw, Written, agree, by_local, calendar, equal, law, scan}
 
 /// An aggregate over the history: up to three keys, one to six measures.
 pub fn aggregate(draw: &mut Draw, input: &RelRef) -> RelRef {
-    let keys: Vec<Named<Expr>> = (0..draw.below(4))
-        .map(|index| named(format!("key{index}"), key(draw, input)))
-        .collect();
+    let keys: Vec<Named<Expr>> =
+        (0..draw.below(4)).map(|index| named(format!("key{index}"), key(draw, input))).collect();
     let measures: Vec<Named<Measure>> = (0..=draw.below(6))
         .map(|index| {
             let filter = match draw.below(3) {
@@ -48,7 +47,9 @@ fn key(draw: &mut Draw, input: &RelRef) -> Expr {
 /// Any measure over any of the columns it takes.
 fn measure(draw: &mut Draw, input: &RelRef) -> MeasureFunc {
     use MeasureFunc as M;
-    let any = |draw: &mut Draw| expr(input, draw.pick(&["m", "x", "i", "ch", "b", "t", "c", "upper(ch)"]));
+    let any = |draw: &mut Draw| {
+        expr(input, draw.pick(&["m", "x", "i", "ch", "b", "t", "c", "upper(ch)"]))
+    };
     let number =
         |draw: &mut Draw| expr(input, draw.pick(&["m", "x", "i", "m * 2", "i * 0.5", "-x"]));
     match draw.below(13) {
@@ -67,7 +68,11 @@ fn measure(draw: &mut Draw, input: &RelRef) -> MeasureFunc {
             z: draw.pick(&[1.0, 0.1, 1.959963984540054]),
             upper: draw.one_in(2),
         },
-        10 => M::CountReaching { of: any(draw), weight: expr(input, "i"), least: draw.below(5) as i64 - 1 },
+        10 => M::CountReaching {
+            of: any(draw),
+            weight: expr(input, "i"),
+            least: draw.below(5) as i64 - 1,
+        },
         11 => M::CountVarying { of: any(draw), by: any(draw) },
         _ => {
             // At times a total order, at times one in which rows tie.
@@ -94,7 +99,8 @@ fn both_engines_aggregate_chains_alike() {
     law(80, |draw| {
         let (calendar, frame) = (calendar(draw), history(draw));
         let events = scan(&frame.schema);
-        let filtered = relation::filter(&events, expr(&events, draw.pick(FILTERS))).expect("a bool");
+        let filtered =
+            relation::filter(&events, expr(&events, draw.pick(FILTERS))).expect("a bool");
         let per_customer = relation::aggregate(
             &events,
             vec![named("who", expr(&events, "c"))],
@@ -153,7 +159,8 @@ fn measures_alone_and_together() {
         let together = together.remove(0);
         for (frame, one) in frames.iter().zip(&node.measures) {
             let names = node.keys.iter().map(|key| &key.name).chain([&one.name]);
-            let columns: Vec<usize> = names.filter_map(|name| together.schema.index_of(name)).collect();
+            let columns: Vec<usize> =
+                names.filter_map(|name| together.schema.index_of(name)).collect();
             let batch = together.batch.project(&columns).map_err(|error| error.to_string())?;
             let picked = tenure::frame::Frame { schema: frame.schema.clone(), batch };
             equal(&picked, frame, 0.0)?;

@@ -68,8 +68,24 @@ fn things(draw: &mut Draw) -> Frame {
 /// A value, often one on which functions differ.
 fn value(draw: &mut Draw, take: Take) -> Value {
     const TEXTS: &[&str] = &[
-        "x", "", "12", " -3 ", "1.5", "1e3", "true", "FALSE", "2024-02-29", "2024-03-10T02:30",
-        "2024-03-10T02:30Z", "straße", "A%b_c", "aXb", "ÉÈ", "x x", "0012.50", "99999999999999999999",
+        "x",
+        "",
+        "12",
+        " -3 ",
+        "1.5",
+        "1e3",
+        "true",
+        "FALSE",
+        "2024-02-29",
+        "2024-03-10T02:30",
+        "2024-03-10T02:30Z",
+        "straße",
+        "A%b_c",
+        "aXb",
+        "ÉÈ",
+        "x x",
+        "0012.50",
+        "99999999999999999999",
     ];
     match take {
         Bool => Value::Bool(draw.one_in(2)),
@@ -110,8 +126,14 @@ fn day(draw: &mut Draw) -> i32 {
 }
 
 const UNITS: &[TimeUnit] = &[
-    TimeUnit::Second, TimeUnit::Minute, TimeUnit::Hour, TimeUnit::Day, TimeUnit::Week,
-    TimeUnit::Month, TimeUnit::Quarter, TimeUnit::Year,
+    TimeUnit::Second,
+    TimeUnit::Minute,
+    TimeUnit::Hour,
+    TimeUnit::Day,
+    TimeUnit::Week,
+    TimeUnit::Month,
+    TimeUnit::Quarter,
+    TimeUnit::Year,
 ];
 
 /// Every function with every combination of arguments that is worth a case.
@@ -154,9 +176,16 @@ fn signatures() -> Vec<(Func, Vec<Take>)> {
         pairs.iter().for_each(|pair| row(func, pair));
     }
     for take in [Int, Float, Money] {
-        for func in
-            [Func::Negate, Func::Abs, Func::Sign, Func::Floor, Func::Ceil, Func::Sqrt, Func::Exp, Func::Ln]
-        {
+        for func in [
+            Func::Negate,
+            Func::Abs,
+            Func::Sign,
+            Func::Floor,
+            Func::Ceil,
+            Func::Sqrt,
+            Func::Exp,
+            Func::Ln,
+        ] {
             row(func, &[take]);
         }
         row(Func::Round, &[take, Digits]);
@@ -251,7 +280,8 @@ impl Grammar {
 
     /// An argument, with calls nested so deep.
     fn argument(&self, draw: &mut Draw, take: Take, depth: usize) -> Expr {
-        let nested = depth > 0 && matches!(take, Bool | Int | Float | Money | Text | Date | Time | Duration);
+        let nested =
+            depth > 0 && matches!(take, Bool | Int | Float | Money | Text | Date | Time | Duration);
         if !nested || draw.one_in(3) {
             return simple(draw, take);
         }
@@ -281,7 +311,9 @@ fn simple(draw: &mut Draw, take: Take) -> Expr {
         }
         Period => literal(value(draw, take)),
         // There are no columns of durations.
-        Duration => call(Func::Between, vec![simple(draw, Time), simple(draw, Time)]).expect("times"),
+        Duration => {
+            call(Func::Between, vec![simple(draw, Time), simple(draw, Time)]).expect("times")
+        }
         _ if draw.one_in(5) => literal(value(draw, take)),
         _ => {
             let columns: Vec<_> = COLUMNS.iter().filter(|(_, class, _)| *class == take).collect();

@@ -157,8 +157,7 @@ impl AggregateFold {
             expressions.extend(slot.filter.clone());
         }
         let program = Program::bind(&expressions, input)?;
-        let group_keys =
-            Keys::new(aggregate.keys.iter().map(|key| key.value.data_type).collect())?;
+        let group_keys = Keys::new(aggregate.keys.iter().map(|key| key.value.data_type).collect())?;
         let needs = super::needs(rel).map(|(_, needs)| needs).unwrap_or_default();
         Ok(AggregateFold {
             rel: Arc::clone(rel),

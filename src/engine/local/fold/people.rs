@@ -49,10 +49,8 @@ impl Reader {
         input: &Schema,
         calendar: &Calendar,
     ) -> Result<Self, EngineError> {
-        let program = Program::bind(
-            expressions(events).into_iter().chain(more.iter().copied()),
-            input,
-        )?;
+        let program =
+            Program::bind(expressions(events).into_iter().chain(more.iter().copied()), input)?;
         let mut order = vec![events.time.data_type];
         order.extend(events.tie.iter().map(|tie| tie.data_type));
         order.extend(events.value.iter().map(|value| value.data_type));

@@ -263,7 +263,9 @@ impl Accumulator {
                     }
                 }
             }
-            (Accumulator::Pairs(pairs), Accumulator::Pairs(other)) => pairs.merge(&other, places)?,
+            (Accumulator::Pairs(pairs), Accumulator::Pairs(other)) => {
+                pairs.merge(&other, places)?
+            }
             (Accumulator::First(list), Accumulator::First(other)) => {
                 for (group, first) in other.into_iter().enumerate() {
                     let Some(first) = first else { continue };
@@ -414,7 +416,9 @@ impl Accumulator {
             (Accumulator::Exact(sums), _) => sums
                 .iter()
                 .map(|&(sum, _)| match data_type {
-                    DataType::Decimal { scale, .. } if sum.abs() < super::super::kernel::LARGEST => {
+                    DataType::Decimal { scale, .. }
+                        if sum.abs() < super::super::kernel::LARGEST =>
+                    {
                         Ok(Value::Decimal { minor: sum, scale })
                     }
                     DataType::Decimal { .. } => Err(overflow("sum")),
@@ -424,7 +428,9 @@ impl Accumulator {
                     _ => i64::try_from(sum).map(Value::Int).map_err(|_| overflow("sum")),
                 })
                 .collect::<Result<_, _>>()?,
-            (Accumulator::Doubles(sums), _) => sums.iter().map(|sum| optional(sum.value())).collect(),
+            (Accumulator::Doubles(sums), _) => {
+                sums.iter().map(|sum| optional(sum.value())).collect()
+            }
             (Accumulator::Moments(list), Reading::Variance) => {
                 list.iter().map(|moments| optional(moments.variance())).collect()
             }
@@ -438,9 +444,9 @@ impl Accumulator {
                     let (low, high) = rank_bounds(values.len(), at, z);
                     let rank = if upper { high } else { low };
                     let mut values = values.clone();
-                    optional(rank.map(|rank| {
-                        *values.select_nth_unstable_by(rank - 1, f64::total_cmp).1
-                    }))
+                    optional(
+                        rank.map(|rank| *values.select_nth_unstable_by(rank - 1, f64::total_cmp).1),
+                    )
                 })
                 .collect(),
             (Accumulator::Values(list), Reading::Quantile(at)) => list
@@ -451,7 +457,10 @@ impl Accumulator {
                 })
                 .collect(),
             (Accumulator::Pairs(pairs), Reading::Reaching(least)) => pairs
-                .counts(groups, |kept| matches!(kept, Kept::Weight(sum) if sum >= i128::from(least)))
+                .counts(
+                    groups,
+                    |kept| matches!(kept, Kept::Weight(sum) if sum >= i128::from(least)),
+                )
                 .into_iter()
                 .map(Value::Int)
                 .collect(),

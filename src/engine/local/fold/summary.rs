@@ -89,11 +89,7 @@ impl Bucket {
     }
 }
 
-fn keep(
-    buckets: &mut BTreeMap<i64, Bucket>,
-    at: i64,
-    bucket: Bucket,
-) -> Result<(), EngineError> {
+fn keep(buckets: &mut BTreeMap<i64, Bucket>, at: i64, bucket: Bucket) -> Result<(), EngineError> {
     match buckets.get_mut(&at) {
         Some(known) => known.merge(bucket),
         None => {
@@ -150,12 +146,7 @@ impl Fold for SummaryFold {
                 state.buckets.push(BTreeMap::new());
             }
             let at = if summary.collapse { i64::from(day) } else { ticks };
-            let bucket = Bucket {
-                orders: is_order.into(),
-                total: value.unwrap_or(0),
-                day,
-                first,
-            };
+            let bucket = Bucket { orders: is_order.into(), total: value.unwrap_or(0), day, first };
             keep(&mut state.buckets[customer], at, bucket)?;
         }
         Ok(())

@@ -217,7 +217,11 @@ fn casts() {
         ("cast(s as int64)", "4.0", "error: `4.0` cannot be cast to int64"),
         ("try_cast(s as int64)", "4.0", "null"),
         ("try_cast(s as int64)", "", "null"),
-        ("cast(s as int64)", "9223372036854775808", "error: `9223372036854775808` cannot be cast to int64"),
+        (
+            "cast(s as int64)",
+            "9223372036854775808",
+            "error: `9223372036854775808` cannot be cast to int64",
+        ),
         ("cast(s as float64)", "1e3", "1000"),
         ("try_cast(s as float64)", "nan", "null"),
         ("try_cast(s as float64)", "1e999", "null"),
@@ -261,7 +265,13 @@ fn casts() {
     let zone = new_york();
     check_row(&zone, "cast(d as timestamp)", "d date", "2026-07-01", "2026-07-01T04:00:00Z");
     check_row(&zone, "date(t)", "t timestamp", "2026-07-01T03:59:59Z", "2026-06-30");
-    check_row(&zone, "cast(s as timestamp)", "s string", "2026-01-01 12:00", "2026-01-01T17:00:00Z");
+    check_row(
+        &zone,
+        "cast(s as timestamp)",
+        "s string",
+        "2026-01-01 12:00",
+        "2026-01-01T17:00:00Z",
+    );
 }
 
 #[test]

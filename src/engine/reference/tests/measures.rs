@@ -11,13 +11,10 @@ fn check_one(input: &RelRef, func: MeasureFunc, expected: &str) {
 }
 
 fn numbers() -> RelRef {
-    values("i int64, m money, x float64, g string, c int64", &[
-        "4,1.10,0.1,a,1",
-        ",,,a,2",
-        "1,2.20,0.2,b,1",
-        "2,3.30,0.3,,1",
-        "2,,0.4,b,3",
-    ])
+    values(
+        "i int64, m money, x float64, g string, c int64",
+        &["4,1.10,0.1,a,1", ",,,a,2", "1,2.20,0.2,b,1", "2,3.30,0.3,,1", "2,,0.4,b,3"],
+    )
 }
 
 #[test]
@@ -98,10 +95,10 @@ fn measures_of_nothing() {
 #[test]
 fn sums_beyond_their_type() {
     let overflow = "error: `sum` overflows";
-    let input = values("i int64, x float64, m money", &[
-        "9223372036854775807,1e308,999999999999999999999999999999999999.99",
-        "1,1e308,0.01",
-    ]);
+    let input = values(
+        "i int64, x float64, m money",
+        &["9223372036854775807,1e308,999999999999999999999999999999999999.99", "1,1e308,0.01"],
+    );
     let of = |text: &str| expr(&input, text);
     check_one(&input, MeasureFunc::Sum(of("i")), overflow);
     check_one(&input, MeasureFunc::Sum(of("m")), overflow);

@@ -19,7 +19,9 @@ fn table(columns: &str, lines: &[&str]) -> Frame {
     let fields = columns.iter().map(|(name, data_type)| Field::new(*name, *data_type)).collect();
     let cell = |(text, (_, data_type)): (&str, &(&str, DataType))| match text.trim() {
         "" => Value::Null,
-        text => cast(&Value::text(text), *data_type, &Calendar::default()).expect("a cell of its type"),
+        text => {
+            cast(&Value::text(text), *data_type, &Calendar::default()).expect("a cell of its type")
+        }
     };
     let row = |line: &&str| line.split(',').zip(&columns).map(cell).collect();
     let rows: Vec<Vec<Value>> = lines.iter().map(row).collect();

@@ -76,7 +76,8 @@ fn projections() {
 fn values_of_another_type_stop_the_run() {
     let input = values("i int64", &["1"]);
     let wrong = Expr::column("i", DataType::String);
-    let error = run(&project(&input, vec![named("s", wrong)]).expect("built")).expect_err("a fault");
+    let error =
+        run(&project(&input, vec![named("s", wrong)]).expect("built")).expect_err("a fault");
     assert!(error.to_string().contains("Int(1) in column `s`, a string"), "{error}");
 }
 
