@@ -1,1 +1,5 @@
-fn main() {}
+//! The `tenure` program. Everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    tenure::cli::main().code().into()
+}

@@ -62,8 +62,7 @@ macro_rules! options {
                 format!("a map with the keys of {}", $what)
             }
             fn show(&self) -> String {
-                use $crate::document::Options as _;
-                let settings = self.settings();
+                let settings = $crate::document::Options::settings(self);
                 let written: Vec<String> = settings
                     .into_iter()
                     .filter(|(_, _, default)| !default)
@@ -181,4 +180,14 @@ macro_rules! choice {
             }
         }
     };
+}
+
+/// The doc comment at the head of a source file, as plain text: a manual page.
+pub fn manual_of(source: &str) -> String {
+    let lines: Vec<&str> = source
+        .lines()
+        .map_while(|line| line.strip_prefix("//!"))
+        .map(|line| line.strip_prefix(' ').unwrap_or(line))
+        .collect();
+    lines.join("\n")
 }

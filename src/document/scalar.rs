@@ -251,10 +251,12 @@ impl Decode for Expression {
                 decoder.wrong_type(node, &Self::expects());
                 None
             }
+            // Parameters in an expression are bound as typed values, not put in as text.
             _ => Some(Expression {
-                text: node.written.clone(),
+                text: node.template.clone().unwrap_or_else(|| node.written.clone()),
                 span: node.span,
                 verbatim: match node.kind {
+                    _ if node.template.is_some() => node.verbatim,
                     NodeKind::Text(_) => node.verbatim,
                     _ => Some(node.span.start),
                 },

@@ -10,8 +10,10 @@ pub struct Node {
     /// For text: the byte of the document at which the text's first byte stands, if every byte of
     /// the text stands in the document unchanged (plain and simply quoted scalars).
     pub verbatim: Option<usize>,
-    /// For scalars: the text as written, without quotes.
+    /// For scalars: the text as written, without quotes, after parameters were put in.
     pub written: String,
+    /// For texts in which parameters were put in: the text before.
+    pub template: Option<String>,
 }
 
 /// What a node is.

@@ -183,7 +183,13 @@ impl Builder<'_> {
         let mut span = self.trim(span);
         let defined = self.trim(self.span(&raw.defined));
         let source = &self.text[defined.range()];
-        let mut node = Node { kind: NodeKind::Null, span, verbatim: None, written: String::new() };
+        let mut node = Node {
+            kind: NodeKind::Null,
+            span,
+            verbatim: None,
+            written: String::new(),
+            template: None,
+        };
         node.kind = match raw.value {
             Raw::Null => NodeKind::Null,
             Raw::Bool(value) => NodeKind::Bool(value),

@@ -1,0 +1,16 @@
+//! The command line: arguments in, text and an exit status out.
+//!
+//! **Invariants**
+//! - Data goes to stdout, everything else to stderr. On success the last line of `run` on stdout is the
+//!   path of the manifest.
+//! - Diagnostics as text and as JSON are made from the same values.
+//! - A closed pipe is success; a panic is exit status 70 with a word on where to report it.
+
+mod arguments;
+mod diagnostics;
+mod manual;
+mod progress;
+mod signals;
+mod start;
+
+pub use start::main;

@@ -1,0 +1,234 @@
+//! From arguments to an exit status.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use super::arguments::{Arguments, Command, Format, PipelineArguments, RunArguments};
+use super::progress::Progress;
+use super::signals::Signals;
+use super::{diagnostics, manual};
+use crate::diagnostic::SourceText;
+use crate::document::{Instant, parse_instant};
+use crate::engine::EngineError;
+use crate::run::{self, ExitStatus, Prepared, Request, RunError, exit_status_of};
+
+/// Runs the program and gives its exit status.
+pub fn main() -> ExitStatus {
+    start_log();
+    match catch_unwind(AssertUnwindSafe(|| dispatch(Arguments::parse()))) {
+        Ok(status) => status,
+        Err(_) => {
+            error("this is a bug of tenure: please report it with the lines above");
+            ExitStatus::Bug
+        }
+    }
+}
+
+/// Logs for developers, on stderr, if `RUST_LOG` asks for them.
+fn start_log() {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "RUST_LOG is the one variable the program itself reads"
+    )]
+    let Ok(filter) = std::env::var("RUST_LOG") else { return };
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .try_init();
+}
+
+fn dispatch(arguments: Arguments) -> ExitStatus {
+    match arguments.command {
+        Command::Run(arguments) => run(&arguments),
+        Command::Check(arguments) => check(&arguments),
+        Command::Explain(arguments) => explain(&arguments.pipeline, arguments.stage.as_deref()),
+        Command::Stages { name } => page(manual::stages(name.as_deref())),
+        Command::Metrics { name } => page(manual::metrics(name.as_deref())),
+        Command::Crash => {
+            let nothing: Option<ExitStatus> = None;
+            nothing.expect("this command is there to fail")
+        }
+    }
+}
+
+/// Prints to stdout. A closed pipe is success: whoever reads has seen enough.
+fn print(text: &str) -> ExitStatus {
+    match writeln!(std::io::stdout(), "{text}") {
+        Ok(()) => ExitStatus::Done,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitStatus::Done,
+        Err(_) => ExitStatus::Output,
+    }
+}
+
+fn error(text: &str) {
+    let _ = writeln!(std::io::stderr(), "error: {text}");
+}
+
+fn colour() -> bool {
+    std::io::stderr().is_terminal()
+        && anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
+}
+
+fn page(page: Result<String, String>) -> ExitStatus {
+    match page {
+        Ok(page) => print(&page),
+        Err(reason) => {
+            error(&reason);
+            ExitStatus::Pipeline
+        }
+    }
+}
+
+fn request(arguments: &PipelineArguments) -> Result<Request, String> {
+    let mut set = BTreeMap::new();
+    for given in &arguments.set {
+        let parts = given.strip_prefix("params.").and_then(|rest| rest.split_once('='));
+        let Some((name, value)) = parts else {
+            return Err(format!("`--set {given}` is not of the form `--set params.NAME=VALUE`"));
+        };
+        set.insert(name.to_owned(), value.to_owned());
+    }
+    let as_of = match arguments.as_of.as_deref() {
+        None => None,
+        Some("today") => Some(today()),
+        Some(text) => Some(parse_instant(text).ok_or_else(|| {
+            format!("`--as-of {text}` is not a date such as 2026-11-01, a timestamp, or `today`")
+        })?),
+    };
+    Ok(Request {
+        pipeline: arguments.pipeline.clone(),
+        root: arguments.root.clone().unwrap_or_default(),
+        as_of,
+        set,
+    })
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "`--as-of today` is resolved here and kept in the manifest"
+)]
+fn today() -> Instant {
+    let date = jiff::Timestamp::now().to_string();
+    parse_instant(date.get(..10).unwrap_or_default()).unwrap_or(Instant::Date(0))
+}
+
+/// Reads and plans; a failure is printed and becomes an exit status.
+fn prepared(arguments: &PipelineArguments) -> Result<Prepared, ExitStatus> {
+    let request = request(arguments).map_err(|reason| {
+        error(&reason);
+        ExitStatus::Pipeline
+    })?;
+    match run::prepare(&request) {
+        Ok(prepared) => {
+            if arguments.format == Format::Text {
+                for warning in &prepared.warnings {
+                    let text = diagnostics::render(warning, Some(&prepared.source), colour());
+                    let _ = writeln!(std::io::stderr(), "{text}\n");
+                }
+            }
+            Ok(prepared)
+        }
+        Err((failure, source)) => {
+            fail(&failure, source.as_ref(), arguments.format);
+            Err(exit_status_of(&failure))
+        }
+    }
+}
+
+fn fail(failure: &RunError, source: Option<&SourceText>, format: Format) {
+    match format {
+        Format::Text => {
+            let text = diagnostics::render_error(failure, source, colour());
+            let _ = writeln!(std::io::stderr(), "{text}");
+        }
+        Format::Json => {
+            print(&diagnostics::document(&[], Some(failure), source));
+        }
+    }
+}
+
+fn check(arguments: &PipelineArguments) -> ExitStatus {
+    let prepared = match prepared(arguments) {
+        Ok(prepared) => prepared,
+        Err(status) => return status,
+    };
+    match arguments.format {
+        Format::Json => {
+            print(&diagnostics::document(&prepared.warnings, None, Some(&prepared.source)))
+        }
+        Format::Text => {
+            let tables: usize = prepared
+                .plan
+                .stages
+                .iter()
+                .flat_map(|stage| &stage.tables)
+                .filter(|table| table.published)
+                .count();
+            print(&format!(
+                "{}: {} source(s), {} stage(s), {tables} table(s); no mistakes found",
+                prepared.source.name,
+                prepared.plan.sources.len(),
+                prepared.plan.stages.len(),
+            ))
+        }
+    }
+}
+
+fn explain(arguments: &PipelineArguments, stage: Option<&str>) -> ExitStatus {
+    let prepared = match prepared(arguments) {
+        Ok(prepared) => prepared,
+        Err(status) => return status,
+    };
+    match run::explain(&prepared, stage) {
+        Some(text) => print(text.trim_end()),
+        None => {
+            let stages: Vec<&str> =
+                prepared.plan.stages.iter().map(|stage| stage.name.as_str()).collect();
+            error(&format!(
+                "there is no stage `{}`; known: {}",
+                stage.unwrap_or_default(),
+                crate::diagnostic::list(&stages)
+            ));
+            ExitStatus::Pipeline
+        }
+    }
+}
+
+fn run(arguments: &RunArguments) -> ExitStatus {
+    let signals = Signals::listen();
+    let prepared = match prepared(&arguments.pipeline) {
+        Ok(prepared) => prepared,
+        Err(status) => return status,
+    };
+    let threads = arguments
+        .threads
+        .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+    let progress = Progress::new(arguments.quiet, signals.clone());
+    let root: PathBuf = arguments.pipeline.root.clone().unwrap_or_default();
+    match run::execute(&prepared, &root, threads, &progress) {
+        Ok(executed) => {
+            for (table, rows) in &executed.tables {
+                progress.say(&format!("wrote {table}: {rows} rows"));
+            }
+            if let Some(report) = &executed.report {
+                progress.say(&format!("report: {}", report.display()));
+            }
+            progress.say(&format!("done in {:.2} s", executed.seconds));
+            print(&executed.manifest.display().to_string())
+        }
+        Err(failure) => {
+            let failure = match (failure, signals.received()) {
+                (RunError::Engine(EngineError::Interrupted), Some(status)) => {
+                    RunError::Signal(status)
+                }
+                (failure, _) => failure,
+            };
+            fail(&failure, Some(&prepared.source), arguments.pipeline.format);
+            exit_status_of(&failure)
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Metrics by name: the pipeline's own and the built-in ones.
+
+use super::lowering::{IntervalMethod, Statistic};
+use super::registry::{Metric, MetricKind, find, registry};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
+use crate::document::{Decoder, Expression, Node, Setting};
+
+crate::choice! {
+    /// Which way a metric is good.
+    pub enum Direction {
+        Higher = "higher",
+        Lower = "lower",
+        Neither = "neither",
+    }
+}
+
+/// A metric of the pipeline's `metrics` block.
+#[derive(Debug)]
+pub struct Declared {
+    pub name: Spanned<String>,
+    pub kind: &'static str,
+    pub metric: Box<dyn Metric>,
+    pub condition: Option<Expression>,
+    pub unit: Option<Spanned<String>>,
+    pub interval: Setting<IntervalMethod>,
+    pub description: Option<String>,
+}
+
+/// All metrics that a stage may name.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    declared: Vec<Declared>,
+}
+
+/// A metric found by name.
+pub enum Found<'a> {
+    Declared(&'a Declared),
+    BuiltIn(&'static MetricKind, Box<dyn Metric>),
+}
+
+impl Catalog {
+    /// Reads the `metrics` block.
+    pub fn read(entries: &[(Spanned<String>, Node)], diagnostics: &mut Diagnostics) -> Self {
+        let mut decoder = Decoder::new(diagnostics);
+        let mut catalog = Catalog::default();
+        for (name, node) in entries {
+            if built_in(&name.value).is_some() {
+                decoder.report(
+                    Diagnostic::at(
+                        Code::DuplicateName,
+                        name.span,
+                        format!("`{}` is a built-in metric and can't be redefined", name.value),
+                    )
+                    .help("give yours another name"),
+                );
+            }
+            catalog.declared.extend(declared(name, node, &mut decoder));
+        }
+        catalog
+    }
+
+    /// The metric called `name`; an unknown one is noted.
+    pub fn resolve(
+        &self,
+        name: &Spanned<String>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Found<'_>> {
+        if let Some(declared) = self.declared.iter().find(|d| d.name.value == name.value) {
+            return Some(Found::Declared(declared));
+        }
+        if let Some((kind, metric)) = built_in(&name.value) {
+            return Some(Found::BuiltIn(kind, metric));
+        }
+        let kind = find(&name.value);
+        let mut diagnostic = Diagnostic::unknown(
+            Code::UnknownMetric,
+            name.span,
+            format!("there is no metric `{}`", name.value),
+            &name.value,
+            self.names().iter().map(String::as_str),
+        );
+        if kind.is_some_and(|kind| kind.statistics) {
+            diagnostic = diagnostic.help(format!(
+                "say which statistic: `{0}_mean`, `{0}_median`, `{0}_max` or `{0}_p01` to `{0}_p99`",
+                name.value
+            ));
+        } else if kind.is_some() {
+            diagnostic = diagnostic.help(format!(
+                "`{}` is a kind: declare a metric of it under `metrics:` and name that",
+                name.value
+            ));
+        }
+        diagnostics.push(diagnostic);
+        None
+    }
+
+    /// Names for suggestions.
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> =
+            self.declared.iter().map(|declared| declared.name.value.clone()).collect();
+        for kind in registry().iter().filter(|kind| kind.built_in) {
+            if kind.statistics {
+                let with = ["mean", "median", "max", "p95"];
+                names.extend(with.iter().map(|statistic| format!("{}_{statistic}", kind.name)));
+            } else {
+                names.push(kind.name.to_owned());
+            }
+        }
+        names
+    }
+}
+
+/// A built-in metric by its bare name or by a name with a statistic.
+fn built_in(name: &str) -> Option<(&'static MetricKind, Box<dyn Metric>)> {
+    if let Some(kind) = find(name).filter(|kind| kind.built_in && !kind.statistics) {
+        return Some((kind, (kind.plain)(None)?));
+    }
+    let (stem, suffix) = name.rsplit_once('_')?;
+    let statistic = Statistic::from_word(suffix)?;
+    let kind = find(stem).filter(|kind| kind.built_in && kind.statistics)?;
+    Some((kind, (kind.plain)(Some(statistic))?))
+}
+
+fn declared(name: &Spanned<String>, node: &Node, decoder: &mut Decoder) -> Option<Declared> {
+    let what = format!("the metric `{}`", name.value);
+    let mut reader = decoder.map(node, &what)?;
+    let condition = reader.optional::<Expression>("where", decoder);
+    let unit = reader.optional::<Spanned<String>>("unit", decoder);
+    let interval = reader.optional::<IntervalMethod>("interval", decoder);
+    reader.optional::<Direction>("direction", decoder);
+    let description = reader.optional::<String>("description", decoder);
+    let common = ["where", "unit", "interval", "direction", "description"];
+    let (kinds, others): (Vec<_>, Vec<_>) =
+        reader.rest().partition(|(key, _)| find(&key.value).is_some());
+    for (key, _) in &others {
+        let known = registry().iter().map(|kind| kind.name).chain(common);
+        decoder.report(Diagnostic::unknown(
+            Code::UnknownKey,
+            key.span,
+            format!("{what} has no key `{}`", key.value),
+            &key.value,
+            known,
+        ));
+    }
+    let (kind, body) = match kinds.as_slice() {
+        [(kind, body)] => (kind, body),
+        [] => {
+            if others.is_empty() {
+                let names: Vec<&str> = registry().iter().map(|kind| kind.name).collect();
+                decoder.report(
+                    Diagnostic::at(Code::MissingKey, name.span, format!("{what} has no kind"))
+                        .help(format!("give it one of {}", crate::diagnostic::list(&names))),
+                );
+            }
+            return None;
+        }
+        [(first, _), (second, _), ..] => {
+            decoder.report(
+                Diagnostic::at(Code::InvalidValue, second.span, format!("{what} has two kinds"))
+                    .and(first.span, "the first is here"),
+            );
+            return None;
+        }
+    };
+    let kind = find(&kind.value)?;
+    let metric = (kind.decode)(body, decoder)?;
+    Some(Declared {
+        name: name.clone(),
+        kind: kind.name,
+        metric,
+        condition: condition.map(|setting| setting.value),
+        unit: unit.map(|setting| setting.value),
+        interval: interval.unwrap_or(Setting::default_of(IntervalMethod::Auto)),
+        description: description.map(|setting| setting.value),
+    })
+}

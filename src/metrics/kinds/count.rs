@@ -1,0 +1,53 @@
+//! # count
+//!
+//! Rows, or rows where an expression has a value.
+//!
+//! What it does: counts rows; with an expression, those where it is not null.
+//!
+//! When to use it: how many events a cell has.
+//!
+//! Example: `refunds: {count: {}, where: amount < 0}`
+//!
+//! Formula: the number of rows of the cell that pass `where`. Of nothing: 0.
+
+use crate::document::{Decode, Decoder, Expression, Node, NodeKind};
+use crate::frame::Unit;
+use crate::ir::{Measure, MeasureFunc};
+use crate::metrics::{Level, Lowering, Metric, MetricKind};
+
+/// The registry's entry.
+pub const KIND: MetricKind = MetricKind {
+    name: "count",
+    source: include_str!("count.rs"),
+    built_in: false,
+    unit: "count",
+    statistics: false,
+    fields: || super::main_argument("`{}`, or an SQL expression"),
+    decode,
+    plain: |_| None,
+};
+
+#[derive(Debug)]
+struct CountOf(Option<Expression>);
+
+fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Metric>> {
+    let empty = match &node.kind {
+        NodeKind::Null => true,
+        NodeKind::Map(entries) => entries.is_empty(),
+        _ => false,
+    };
+    let argument = if empty { None } else { Some(Expression::decode(node, decoder)?) };
+    Some(Box::new(CountOf(argument)))
+}
+
+impl Metric for CountOf {
+    fn lower(&self, lowering: &mut Lowering) -> Option<()> {
+        let func = match &self.0 {
+            None => MeasureFunc::CountRows,
+            Some(argument) => MeasureFunc::Count(lowering.parse(argument)?),
+        };
+        let measure = Measure::filtered(func, lowering.condition());
+        let column = lowering.measure(&Level::Rows, "value", measure);
+        lowering.plain(column, Unit::Count)
+    }
+}

@@ -1,0 +1,60 @@
+//! # ratio
+//!
+//! One metric over another.
+//!
+//! What it does: divides the value of a metric by that of another, in the same cell.
+//!
+//! When to use it: rates that are not shares of rows: cost per order, units per customer.
+//!
+//! Example: `units_per_order: {ratio: {numerator: units, denominator: order_count}}`
+//!
+//! Formula: numerator / denominator; null where the denominator is 0 or either is null. Columns `m`,
+//! `m_numerator`, `m_denominator`.
+
+use crate::diagnostic::Spanned;
+use crate::document::{Decode, Decoder, Field, Node, Options};
+use crate::frame::Unit;
+use crate::metrics::{Lowering, Metric, MetricKind};
+
+/// The registry's entry.
+pub const KIND: MetricKind = MetricKind {
+    name: "ratio",
+    source: include_str!("ratio.rs"),
+    built_in: false,
+    unit: "the numerator's per the denominator's, float64",
+    statistics: false,
+    fields,
+    decode,
+    plain: |_| None,
+};
+
+crate::options! {
+    /// What over what.
+    struct RatioOf("`ratio`") {
+        /// The metric above.
+        numerator: Spanned<String>,
+        /// The metric below.
+        denominator: Spanned<String>,
+    }
+}
+
+fn fields() -> Vec<Field> {
+    RatioOf::fields()
+}
+
+fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Metric>> {
+    Some(Box::new(RatioOf::decode(node, decoder)?))
+}
+
+impl Metric for RatioOf {
+    fn lower(&self, lowering: &mut Lowering) -> Option<()> {
+        let numerator = lowering.other(&self.numerator.value, "numerator");
+        let denominator = lowering.other(&self.denominator.value, "denominator");
+        let (numerator, denominator) = (numerator?, denominator?);
+        let unit = match (&numerator.1, &denominator.1) {
+            (unit @ Unit::Money(_), Unit::Count) => unit.clone(),
+            _ => Unit::None,
+        };
+        lowering.ratio(numerator, denominator, unit)
+    }
+}

@@ -1,0 +1,531 @@
+//! From a metric to measures and columns.
+
+use std::collections::BTreeMap;
+
+use super::catalog::{Catalog, Found};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
+use crate::document::Expression;
+use crate::frame::{DataType, Schema, Unit, Value};
+use crate::ir::parse::{self, Scope};
+use crate::ir::typing::{TypeError, build, call};
+use crate::ir::{Calendar, Expr, Func, Measure, MeasureFunc, Named, Roles, named};
+
+crate::choice! {
+    /// How an interval is found.
+    pub enum IntervalMethod {
+        /// As the kind has it.
+        Auto = "auto",
+        Wilson = "wilson",
+        T = "t",
+        Rank = "rank",
+        Multinomial = "multinomial",
+        None = "none",
+    }
+}
+
+/// A statistic of a distribution.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Statistic {
+    Mean,
+    Max,
+    /// A quantile in (0, 1); the median is 0.5.
+    Quantile(f64),
+}
+
+impl Statistic {
+    /// Reads `mean`, `median`, `max`, `p01` to `p99`.
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "mean" => Some(Statistic::Mean),
+            "max" => Some(Statistic::Max),
+            "median" => Some(Statistic::Quantile(0.5)),
+            _ => {
+                let digits = word.strip_prefix('p').filter(|digits| digits.len() == 2)?;
+                let percent: u8 = digits.parse().ok().filter(|&percent| percent > 0)?;
+                Some(Statistic::Quantile(f64::from(percent) / 100.0))
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Statistic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Statistic::Mean => f.write_str("mean"),
+            Statistic::Max => f.write_str("max"),
+            Statistic::Quantile(0.5) => f.write_str("median"),
+            Statistic::Quantile(at) => write!(f, "p{:02}", (at * 100.0).round()),
+        }
+    }
+}
+
+/// What a measure is taken over.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Level {
+    /// The rows of the input.
+    Rows,
+    /// Orders put together from their lines, of the rows that pass a condition.
+    Orders(Option<Expr>),
+}
+
+/// The columns of an order.
+#[derive(Debug, Clone)]
+pub struct OrderFields {
+    pub customer: Option<Expr>,
+    pub time: Option<Expr>,
+    pub value: Option<Expr>,
+    pub quantity: Option<Expr>,
+    /// Rows that are not orders fail this.
+    pub filter: Option<Expr>,
+    pub level: Level,
+}
+
+/// What a stage's input offers to metrics.
+pub struct Subject<'a> {
+    /// What the input is called in messages.
+    pub table: &'a str,
+    pub schema: &'a Schema,
+    pub roles: &'a Roles,
+    pub parameters: &'a BTreeMap<String, (Value, DataType)>,
+    pub calendar: &'a Calendar,
+    pub as_of: i64,
+    /// The level of intervals, such as 0.95.
+    pub level: f64,
+    /// The time of a customer's first order ever, as a column of the input or of its orders, if a
+    /// metric asked for it; see [`Lowering::first_time`].
+    pub first_time: Option<Expr>,
+}
+
+/// A column of a metric: an expression over its measures.
+#[derive(Debug, Clone)]
+pub struct MetricColumn {
+    pub name: String,
+    pub expr: Expr,
+    pub unit: Unit,
+}
+
+/// What a metric is lowered into.
+pub struct Lowering<'a> {
+    pub subject: &'a Subject<'a>,
+    pub catalog: &'a Catalog,
+    pub diagnostics: &'a mut Diagnostics,
+    /// Measures by level, in the order added.
+    pub measures: Vec<(Level, Named<Measure>)>,
+    pub columns: Vec<MetricColumn>,
+    /// True once a metric asked for [`Subject::first_time`].
+    pub wants_first_time: bool,
+    name: String,
+    span: Span,
+    condition: Option<Expr>,
+    interval: IntervalMethod,
+    unit: Option<Unit>,
+    /// Metrics being lowered, for ratios of ratios.
+    stack: Vec<String>,
+}
+
+/// Column names of orders put together from lines.
+pub const ORDER_COLUMNS: [&str; 4] =
+    ["#order_customer", "#order_time", "#order_value", "#order_quantity"];
+
+impl<'a> Lowering<'a> {
+    /// Nothing lowered yet.
+    pub fn new(
+        subject: &'a Subject<'a>,
+        catalog: &'a Catalog,
+        diagnostics: &'a mut Diagnostics,
+    ) -> Self {
+        Lowering {
+            subject,
+            catalog,
+            diagnostics,
+            measures: Vec::new(),
+            columns: Vec::new(),
+            wants_first_time: false,
+            name: String::new(),
+            span: Span::default(),
+            condition: None,
+            interval: IntervalMethod::Auto,
+            unit: None,
+            stack: Vec::new(),
+        }
+    }
+
+    /// Lowers the metric called `name`, as columns that begin with that name.
+    pub fn add(&mut self, name: &Spanned<String>) -> Option<()> {
+        self.lower(name, name.value.clone())
+    }
+
+    fn lower(&mut self, name: &Spanned<String>, prefix: String) -> Option<()> {
+        if self.stack.contains(&name.value) {
+            let mut path = self.stack.clone();
+            path.push(name.value.clone());
+            self.report(
+                Code::Cycle,
+                format!("the metric `{}` needs itself: {}", name.value, path.join(" → ")),
+            );
+            return None;
+        }
+        let catalog = self.catalog;
+        let found = catalog.resolve(name, self.diagnostics)?;
+        let outer = (
+            std::mem::replace(&mut self.name, prefix),
+            std::mem::replace(&mut self.span, name.span),
+            self.condition.take(),
+            std::mem::replace(&mut self.interval, IntervalMethod::Auto),
+            self.unit.take(),
+        );
+        self.stack.push(name.value.clone());
+        let result = match &found {
+            Found::BuiltIn(_, metric) => metric.lower(self),
+            Found::Declared(declared) => self.declared(declared),
+        };
+        self.stack.pop();
+        (self.name, self.span, self.condition, self.interval, self.unit) = outer;
+        result
+    }
+
+    fn declared(&mut self, declared: &super::Declared) -> Option<()> {
+        if let Some(condition) = &declared.condition {
+            self.condition = Some(self.parse_condition(condition)?);
+        }
+        self.interval = declared.interval.value;
+        self.unit = declared.unit.as_ref().map(|unit| unit_of(&unit.value));
+        declared.metric.lower(self)
+    }
+
+    /// Notes a mistake at the metric's place.
+    pub fn report(&mut self, code: Code, message: impl Into<String>) {
+        self.diagnostics.push(Diagnostic::at(code, self.span, message));
+    }
+
+    /// The value of a typed expression; a fault is noted.
+    pub fn typed<T>(&mut self, result: Result<T, TypeError>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let mut diagnostic = Diagnostic::at(Code::TypeMismatch, self.span, error.message);
+                diagnostic.help = error.help;
+                self.diagnostics.push(diagnostic);
+                None
+            }
+        }
+    }
+
+    fn scope(&self) -> Scope<'a> {
+        Scope {
+            table: self.subject.table,
+            schema: self.subject.schema,
+            parameters: self.subject.parameters,
+            calendar: self.subject.calendar,
+            as_of: self.subject.as_of,
+        }
+    }
+
+    /// An expression over the rows of the input.
+    pub fn parse(&mut self, written: &Expression) -> Option<Expr> {
+        parse::expression(written, &self.scope(), self.diagnostics)
+    }
+
+    /// A condition over the rows of the input.
+    pub fn parse_condition(&mut self, written: &Expression) -> Option<Expr> {
+        parse::condition(written, &self.scope(), self.diagnostics)
+    }
+
+    /// The metric's own `where`.
+    pub fn condition(&self) -> Option<Expr> {
+        self.condition.clone()
+    }
+
+    /// Notes that the input lacks a role.
+    fn lacks(&mut self, role: &str, key: &str) {
+        let (name, table) = (self.name.clone(), self.subject.table);
+        self.diagnostics.push(
+            Diagnostic::at(
+                Code::MissingRole,
+                self.span,
+                format!(
+                    "the metric `{name}` needs the role `{role}`, which `{table}` does not have"
+                ),
+            )
+            .help(format!("say which column it is at the source: `{key}`")),
+        );
+    }
+
+    /// The columns of an order. With an order id they are those of orders put together from their
+    /// lines, else those of the row.
+    pub fn orders(&mut self) -> Option<OrderFields> {
+        let roles = self.subject.roles;
+        let order = roles.order.clone().unwrap_or_default();
+        let value = roles.value.as_ref().map(|value| value.expr.clone());
+        if order.id.is_some() {
+            let of = |name: &str, like: Option<&Expr>| {
+                like.map(|expr| {
+                    let data_type = match (name, expr.data_type) {
+                        ("#order_value", DataType::Decimal { scale, .. }) => DataType::money(scale),
+                        ("#order_quantity", DataType::Decimal { scale, .. }) => {
+                            DataType::money(scale)
+                        }
+                        ("#order_quantity", DataType::Int32) => DataType::Int64,
+                        (_, other) => other,
+                    };
+                    Expr::column(name, data_type)
+                })
+            };
+            let [customer, time, amount, quantity] = ORDER_COLUMNS;
+            return Some(OrderFields {
+                customer: of(customer, roles.customer.as_ref().map(|customer| &customer.value)),
+                time: of(time, roles.time.as_ref()),
+                value: of(amount, value.as_ref()),
+                quantity: of(quantity, order.quantity.as_ref()),
+                filter: None,
+                level: Level::Orders(self.condition.clone()),
+            });
+        }
+        let conditions = order.sold.into_iter().chain(self.condition.clone());
+        let filter = self.typed(build::all(conditions))?;
+        Some(OrderFields {
+            customer: roles.customer.as_ref().map(|customer| customer.value.clone()),
+            time: roles.time.clone(),
+            value,
+            quantity: order.quantity,
+            filter,
+            level: Level::Rows,
+        })
+    }
+
+    /// The customer of an order; a missing role is noted.
+    pub fn customer(&mut self, orders: &OrderFields) -> Option<Expr> {
+        if orders.customer.is_none() {
+            self.lacks("customer", "customer: COLUMN");
+        }
+        orders.customer.clone()
+    }
+
+    /// The value of an order; a missing role is noted.
+    pub fn value(&mut self, orders: &OrderFields) -> Option<Expr> {
+        if orders.value.is_none() {
+            self.lacks("value", "value: COLUMN");
+        }
+        orders.value.clone()
+    }
+
+    /// The quantity of an order; a missing role is noted.
+    pub fn quantity(&mut self, orders: &OrderFields) -> Option<Expr> {
+        if orders.quantity.is_none() {
+            self.lacks("order.quantity", "order: {quantity: COLUMN}");
+        }
+        orders.quantity.clone()
+    }
+
+    /// The time of an order; a missing role is noted.
+    pub fn time(&mut self, orders: &OrderFields) -> Option<Expr> {
+        if orders.time.is_none() {
+            self.lacks("time", "time: COLUMN");
+        }
+        orders.time.clone()
+    }
+
+    /// The time of the customer's first order ever, which may lie in another cell.
+    pub fn first_time(&mut self, orders: &OrderFields) -> Option<Expr> {
+        self.wants_first_time = true;
+        let time = self.time(orders)?;
+        Some(self.subject.first_time.clone().unwrap_or_else(|| Expr::null(time.data_type)))
+    }
+
+    /// The unit of the input's money.
+    pub fn money(&self) -> Unit {
+        Unit::Money(self.subject.roles.value.as_ref().and_then(|value| value.currency.clone()))
+    }
+
+    /// Adds a measure; gives the column it will be.
+    pub fn measure(&mut self, level: &Level, part: &str, measure: Measure) -> Expr {
+        let name = format!("#{}.{part}", self.name);
+        let data_type = measure.func.data_type();
+        self.measures.push((level.clone(), named(&name, measure)));
+        Expr::column(name, data_type)
+    }
+
+    /// Adds a column under the metric's name and a suffix.
+    pub fn column(&mut self, suffix: &str, expr: Expr, unit: Unit) {
+        let unit = match (suffix, &self.unit) {
+            ("" | "_low" | "_high", Some(unit)) => unit.clone(),
+            _ => unit,
+        };
+        self.columns.push(MetricColumn { name: format!("{}{suffix}", self.name), expr, unit });
+    }
+
+    /// Whether an interval is wanted; one that the kind does not have is noted.
+    fn wants(&mut self, method: IntervalMethod) -> Option<bool> {
+        match self.interval {
+            IntervalMethod::Auto => Some(true),
+            IntervalMethod::None => Some(false),
+            wanted if wanted == method => Some(true),
+            wanted => {
+                self.report(
+                    Code::InvalidValue,
+                    format!(
+                        "the metric `{}` has the interval `{method}`, not `{wanted}`",
+                        self.name
+                    ),
+                );
+                None
+            }
+        }
+    }
+
+    /// Columns of a metric without an interval.
+    pub fn plain(&mut self, expr: Expr, unit: Unit) -> Option<()> {
+        if !matches!(self.interval, IntervalMethod::Auto | IntervalMethod::None) {
+            let message = format!("the metric `{}` has no interval `{}`", self.name, self.interval);
+            self.report(Code::InvalidValue, message);
+            return None;
+        }
+        self.column("", expr, unit);
+        Some(())
+    }
+
+    fn z(&self) -> Expr {
+        Expr::float(crate::stats::normal_quantile(self.subject.level))
+    }
+
+    /// Columns of a share: value, numerator, n, Wilson bounds.
+    pub fn share(&mut self, numerator: Expr, n: Expr) -> Option<()> {
+        let interval = self.wants(IntervalMethod::Wilson)?;
+        let value = self.typed(build::div(numerator.clone(), n.clone()))?;
+        self.column("", value, Unit::Share);
+        self.column("_numerator", numerator.clone(), Unit::Count);
+        self.column("_n", n.clone(), Unit::Count);
+        let arguments = vec![numerator, n, self.z()];
+        self.bounds(interval, Func::WilsonLow, Func::WilsonHigh, &arguments, Unit::Share)
+    }
+
+    /// Columns of a balance: value, plus, minus, n, multinomial bounds.
+    pub fn balance(&mut self, plus: Expr, minus: Expr, n: Expr, scale: f64) -> Option<()> {
+        let interval = self.wants(IntervalMethod::Multinomial)?;
+        let difference = self.typed(build::sub(plus.clone(), minus.clone()))?;
+        let share = self.typed(build::div(difference, n.clone()))?;
+        let value = self.typed(build::mul(share, Expr::float(scale)))?;
+        self.column("", value, Unit::Points);
+        self.column("_plus", plus.clone(), Unit::Count);
+        self.column("_minus", minus.clone(), Unit::Count);
+        self.column("_n", n.clone(), Unit::Count);
+        let arguments = vec![plus, minus, n, Expr::float(scale), self.z()];
+        let (low, high) = (Func::MultinomialLow, Func::MultinomialHigh);
+        self.bounds(interval, low, high, &arguments, Unit::Points)
+    }
+
+    fn bounds(
+        &mut self,
+        wanted: bool,
+        low: Func,
+        high: Func,
+        arguments: &[Expr],
+        unit: Unit,
+    ) -> Option<()> {
+        for (suffix, func) in [("_low", low), ("_high", high)] {
+            let bound = match wanted {
+                true => self.typed(call(func, arguments.to_vec()))?,
+                false => Expr::null(DataType::Float64),
+            };
+            self.column(suffix, bound, unit.clone());
+        }
+        Some(())
+    }
+
+    /// Columns of a statistic of an expression over rows or orders.
+    pub fn statistic(
+        &mut self,
+        statistic: Statistic,
+        value: Expr,
+        filter: Option<Expr>,
+        level: &Level,
+        unit: Unit,
+    ) -> Option<()> {
+        let over = |func| Measure::filtered(func, filter.clone());
+        match statistic {
+            Statistic::Max => {
+                let most = self.measure(level, "max", over(MeasureFunc::Max(value)));
+                self.plain(most, unit)
+            }
+            Statistic::Mean => {
+                let interval = self.wants(IntervalMethod::T)?;
+                let mean = self.measure(level, "mean", over(MeasureFunc::Mean(value.clone())));
+                let n = self.measure(level, "n", over(MeasureFunc::Count(value.clone())));
+                self.column("", mean.clone(), unit.clone());
+                self.column("_n", n.clone(), Unit::Count);
+                let half = if interval {
+                    let variance =
+                        self.measure(level, "variance", over(MeasureFunc::Variance(value)));
+                    let degrees = self.typed(build::sub(n.clone(), Expr::int(1)))?;
+                    let level = Expr::float(self.subject.level);
+                    let t = self.typed(call(Func::StudentT, vec![degrees, level]))?;
+                    let square = self.typed(build::div(variance, n))?;
+                    let error = self.typed(call(Func::Sqrt, vec![square]))?;
+                    self.typed(build::mul(t, error))?
+                } else {
+                    Expr::null(DataType::Float64)
+                };
+                let low = self.typed(build::sub(mean.clone(), half.clone()))?;
+                let high = self.typed(build::add(mean, half))?;
+                self.column("_low", low, unit.clone());
+                self.column("_high", high, unit);
+                Some(())
+            }
+            Statistic::Quantile(at) => {
+                let interval = self.wants(IntervalMethod::Rank)?;
+                let quantile = MeasureFunc::Quantile { value: value.clone(), at };
+                let quantile = self.measure(level, "quantile", over(quantile));
+                let n = self.measure(level, "n", over(MeasureFunc::Count(value.clone())));
+                self.column("", quantile, unit.clone());
+                self.column("_n", n, Unit::Count);
+                let z = crate::stats::normal_quantile(self.subject.level);
+                for (suffix, upper) in [("_low", false), ("_high", true)] {
+                    let bound = if interval {
+                        let bound = MeasureFunc::RankBound { value: value.clone(), at, z, upper };
+                        self.measure(level, suffix.trim_start_matches('_'), over(bound))
+                    } else {
+                        Expr::null(DataType::Float64)
+                    };
+                    self.column(suffix, bound, unit.clone());
+                }
+                Some(())
+            }
+        }
+    }
+
+    /// Columns of a ratio: value, numerator, denominator.
+    pub fn ratio(
+        &mut self,
+        numerator: (Expr, Unit),
+        denominator: (Expr, Unit),
+        unit: Unit,
+    ) -> Option<()> {
+        let value = self.typed(build::div(numerator.0.clone(), denominator.0.clone()))?;
+        self.plain(value, unit)?;
+        self.column("_numerator", numerator.0, numerator.1);
+        self.column("_denominator", denominator.0, denominator.1);
+        Some(())
+    }
+
+    /// The value of another metric, lowered as a part of this one.
+    pub fn other(&mut self, name: &Spanned<String>, part: &str) -> Option<(Expr, Unit)> {
+        let before = self.columns.len();
+        let prefix = format!("{}.{part}", self.name);
+        self.lower(name, prefix)?;
+        let mut columns = self.columns.split_off(before).into_iter();
+        columns.next().map(|column| (column.expr, column.unit))
+    }
+}
+
+/// A unit as it is written in YAML.
+pub(super) fn unit_of(written: &str) -> Unit {
+    match written {
+        "share" => Unit::Share,
+        "points" => Unit::Points,
+        "count" => Unit::Count,
+        _ if crate::document::TimeUnit::from_word(written).is_some() => {
+            Unit::Time(written.to_owned())
+        }
+        _ => Unit::Money(Some(written.to_owned())),
+    }
+}

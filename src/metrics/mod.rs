@@ -1,0 +1,22 @@
+//! Metrics: how a name becomes measures of groups and columns of a table.
+//!
+//! A metric is lowered twice removed from data: to [`Measure`](crate::ir::Measure)s that an
+//! aggregate computes, and to expressions over them that are its columns. Every metric is one file,
+//! whose doc comment is its manual page, and one line in [`registry`].
+//!
+//! **Invariants**
+//! - Pure: a metric reads no data and knows no engine.
+//! - What has a numerator and an n shows both; n = 0 gives null, never 0.
+//! - A metric never guesses a role: what its input lacks is a diagnostic.
+
+mod catalog;
+pub mod kinds;
+mod lowering;
+pub mod orders;
+mod registry;
+
+pub use catalog::{Catalog, Declared};
+pub use lowering::{
+    IntervalMethod, Level, Lowering, MetricColumn, ORDER_COLUMNS, OrderFields, Statistic, Subject,
+};
+pub use registry::{Metric, MetricKind, find, registry};

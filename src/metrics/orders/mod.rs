@@ -1,0 +1,41 @@
+//! Metrics of orders: what was sold, to how many, how large, how often.
+//!
+//! **Invariants**
+//! - Only sold rows count: those for which `order.sold` is true, or all without it.
+//! - With `order.id`, lines of one customer and id are one order: its time the earliest, its value the
+//!   sum.
+
+pub mod average_order_value;
+pub mod customer_count;
+pub mod order_count;
+pub mod order_value;
+pub mod orders_per_customer;
+pub mod repeat_purchase_rate;
+pub mod revenue;
+pub mod units;
+
+use super::lowering::Statistic;
+use crate::document::{Decode, Decoder, Node, NodeKind};
+
+/// A statistic as it is written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct StatisticWord(Statistic);
+
+impl Decode for StatisticWord {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        let word = match &node.kind {
+            NodeKind::Text(word) => Statistic::from_word(word),
+            _ => None,
+        };
+        if word.is_none() {
+            decoder.wrong_type(node, &Self::expects());
+        }
+        word.map(StatisticWord)
+    }
+    fn expects() -> String {
+        "`mean`, `median`, `max` or `p01` to `p99`".into()
+    }
+    fn show(&self) -> String {
+        self.0.to_string()
+    }
+}

@@ -1,0 +1,86 @@
+//! The list of metrics.
+
+use std::fmt::Debug;
+
+use super::lowering::{Lowering, Statistic};
+use super::{kinds, orders};
+use crate::document::{Decoder, Field, Node};
+
+/// A metric with its options, ready to be lowered.
+pub trait Metric: Debug + Send + Sync {
+    /// Adds the metric's measures and columns; `None` if something is wrong, which is noted.
+    fn lower(&self, lowering: &mut Lowering) -> Option<()>;
+}
+
+/// An entry of the registry.
+pub struct MetricKind {
+    pub name: &'static str,
+    /// The text of the file; its doc comment is the manual page.
+    pub source: &'static str,
+    /// False for the kinds that users' metrics are made of, true for metrics with a meaning of
+    /// their own.
+    pub built_in: bool,
+    /// The unit of the result, in words.
+    pub unit: &'static str,
+    /// Whether the name takes `_mean`, `_median`, `_max` or `_p01` to `_p99`.
+    pub statistics: bool,
+    /// The options, for the manual.
+    pub fields: fn() -> Vec<Field>,
+    /// Reads the options.
+    pub decode: fn(&Node, &mut Decoder) -> Option<Box<dyn Metric>>,
+    /// The metric by its bare name or, if it has statistics, by a name with one; `None` for what
+    /// needs options.
+    pub plain: fn(Option<Statistic>) -> Option<Box<dyn Metric>>,
+}
+
+/// Every metric, in reading order.
+pub fn registry() -> &'static [MetricKind] {
+    static REGISTRY: &[MetricKind] = &[
+        kinds::count::KIND,
+        kinds::count_distinct::KIND,
+        kinds::sum::KIND,
+        kinds::min::KIND,
+        kinds::max::KIND,
+        kinds::mean::KIND,
+        kinds::quantile::KIND,
+        kinds::share::KIND,
+        kinds::balance::KIND,
+        kinds::ratio::KIND,
+        orders::revenue::KIND,
+        orders::order_count::KIND,
+        orders::customer_count::KIND,
+        orders::units::KIND,
+        orders::average_order_value::KIND,
+        orders::order_value::KIND,
+        orders::orders_per_customer::KIND,
+        orders::repeat_purchase_rate::KIND,
+    ];
+    REGISTRY
+}
+
+/// The entry called `name`.
+pub fn find(name: &str) -> Option<&'static MetricKind> {
+    registry().iter().find(|kind| kind.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::manual_of;
+
+    #[test]
+    fn entries_are_complete() {
+        let mut names: Vec<&str> = registry().iter().map(|kind| kind.name).collect();
+        for kind in registry() {
+            let manual = manual_of(kind.source);
+            for part in ["What it does", "Example", "Formula"] {
+                assert!(manual.contains(part), "the manual of `{}` has no {part}", kind.name);
+            }
+            assert!(!kind.unit.is_empty());
+            assert!(manual.contains(kind.name), "{}", kind.name);
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), registry().len());
+    }
+}

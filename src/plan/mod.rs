@@ -1,0 +1,17 @@
+//! From a pipeline as written to a plan that is known to make sense.
+//!
+//! Names are resolved, the graph is built and ordered, every expression is typed against the columns
+//! that the sources have. What comes out is a [`Plan`]: typed, explainable, hashable. No data is read.
+//!
+//! **Invariants**
+//! - All mistakes are gathered in one pass; a stage that cannot be planned hides its mistakes from
+//!   nobody but those that read it.
+//! - No engine: what the files hold is handed in as [`InputSchema`]s.
+//! - Nothing downstream of here meets an unknown name.
+
+mod graph;
+mod inputs;
+mod pipeline;
+
+pub use inputs::{FileColumn, FileSchema, InputSchema};
+pub use pipeline::{Plan, PlannedStage, PlannedTable, body, plan};

@@ -1,0 +1,455 @@
+//! The plan.
+
+use std::collections::BTreeMap;
+
+use super::graph::{self, Edges};
+use super::inputs::{self, Binding, InputSchema};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
+use crate::document::{Decoder, Node};
+use crate::frame::{DataType, Value};
+use crate::ir::explain::explain;
+use crate::ir::parse::{self, Scope};
+use crate::ir::relation::{self, Built};
+use crate::ir::typing::build;
+use crate::ir::{RelRef, SortKey, Table, named};
+use crate::metrics::Catalog;
+use crate::spec::{Pipeline, Segment};
+use crate::stages::{self, SegmentTable, Segments, Stage, StageContext, View};
+
+/// A pipeline known to make sense.
+#[derive(Debug)]
+pub struct Plan {
+    pub name: String,
+    /// The first instant not seen, in microseconds since 1970-01-01T00:00Z.
+    pub as_of: i64,
+    pub sources: Vec<Table>,
+    /// In the order of the text.
+    pub stages: Vec<PlannedStage>,
+    /// Hash of everything that decides the tables, apart from the data.
+    pub hash: String,
+}
+
+/// A stage and its tables.
+#[derive(Debug)]
+pub struct PlannedStage {
+    pub name: String,
+    pub kind: &'static str,
+    pub description: Option<String>,
+    /// The table it reads.
+    pub from: String,
+    /// What it reads, as a relation.
+    pub input: RelRef,
+    pub tables: Vec<PlannedTable>,
+    /// Its options: key, value, and whether it is the default.
+    pub settings: Vec<(String, String, bool)>,
+    pub condition: Option<String>,
+}
+
+/// A table of a stage.
+#[derive(Debug)]
+pub struct PlannedTable {
+    pub name: String,
+    pub suffix: Option<&'static str>,
+    /// In its published order.
+    pub rel: RelRef,
+    pub grain: Vec<String>,
+    pub published: bool,
+    pub views: Vec<View>,
+}
+
+/// Reads the body of a stage, for [`crate::spec::parse`].
+pub fn body(kind: &str, node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Stage>> {
+    (stages::find(kind)?.decode)(node, decoder)
+}
+
+/// Plans a pipeline over sources whose files have these columns. `None` if there are errors, all of
+/// which are among the diagnostics.
+pub fn plan(
+    pipeline: &Pipeline<Box<dyn Stage>>,
+    files: &BTreeMap<String, InputSchema>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Plan> {
+    let parameters = pipeline.parameters.typed();
+    let as_of = pipeline.calendar.resolve(pipeline.as_of);
+    let mut planner = Planner {
+        pipeline,
+        parameters,
+        as_of,
+        metrics: Catalog::read(&pipeline.metrics, diagnostics),
+        tables: BTreeMap::new(),
+        segments: Segments::new(),
+        diagnostics,
+    };
+    planner.names();
+    planner.sources(files);
+    let mut planned = planner.stages();
+    let order = |name: &str| pipeline.stages.iter().position(|stage| stage.name.value == name);
+    planned.sort_by_key(|stage| order(&stage.name));
+    planner.outputs(&mut planned);
+    let sources = pipeline
+        .sources
+        .iter()
+        .filter_map(|s| planner.tables.get(&s.name.value)?.clone())
+        .collect();
+    if planner.diagnostics.has_errors() {
+        return None;
+    }
+    let hash = hash(pipeline, as_of, &planned);
+    Some(Plan { name: pipeline.name.clone(), as_of, sources, stages: planned, hash })
+}
+
+/// Everything that decides the tables, apart from the data.
+fn hash(pipeline: &Pipeline<Box<dyn Stage>>, as_of: i64, stages: &[PlannedStage]) -> String {
+    let mut text = format!(
+        "tenure plan 1\nas_of {as_of}\ncalendar {:?}\nlevel {}\nseed {}\n",
+        pipeline.calendar, pipeline.level, pipeline.seed
+    );
+    for table in stages.iter().flat_map(|stage| &stage.tables).filter(|table| table.published) {
+        text.push_str(&format!("table {} by {}\n", table.name, table.grain.join(", ")));
+        text.push_str(&explain(&table.rel));
+    }
+    blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
+}
+
+struct Planner<'a> {
+    pipeline: &'a Pipeline<Box<dyn Stage>>,
+    parameters: BTreeMap<String, (Value, DataType)>,
+    as_of: i64,
+    metrics: Catalog,
+    /// Sources, stages and companions; `None` if it could not be had.
+    tables: BTreeMap<String, Option<Table>>,
+    segments: Segments,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl Planner<'_> {
+    /// Sources, stages and companions share one name space; so do segments among themselves.
+    fn names(&mut self) {
+        let mut seen: BTreeMap<String, &Spanned<String>> = BTreeMap::new();
+        let sources = self.pipeline.sources.iter().map(|source| &source.name);
+        let stages = self.pipeline.stages.iter().map(|stage| &stage.name);
+        for name in sources.chain(stages) {
+            if let Some(first) = seen.insert(name.value.clone(), name) {
+                self.diagnostics.push(
+                    Diagnostic::at(
+                        Code::DuplicateName,
+                        name.span,
+                        format!("`{}` is the name of two tables", name.value),
+                    )
+                    .and(first.span, "the first is here"),
+                );
+            }
+        }
+        for stage in &self.pipeline.stages {
+            let Some(kind) = stages::find(&stage.kind.value) else { continue };
+            for companion in kind.companions {
+                let name = format!("{}_{}", stage.name.value, companion.suffix);
+                if let Some(taken) = seen.get(&name) {
+                    self.diagnostics.push(
+                        Diagnostic::at(
+                            Code::DuplicateName,
+                            taken.span,
+                            format!(
+                                "`{name}` is the name of a companion of `{}`",
+                                stage.name.value
+                            ),
+                        )
+                        .and(stage.name.span, "which may have that table")
+                        .help("rename one of them"),
+                    );
+                }
+            }
+        }
+    }
+
+    fn sources(&mut self, files: &BTreeMap<String, InputSchema>) {
+        for source in &self.pipeline.sources {
+            let name = source.name.value.clone();
+            let table = match files.get(&name) {
+                // Its files could not be opened; whoever tried has said so.
+                None => None,
+                Some(files) => {
+                    let binding = Binding {
+                        parameters: &self.parameters,
+                        calendar: &self.pipeline.calendar,
+                        as_of: self.as_of,
+                    };
+                    inputs::bind(source, files, &binding, self.diagnostics)
+                }
+            };
+            self.tables.insert(name, table);
+        }
+    }
+
+    /// The stage that makes a table, by the table's name.
+    fn maker(&self, table: &str) -> Option<&str> {
+        self.pipeline.stages.iter().find_map(|stage| {
+            let name = stage.name.value.as_str();
+            if name == table {
+                return Some(name);
+            }
+            let suffix = table.strip_prefix(name)?.strip_prefix('_')?;
+            let kind = stages::find(&stage.kind.value)?;
+            kind.companions.iter().any(|companion| companion.suffix == suffix).then_some(name)
+        })
+    }
+
+    fn stages(&mut self) -> Vec<PlannedStage> {
+        // Stages and segments are the nodes; a segment reads the table it looks up.
+        let mut edges = Edges::new();
+        for stage in &self.pipeline.stages {
+            let mut reads = Vec::new();
+            if let Some(maker) = self.maker(&stage.from.value) {
+                reads.push((maker.to_owned(), stage.from.span));
+            }
+            for name in stage.body.dimensions().iter().filter_map(|d| d.as_name()) {
+                if self.pipeline.segments.iter().any(|s| s.name.value == name.value) {
+                    reads.push((format!("segment {}", name.value), name.span));
+                }
+            }
+            edges.insert(stage.name.value.clone(), reads);
+        }
+        for segment in &self.pipeline.segments {
+            let maker = self.maker(&segment.table.value);
+            let reads = maker.map(|maker| (maker.to_owned(), segment.table.span));
+            edges.insert(format!("segment {}", segment.name.value), reads.into_iter().collect());
+        }
+        let segments = self.pipeline.segments.iter();
+        let names: Vec<String> = segments
+            .map(|segment| format!("segment {}", segment.name.value))
+            .chain(self.pipeline.stages.iter().map(|stage| stage.name.value.clone()))
+            .collect();
+        let mut planned = Vec::new();
+        for name in graph::order(&names, &edges, self.diagnostics) {
+            if let Some(segment) = name.strip_prefix("segment ") {
+                let found = self.pipeline.segments.iter().find(|s| s.name.value == segment);
+                if let Some(found) = found {
+                    self.segment(found);
+                }
+            } else {
+                planned.extend(self.stage(&name));
+            }
+        }
+        planned
+    }
+
+    /// A table by name; an unknown one is noted.
+    fn table(&mut self, name: &Spanned<String>) -> Option<Table> {
+        if let Some(table) = self.tables.get(&name.value) {
+            return table.clone();
+        }
+        if self.maker(&name.value).is_some() {
+            // Its stage failed, or a companion that this stage does not have after all.
+            let stage = self.maker(&name.value).map(str::to_owned).unwrap_or_default();
+            if self.tables.get(&stage).is_some_and(Option::is_some) {
+                self.diagnostics.push(Diagnostic::at(
+                    Code::UnknownTable,
+                    name.span,
+                    format!(
+                        "the stage `{stage}` makes no table `{}` with these options",
+                        name.value
+                    ),
+                ));
+            }
+            return None;
+        }
+        if self.pipeline.stages.iter().any(|stage| stage.name.value == name.value) {
+            return None;
+        }
+        let mut known: Vec<String> =
+            self.pipeline.sources.iter().map(|source| source.name.value.clone()).collect();
+        for stage in &self.pipeline.stages {
+            known.push(stage.name.value.clone());
+            let companions =
+                stages::find(&stage.kind.value).map_or(&[][..], |kind| kind.companions);
+            known.extend(companions.iter().map(|c| format!("{}_{}", stage.name.value, c.suffix)));
+        }
+        self.diagnostics.push(Diagnostic::unknown(
+            Code::UnknownTable,
+            name.span,
+            format!("there is no table `{}`", name.value),
+            &name.value,
+            known.iter().map(String::as_str),
+        ));
+        None
+    }
+
+    fn segment(&mut self, segment: &Segment) {
+        let Some(table) = self.table(&segment.table) else { return };
+        let Some(customer) = table.roles.customer.clone() else {
+            self.diagnostics.push(
+                Diagnostic::at(
+                    Code::MissingRole,
+                    segment.table.span,
+                    format!(
+                        "a segment needs the role `customer`, which `{}` does not have",
+                        table.name
+                    ),
+                )
+                .help("say which column it is at the source: `customer: COLUMN`"),
+            );
+            return;
+        };
+        let Some(field) = table.rel.schema.field(&segment.column.value) else {
+            self.diagnostics.push(Diagnostic::unknown(
+                Code::UnknownColumn,
+                segment.column.span,
+                format!("`{}` has no column `{}`", table.name, segment.column.value),
+                &segment.column.value,
+                table.rel.schema.names(),
+            ));
+            return;
+        };
+        let column = crate::ir::Expr::column(&segment.column.value, field.data_type);
+        let built = build::cast(column, DataType::String).and_then(|text| {
+            relation::project(
+                &table.rel,
+                vec![named("customer", customer.value), named("segment", text)],
+            )
+        });
+        match built {
+            Ok(rel) => {
+                let table = table.name.clone();
+                self.segments.insert(segment.name.value.clone(), SegmentTable { rel, table });
+            }
+            Err(error) => self.diagnostics.push(Diagnostic::at(
+                Code::TypeMismatch,
+                segment.column.span,
+                error.message,
+            )),
+        }
+    }
+
+    fn stage(&mut self, name: &str) -> Option<PlannedStage> {
+        let stage = self.pipeline.stages.iter().find(|stage| stage.name.value == name)?;
+        let kind = stages::find(&stage.kind.value)?;
+        self.tables.insert(name.to_owned(), None);
+        let table = self.table(&stage.from)?;
+        let mut condition = None;
+        if let Some(written) = &stage.condition {
+            let scope = Scope {
+                table: &table.name,
+                schema: &table.rel.schema,
+                parameters: &self.parameters,
+                calendar: &self.pipeline.calendar,
+                as_of: self.as_of,
+            };
+            condition = Some(parse::condition(written, &scope, self.diagnostics)?);
+        }
+        let input = table.rel.clone();
+        let mut context = StageContext {
+            name,
+            kind: stage.kind.clone(),
+            table,
+            condition,
+            segments: &self.segments,
+            metrics: &self.metrics,
+            parameters: &self.parameters,
+            calendar: &self.pipeline.calendar,
+            as_of: self.as_of,
+            level: self.pipeline.level,
+            diagnostics: self.diagnostics,
+        };
+        let outputs = stage.body.plan(&mut context)?;
+        let mut tables = Vec::new();
+        for output in outputs {
+            let table_name = match output.suffix {
+                None => name.to_owned(),
+                Some(suffix) => format!("{name}_{suffix}"),
+            };
+            let roles = output.roles.living_in(&output.rel.schema);
+            let table = Table { name: table_name.clone(), rel: output.rel.clone(), roles };
+            let published = stage.publish.unwrap_or(!kind.row_level);
+            let sorted = published_order(&table, &output.grain);
+            match sorted {
+                Ok(rel) => tables.push(PlannedTable {
+                    name: table_name.clone(),
+                    suffix: output.suffix,
+                    rel,
+                    grain: output.grain,
+                    published,
+                    views: output.views,
+                }),
+                Err(error) => self.diagnostics.push(Diagnostic::at(
+                    Code::TypeMismatch,
+                    stage.kind.span,
+                    error.message,
+                )),
+            }
+            self.tables.insert(table_name, Some(table));
+        }
+        Some(PlannedStage {
+            name: name.to_owned(),
+            kind: kind.name,
+            description: stage.description.clone(),
+            from: stage.from.value.clone(),
+            input,
+            tables,
+            settings: stage.body.settings(),
+            condition: stage.condition.as_ref().map(|written| written.text.clone()),
+        })
+    }
+
+    /// `outputs.tables` publishes what it names.
+    fn outputs(&mut self, planned: &mut [PlannedStage]) {
+        for (name, _) in &self.pipeline.outputs.tables {
+            let tables = planned.iter_mut().flat_map(|stage| &mut stage.tables);
+            let known: Vec<String> = self
+                .tables
+                .keys()
+                .filter(|table| !self.pipeline.sources.iter().any(|s| s.name.value == **table))
+                .cloned()
+                .collect();
+            match tables.into_iter().find(|table| table.name == name.value) {
+                Some(table) => table.published = true,
+                None if self.maker(&name.value).is_some() && self.diagnostics.has_errors() => {}
+                None => self.diagnostics.push(Diagnostic::unknown(
+                    Code::UnknownTable,
+                    name.span,
+                    format!("no stage makes the table `{}`", name.value),
+                    &name.value,
+                    known.iter().map(String::as_str),
+                )),
+            }
+        }
+        if let Some(sections) = &self.pipeline.report.sections.value {
+            let fixed = ["summary", "data_quality", "methods"];
+            let stages: Vec<&str> =
+                self.pipeline.stages.iter().map(|stage| stage.name.value.as_str()).collect();
+            for section in sections {
+                let name = section.value.as_str();
+                if !fixed.contains(&name) && !stages.contains(&name) {
+                    self.diagnostics.push(Diagnostic::unknown(
+                        Code::InvalidValue,
+                        section.span,
+                        format!("`{name}` is neither a stage nor a section of the report"),
+                        name,
+                        stages.iter().copied().chain(fixed),
+                    ));
+                }
+            }
+        }
+    }
+}
+
+/// A table sorted by its grain; rows as they come by customer, time, key, then all columns.
+fn published_order(table: &Table, grain: &[String]) -> Built {
+    if !grain.is_empty() {
+        return relation::sort(&table.rel, grain.iter().map(SortKey::ascending).collect());
+    }
+    let roles = &table.roles;
+    let leading = roles
+        .customer
+        .iter()
+        .map(|customer| &customer.value)
+        .chain(&roles.time)
+        .chain(&roles.key)
+        .filter_map(|expr| expr.as_column().map(str::to_owned));
+    let mut keys: Vec<String> = Vec::new();
+    for name in leading.chain(table.rel.schema.names().map(str::to_owned)) {
+        if !keys.contains(&name) {
+            keys.push(name);
+        }
+    }
+    relation::sort(&table.rel, keys.iter().map(SortKey::ascending).collect())
+}

@@ -1,0 +1,148 @@
+//! Why a run failed, and what the process says of it.
+
+use std::path::PathBuf;
+
+use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::engine::EngineError;
+
+/// What the process exits with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitStatus {
+    /// Everything was done.
+    Done = 0,
+    /// A stage failed: a value has no result, such as a cast of a bad text.
+    StageFailed = 1,
+    /// The command line or the pipeline is wrong; nothing was run.
+    Pipeline = 2,
+    /// The input is unreadable, corrupt or against its contract.
+    Input = 4,
+    /// The input has no rows.
+    NoRows = 5,
+    /// The output cannot be written.
+    Output = 6,
+    /// A bug of this program.
+    Bug = 70,
+    /// Interrupted from the keyboard (SIGINT).
+    Interrupted = 130,
+    /// Asked to end (SIGTERM).
+    Terminated = 143,
+}
+
+impl ExitStatus {
+    /// Every status, with the sentence that explains it.
+    pub const ALL: &'static [(ExitStatus, &'static str)] = &[
+        (ExitStatus::Done, "done"),
+        (ExitStatus::StageFailed, "a stage failed: a value has no result"),
+        (ExitStatus::Pipeline, "the command line or the pipeline is wrong; nothing was run"),
+        (ExitStatus::Input, "the input is unreadable, corrupt or against its contract"),
+        (ExitStatus::NoRows, "the input has no rows"),
+        (ExitStatus::Output, "the output cannot be written"),
+        (ExitStatus::Bug, "a bug of this program"),
+        (ExitStatus::Interrupted, "interrupted (SIGINT)"),
+        (ExitStatus::Terminated, "terminated (SIGTERM)"),
+    ];
+
+    /// The number the process exits with.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// Why a run failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The document or the contract of a source should change.
+    #[error("{} in the pipeline", problems(.0))]
+    Diagnostics(Vec<Diagnostic>),
+    /// The pipeline itself cannot be read.
+    #[error("cannot read {path}: {reason}", path = .path.display())]
+    Pipeline { path: PathBuf, reason: String },
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A source's files have no rows.
+    #[error("source `{source_name}` has no rows in {files} file(s)")]
+    NoRows { source_name: String, files: usize },
+    /// The output cannot be written.
+    #[error("cannot write {path}: {reason}", path = .path.display())]
+    Output { path: PathBuf, reason: String, help: Option<String> },
+    /// A signal ended the run.
+    #[error("stopped by a signal; nothing was published")]
+    Signal(ExitStatus),
+}
+
+fn problems(list: &[Diagnostic]) -> String {
+    let errors = list.iter().filter(|d| d.severity == Severity::Error).count();
+    match errors {
+        1 => "1 error".to_owned(),
+        count => format!("{count} errors"),
+    }
+}
+
+impl RunError {
+    /// What to do about it, where that can be said.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            RunError::Output { help, .. } => help.clone(),
+            RunError::NoRows { .. } => Some(
+                "look at the path; a job that may find nothing should test for exit status 5"
+                    .into(),
+            ),
+            RunError::Engine(EngineError::Contract { .. }) => Some(
+                "mend the rows, or change what the source's `columns` and roles ask of them".into(),
+            ),
+            RunError::Engine(EngineError::Unreadable { .. }) => {
+                Some("write the file again; the previous output is untouched".into())
+            }
+            RunError::Engine(EngineError::NotUnique { .. }) => {
+                Some("a segment's table has one row per customer".into())
+            }
+            RunError::Engine(EngineError::Evaluate(crate::engine::EvaluateError::Cast {
+                ..
+            })) => Some("`try_cast` gives null where a value cannot be cast".into()),
+            _ => None,
+        }
+    }
+}
+
+/// The exit status of a failure.
+pub fn exit_status_of(error: &RunError) -> ExitStatus {
+    match error {
+        RunError::Diagnostics(list) => {
+            let input = |code| matches!(code, Code::InputNotFound | Code::SchemaMismatch);
+            let mut errors = list.iter().filter(|d| d.severity == Severity::Error);
+            if errors.all(|d| input(d.code)) { ExitStatus::Input } else { ExitStatus::Pipeline }
+        }
+        RunError::Pipeline { .. } => ExitStatus::Pipeline,
+        RunError::Engine(error) => match error {
+            EngineError::Unreadable { .. }
+            | EngineError::Contract { .. }
+            | EngineError::NotUnique { .. } => ExitStatus::Input,
+            EngineError::Evaluate(_) | EngineError::Frame(_) => ExitStatus::StageFailed,
+            EngineError::Interrupted => ExitStatus::Interrupted,
+            EngineError::Internal(_) => ExitStatus::Bug,
+        },
+        RunError::NoRows { .. } => ExitStatus::NoRows,
+        RunError::Output { .. } => ExitStatus::Output,
+        RunError::Signal(status) => *status,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failure_has_its_status() {
+        let of = |error: RunError| exit_status_of(&error).code();
+        assert_eq!(of(RunError::Engine(EngineError::Internal("x".into()))), 70);
+        assert_eq!(of(RunError::NoRows { source_name: "orders".into(), files: 1 }), 5);
+        let not_found = Diagnostic::new(Code::InputNotFound, "x");
+        let unknown = Diagnostic::new(Code::UnknownColumn, "x");
+        assert_eq!(of(RunError::Diagnostics(vec![not_found.clone()])), 4);
+        assert_eq!(of(RunError::Diagnostics(vec![not_found, unknown])), 2);
+        let mut codes: Vec<u8> = ExitStatus::ALL.iter().map(|(status, _)| status.code()).collect();
+        codes.dedup();
+        assert_eq!(codes, [0, 1, 2, 4, 5, 6, 70, 130, 143]);
+    }
+}

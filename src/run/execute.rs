@@ -1,0 +1,244 @@
+//! A whole run.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant as Clock;
+
+use super::error::{ExitStatus, RunError, exit_status_of};
+use super::manifest::{
+    ColumnRecord, FileRecord, InputRecord, MANIFEST_VERSION, Manifest, SourceRecord, StageRecord,
+    TableRecord,
+};
+use super::prepare::Prepared;
+use super::publish::Staging;
+use super::{report, write};
+use crate::diagnostic::Severity;
+use crate::engine::local::Local;
+use crate::engine::{Engine, EngineError, Monitor};
+use crate::frame::{Frame, Unit, Value};
+use crate::plan::PlannedTable;
+
+/// What a run left behind.
+#[derive(Debug)]
+pub struct Executed {
+    pub manifest: PathBuf,
+    pub report: Option<PathBuf>,
+    /// Name and rows of each published table.
+    pub tables: Vec<(String, u64)>,
+    pub seconds: f64,
+}
+
+/// Runs a prepared pipeline and publishes its tables and report. `root` is what the output directory is
+/// relative to.
+///
+/// # Errors
+/// Why nothing was published; the manifest of the failed run says the same.
+pub fn execute(
+    prepared: &Prepared,
+    root: &Path,
+    threads: usize,
+    monitor: &dyn Monitor,
+) -> Result<Executed, RunError> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the run's id and timings, for the manifest only"
+    )]
+    let (started, clock) = (jiff::Timestamp::now(), Clock::now());
+    let run_id = run_id(started, prepared);
+    let directory = root.join(&prepared.pipeline.outputs.directory.value);
+    let staging = Staging::open(&directory, &run_id)?;
+    let mut manifest = begin(prepared, &run_id, started, threads);
+    let result = work(prepared, &staging, threads, monitor, &mut manifest);
+    manifest.seconds = clock.elapsed().as_secs_f64();
+    let result = result.and_then(|()| {
+        if monitor.stopped() {
+            return Err(EngineError::Interrupted.into());
+        }
+        manifest.status = "done";
+        write::text(&staging.folder().join("manifest.json"), &manifest.to_json())?;
+        staging.publish()
+    });
+    if let Err(error) = &result {
+        staging.clear();
+        let status = exit_status_of(error);
+        let signal = matches!(status, ExitStatus::Interrupted | ExitStatus::Terminated);
+        manifest.status = if signal { "interrupted" } else { "failed" };
+        manifest.exit_status = status.code();
+        manifest.error = Some(error.to_string());
+        manifest.tables.clear();
+        manifest.reports.clear();
+        // The error stands, whether or not its record can be written.
+        let _ = write::text(&staging.folder().join("manifest.json"), &manifest.to_json());
+    }
+    let keep = usize::try_from(prepared.pipeline.outputs.keep_runs.value).unwrap_or(3);
+    staging.keep(keep);
+    result?;
+    Ok(Executed {
+        manifest: directory.join("manifest.json"),
+        report: manifest.reports.first().map(|report| directory.join(&report.file)),
+        tables: manifest.tables.iter().map(|table| (table.name.clone(), table.rows)).collect(),
+        seconds: manifest.seconds,
+    })
+}
+
+/// Ids sort by time; the rest tells apart runs of the same millisecond.
+fn run_id(started: jiff::Timestamp, prepared: &Prepared) -> String {
+    let text = started.to_string();
+    let time: String = text.chars().filter(|c| c.is_ascii_digit() || *c == 'T').collect();
+    let salt = format!("{} {} {text}", prepared.plan.hash, std::process::id());
+    let hash = blake3::hash(salt.as_bytes()).to_hex();
+    format!("{:.18}Z-{}", format!("{time:0<18}"), &hash[..6])
+}
+
+fn begin(prepared: &Prepared, run_id: &str, started: jiff::Timestamp, threads: usize) -> Manifest {
+    let pipeline = &prepared.pipeline;
+    let warnings = prepared.warnings.iter().filter(|d| d.severity == Severity::Warning);
+    Manifest {
+        manifest_version: MANIFEST_VERSION,
+        tenure_version: env!("CARGO_PKG_VERSION"),
+        run_id: run_id.to_owned(),
+        pipeline: pipeline.name.clone(),
+        pipeline_file: prepared.source.name.clone(),
+        status: "started",
+        as_of: Value::Timestamp(prepared.plan.as_of).to_string(),
+        timezone: pipeline.calendar.zone_name().to_owned(),
+        seed: pipeline.seed,
+        plan_hash: prepared.plan.hash.clone(),
+        parameters: pipeline
+            .parameters
+            .written()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
+        threads,
+        started: started.to_string(),
+        sources: prepared
+            .inputs
+            .iter()
+            .map(|(name, source)| SourceRecord {
+                name: name.clone(),
+                rows: source.files.iter().map(|file| file.rows).sum(),
+                rows_seen: None,
+                files: source
+                    .files
+                    .iter()
+                    .map(|file| InputRecord {
+                        path: file.name.clone(),
+                        bytes: file.bytes,
+                        rows: file.rows,
+                        footer_hash: file.fingerprint.clone(),
+                    })
+                    .collect(),
+            })
+            .collect(),
+        warnings: warnings.map(|warning| warning.message.clone()).collect(),
+        ..Manifest::default()
+    }
+}
+
+fn work(
+    prepared: &Prepared,
+    staging: &Staging,
+    threads: usize,
+    monitor: &dyn Monitor,
+    manifest: &mut Manifest,
+) -> Result<(), RunError> {
+    for (name, source) in &prepared.inputs {
+        if source.files.iter().all(|file| file.rows == 0) {
+            let files = source.files.len();
+            return Err(RunError::NoRows { source_name: name.clone(), files });
+        }
+    }
+    let calendar = prepared.pipeline.calendar.clone();
+    let engine = Local::new(prepared.inputs.clone(), calendar, threads, monitor)?;
+    let tables: Vec<&PlannedTable> = prepared
+        .plan
+        .stages
+        .iter()
+        .flat_map(|stage| &stage.tables)
+        .filter(|table| table.published)
+        .collect();
+    let rels: Vec<_> = tables.iter().map(|table| table.rel.clone()).collect();
+    let frames = engine.run(&rels)?;
+    let published: Vec<(&PlannedTable, &Frame)> = tables.into_iter().zip(&frames).collect();
+
+    let counts = engine.counts();
+    for (record, table) in manifest.sources.iter_mut().filter_map(|record| {
+        let table = prepared.plan.sources.iter().find(|table| table.name == record.name)?;
+        Some((record, table))
+    }) {
+        record.rows_seen = counts.of(&table.rel);
+    }
+    for stage in &prepared.plan.stages {
+        let main = stage.tables.first();
+        let frame = published.iter().find(|(table, _)| table.name == stage.name);
+        manifest.stages.push(StageRecord {
+            name: stage.name.clone(),
+            kind: stage.kind,
+            from: stage.from.clone(),
+            rows_in: counts.of(&stage.input),
+            rows_out: frame
+                .map(|(_, frame)| frame.rows() as u64)
+                .or_else(|| counts.of(main?.rel.inputs().first()?)),
+        });
+    }
+    drop(counts);
+
+    for (table, frame) in &published {
+        if monitor.stopped() {
+            return Err(EngineError::Interrupted.into());
+        }
+        let options = prepared.pipeline.outputs.tables.iter();
+        let options = options.filter(|(name, _)| name.value == table.name).map(|(_, o)| o).next();
+        let file = format!("{}.parquet", table.name);
+        let metadata = metadata(prepared, table, frame);
+        let written = write::table(&staging.folder().join(&file), frame, options, &metadata)?;
+        manifest.tables.push(TableRecord {
+            name: table.name.clone(),
+            file,
+            grain: table.grain.clone(),
+            rows: frame.rows() as u64,
+            bytes: written.bytes,
+            hash: written.hash,
+            columns: frame
+                .schema
+                .fields
+                .iter()
+                .map(|field| ColumnRecord {
+                    name: field.name.clone(),
+                    r#type: field.data_type.to_string(),
+                    unit: (field.unit != Unit::None).then(|| field.unit.to_string()),
+                })
+                .collect(),
+        });
+    }
+    let html = crate::report::html(&report::build(prepared, &published, manifest));
+    let written = write::text(&staging.folder().join("report.html"), &html)?;
+    manifest.reports.push(FileRecord {
+        file: "report.html".into(),
+        bytes: written.bytes,
+        hash: written.hash,
+    });
+    Ok(())
+}
+
+/// What stands in a table's file beside its columns.
+fn metadata(
+    prepared: &Prepared,
+    table: &PlannedTable,
+    frame: &Frame,
+) -> Vec<(&'static str, String)> {
+    let units: serde_json::Map<String, serde_json::Value> = frame
+        .schema
+        .fields
+        .iter()
+        .filter(|field| field.unit != Unit::None)
+        .map(|field| (field.name.clone(), field.unit.to_string().into()))
+        .collect();
+    vec![
+        ("tenure.table", table.name.clone()),
+        ("tenure.grain", table.grain.join(",")),
+        ("tenure.units", serde_json::Value::Object(units).to_string()),
+        ("tenure.plan_hash", prepared.plan.hash.clone()),
+        ("tenure.as_of", Value::Timestamp(prepared.plan.as_of).to_string()),
+        ("tenure.version", env!("CARGO_PKG_VERSION").to_owned()),
+    ]
+}

@@ -1,0 +1,98 @@
+//! The record of a run.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// Version of the manifest's own form.
+pub(super) const MANIFEST_VERSION: u32 = 1;
+
+/// What a run read, did and wrote; written also when it fails.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Manifest {
+    pub manifest_version: u32,
+    pub tenure_version: &'static str,
+    pub run_id: String,
+    pub pipeline: String,
+    pub pipeline_file: String,
+    /// `done`, `failed` or `interrupted`.
+    pub status: &'static str,
+    pub exit_status: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    pub as_of: String,
+    pub timezone: String,
+    pub seed: i64,
+    pub plan_hash: String,
+    pub parameters: BTreeMap<String, String>,
+    pub threads: usize,
+    pub started: String,
+    pub seconds: f64,
+    pub sources: Vec<SourceRecord>,
+    pub stages: Vec<StageRecord>,
+    pub tables: Vec<TableRecord>,
+    pub reports: Vec<FileRecord>,
+    pub warnings: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct SourceRecord {
+    pub name: String,
+    pub rows: u64,
+    /// Rows before `as_of`, if the source was read.
+    pub rows_seen: Option<u64>,
+    pub files: Vec<InputRecord>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct InputRecord {
+    pub path: String,
+    pub bytes: u64,
+    pub rows: u64,
+    /// Hash of the file's footer, which holds size, place and statistics of every column chunk.
+    pub footer_hash: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct StageRecord {
+    pub name: String,
+    pub kind: &'static str,
+    pub from: String,
+    pub rows_in: Option<u64>,
+    pub rows_out: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct TableRecord {
+    pub name: String,
+    pub file: String,
+    pub grain: Vec<String>,
+    pub rows: u64,
+    pub bytes: u64,
+    pub hash: String,
+    pub columns: Vec<ColumnRecord>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ColumnRecord {
+    pub name: String,
+    pub r#type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct FileRecord {
+    pub file: String,
+    pub bytes: u64,
+    pub hash: String,
+}
+
+impl Manifest {
+    /// The manifest as text.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+}

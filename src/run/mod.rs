@@ -1,0 +1,24 @@
+//! Running a pipeline: read, check, run, publish, and keep a record of it.
+//!
+//! One code path, cut in three places: [`prepare`] is what `check` does, with [`explain`] on top what
+//! `explain` does, and [`execute`] does it all.
+//!
+//! **Invariants**
+//! - Nothing becomes visible before everything is written and synced; then one rename shows it all.
+//! - A failed run leaves the previous output as it was, and a manifest that says why.
+//! - The clock is read here for the run's id and its timings, which stand in the manifest only.
+
+mod error;
+mod execute;
+mod explain;
+mod manifest;
+mod prepare;
+mod publish;
+mod report;
+mod views;
+mod write;
+
+pub use error::{ExitStatus, RunError, exit_status_of};
+pub use execute::{Executed, execute};
+pub use explain::explain;
+pub use prepare::{Prepared, Request, prepare};

@@ -1,0 +1,165 @@
+//! The output directory: runs beside each other, and a link to the one that is published.
+//!
+//! A run is written to `<directory>.runs/<run id>/`. `<directory>` is a relative symbolic link to it,
+//! put in place by renaming a new link over the old one: all tables of a run become visible at once,
+//! and a process killed between any two steps leaves the old link.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::error::RunError;
+
+/// Where a run is written, and the link that will show it.
+#[derive(Debug)]
+pub(super) struct Staging {
+    link: PathBuf,
+    runs: PathBuf,
+    run_id: String,
+}
+
+fn failed(path: &Path, error: &io::Error) -> RunError {
+    let help = match error.kind() {
+        io::ErrorKind::StorageFull => Some("make room on the disk and run again".to_owned()),
+        io::ErrorKind::PermissionDenied => {
+            Some("the process needs the right to write there".into())
+        }
+        _ => None,
+    };
+    RunError::Output { path: path.to_owned(), reason: error.to_string(), help }
+}
+
+fn sync(directory: &Path) -> Result<(), RunError> {
+    File::open(directory)
+        .and_then(|file| file.sync_all())
+        .map_err(|error| failed(directory, &error))
+}
+
+impl Staging {
+    /// Makes the run's folder, before the long work.
+    ///
+    /// # Errors
+    /// If `<directory>` is something else than a link, or nothing can be written beside it.
+    pub fn open(directory: &Path, run_id: &str) -> Result<Self, RunError> {
+        let name = directory.file_name().ok_or_else(|| RunError::Output {
+            path: directory.to_owned(),
+            reason: "it has no name of its own".into(),
+            help: Some("`outputs: {directory: …}` names the folder to make".into()),
+        })?;
+        if let Ok(found) = fs::symlink_metadata(directory)
+            && !found.file_type().is_symlink()
+        {
+            return Err(RunError::Output {
+                path: directory.to_owned(),
+                reason: "it is there and is not a link that a run made".into(),
+                help: Some(
+                    "move it away, or choose another `outputs: {directory: …}`; it is never removed"
+                        .into(),
+                ),
+            });
+        }
+        let mut runs = name.to_owned();
+        runs.push(".runs");
+        let staging = Staging {
+            link: directory.to_owned(),
+            runs: directory.with_file_name(runs),
+            run_id: run_id.to_owned(),
+        };
+        let folder = staging.folder();
+        fs::create_dir_all(&folder).map_err(|error| failed(&folder, &error))?;
+        Ok(staging)
+    }
+
+    /// Where the run is written.
+    pub fn folder(&self) -> PathBuf {
+        self.runs.join(&self.run_id)
+    }
+
+    /// Shows the run: syncs its folder and swaps the link.
+    pub fn publish(&self) -> Result<(), RunError> {
+        sync(&self.folder())?;
+        sync(&self.runs)?;
+        let target = Path::new(self.runs.file_name().unwrap_or_default()).join(&self.run_id);
+        let mut fresh = self.link.file_name().unwrap_or_default().to_owned();
+        fresh.push(format!(".{}", self.run_id));
+        let fresh = self.link.with_file_name(fresh);
+        std::os::unix::fs::symlink(&target, &fresh).map_err(|error| failed(&fresh, &error))?;
+        if let Err(error) = fs::rename(&fresh, &self.link) {
+            let _ = fs::remove_file(&fresh);
+            return Err(failed(&self.link, &error));
+        }
+        let parent = match self.link.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        sync(parent)
+    }
+
+    /// Removes what a failed run wrote, apart from the folder itself, which keeps its manifest.
+    pub fn clear(&self) {
+        let Ok(entries) = fs::read_dir(self.folder()) else { return };
+        for entry in entries.flatten() {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+
+    /// Removes the oldest runs beyond so many; the published one stays. A folder that cannot be removed
+    /// is left for the next run.
+    pub fn keep(&self, runs: usize) {
+        let published = fs::read_link(&self.link).ok();
+        let published = published.as_ref().and_then(|target| target.file_name());
+        let Ok(entries) = fs::read_dir(&self.runs) else { return };
+        let mut names: Vec<_> = entries
+            .flatten()
+            .filter(|entry| entry.path().is_dir())
+            .map(|entry| entry.file_name())
+            .collect();
+        // Ids begin with the time, so the newest are last.
+        names.sort();
+        let others: Vec<_> =
+            names.iter().filter(|name| Some(name.as_os_str()) != published).collect();
+        let kept = runs.saturating_sub(usize::from(published.is_some()));
+        for name in others.iter().take(others.len().saturating_sub(kept)) {
+            let _ = fs::remove_dir_all(self.runs.join(name));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_shown_by_a_link_and_pruned() {
+        let root = std::env::temp_dir().join(format!("tenure-publish-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&root);
+        let directory = root.join("out/shop");
+        for run in ["1", "2", "3", "4"] {
+            let staging = Staging::open(&directory, run).expect("it opens");
+            fs::write(staging.folder().join("table"), run).expect("it writes");
+            if run != "3" {
+                staging.publish().expect("it publishes");
+            }
+            let shown = fs::read_to_string(directory.join("table")).expect("something is shown");
+            assert_eq!(shown, if run == "3" { "2" } else { run });
+            staging.keep(2);
+        }
+        let mut kept: Vec<_> = fs::read_dir(root.join("out/shop.runs"))
+            .expect("the runs")
+            .flatten()
+            .map(|entry| entry.file_name())
+            .collect();
+        kept.sort();
+        assert_eq!(kept, ["3", "4"]);
+        fs::remove_dir_all(&root).expect("it is ours");
+    }
+
+    #[test]
+    fn a_real_directory_is_refused() {
+        let root = std::env::temp_dir().join(format!("tenure-refuse-{}", std::process::id()));
+        fs::create_dir_all(root.join("out")).expect("it is made");
+        let error = Staging::open(&root.join("out"), "1").expect_err("it is no link");
+        assert!(matches!(error, RunError::Output { help: Some(_), .. }));
+        fs::remove_dir_all(&root).expect("it is ours");
+    }
+}

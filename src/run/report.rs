@@ -1,0 +1,261 @@
+//! What a run found, as a [`Report`]: plain data made of plan, tables and manifest.
+//!
+//! Nothing in it depends on the moment, the machine or how the input was cut into files, so the same
+//! rows give the same report.
+
+use super::manifest::Manifest;
+use super::prepare::Prepared;
+use super::views;
+use crate::document::manual_of;
+use crate::frame::{Frame, Value};
+use crate::plan::{PlannedStage, PlannedTable};
+use crate::report::{
+    Block, Cell, Column, Fact, Origin, Report, Rule, Section, Table, Unit as ReportUnit,
+};
+use crate::{metrics, stages};
+
+/// The report of a run.
+pub(super) fn build(
+    prepared: &Prepared,
+    tables: &[(&PlannedTable, &Frame)],
+    manifest: &Manifest,
+) -> Report {
+    let pipeline = &prepared.pipeline;
+    let options = &pipeline.report;
+    let sections: Vec<String> = match &options.sections.value {
+        Some(sections) => sections.iter().map(|section| section.value.clone()).collect(),
+        None => default_sections(prepared),
+    };
+    let mut bodies: Vec<Section> = Vec::new();
+    for name in &sections {
+        match name.as_str() {
+            "summary" => bodies.push(Section {
+                id: "summary".into(),
+                title: "Summary".into(),
+                ..Section::default()
+            }),
+            "data_quality" => bodies.push(data_quality(manifest)),
+            "methods" => bodies.push(methods(prepared)),
+            stage => bodies.extend(
+                prepared
+                    .plan
+                    .stages
+                    .iter()
+                    .find(|planned| planned.name == stage)
+                    .map(|planned| section(planned, tables, pipeline.level, options.top.value)),
+            ),
+        }
+    }
+    // The summary is the first finding of each section.
+    let findings: Vec<String> = bodies
+        .iter()
+        .filter(|s| s.id != "summary")
+        .filter_map(|s| s.lead.first().cloned())
+        .collect();
+    if let Some(summary) = bodies.iter_mut().find(|section| section.id == "summary") {
+        summary.lead = findings;
+        summary.blocks.push(Block::Facts(overview(tables)));
+    }
+    Report {
+        title: options.title.value.clone().unwrap_or_else(|| pipeline.name.clone()),
+        description: pipeline.description.clone(),
+        language: options.language.value.clone(),
+        facts: facts(prepared, manifest),
+        notices: Vec::new(),
+        sections: bodies,
+    }
+}
+
+fn default_sections(prepared: &Prepared) -> Vec<String> {
+    let published = |stage: &&PlannedStage| stage.tables.iter().any(|table| table.published);
+    let stages = prepared.plan.stages.iter().filter(published).map(|stage| stage.name.clone());
+    let ends = ["data_quality", "methods"].map(str::to_owned);
+    std::iter::once("summary".to_owned()).chain(stages).chain(ends).collect()
+}
+
+fn facts(prepared: &Prepared, manifest: &Manifest) -> Vec<Fact> {
+    let as_of = Value::Timestamp(prepared.plan.as_of).to_string();
+    let as_of = as_of.strip_suffix("T00:00:00Z").map_or(as_of.clone(), str::to_owned);
+    let rows: u64 = manifest.sources.iter().map(|s| s.rows_seen.unwrap_or(s.rows)).sum();
+    vec![
+        Fact::text("As of (not included)", as_of),
+        Fact::new("Rows seen", Cell::Integer(rows as i64)).with_unit(ReportUnit::Count),
+        Fact::text("Time zone", prepared.pipeline.calendar.zone_name()),
+        Fact::text("Plan", prepared.plan.hash.get(..12).unwrap_or("")),
+        Fact::text("Made by", format!("tenure {}", env!("CARGO_PKG_VERSION"))),
+    ]
+}
+
+fn overview(tables: &[(&PlannedTable, &Frame)]) -> Vec<Fact> {
+    let rows = |frame: &Frame| Cell::Integer(frame.rows() as i64);
+    let facts = tables.iter().map(|(table, frame)| {
+        Fact::new(format!("Rows of `{}`", table.name), rows(frame)).with_unit(ReportUnit::Count)
+    });
+    facts.collect()
+}
+
+/// A stage's section: its description, what its tables show, and where they are.
+fn section(
+    stage: &PlannedStage,
+    tables: &[(&PlannedTable, &Frame)],
+    level: f64,
+    top: i64,
+) -> Section {
+    let own = |table: &PlannedTable| {
+        tables.iter().find(|(published, _)| published.name == table.name).map(|(_, frame)| *frame)
+    };
+    let mut section = Section {
+        id: stage.name.clone(),
+        title: stage.name.replace('_', " "),
+        ..Section::default()
+    };
+    section.blocks.extend(stage.description.clone().map(Block::Paragraph));
+    for table in &stage.tables {
+        let Some(frame) = own(table) else { continue };
+        let companion = |suffix: &str| {
+            let found = stage.tables.iter().find(|other| other.suffix == Some(suffix));
+            found.and_then(own)
+        };
+        let context = views::Context { table: &table.name, frame, level, top };
+        for view in &table.views {
+            let (lead, blocks) = views::show(view, &context, &companion);
+            section.lead.extend(lead);
+            section.blocks.extend(blocks);
+        }
+    }
+    section
+}
+
+fn data_quality(manifest: &Manifest) -> Section {
+    let columns = vec![
+        Column::new("source", "Source", ReportUnit::None),
+        Column::new("rows", "Rows", ReportUnit::Count),
+        Column::new("seen", "Rows before as-of", ReportUnit::Count),
+    ];
+    let rows = manifest.sources.iter().map(|source| {
+        vec![
+            Cell::Text(source.name.clone()),
+            Cell::Integer(source.rows as i64),
+            source.rows_seen.map_or(Cell::Missing, |rows| Cell::Integer(rows as i64)),
+        ]
+    });
+    let stages = manifest.stages.iter().map(|stage| {
+        let count =
+            |rows: Option<u64>| rows.map_or(Cell::Missing, |rows| Cell::Integer(rows as i64));
+        vec![
+            Cell::Text(stage.name.clone()),
+            Cell::Text(stage.kind.to_owned()),
+            Cell::Text(stage.from.clone()),
+            count(stage.rows_in),
+            count(stage.rows_out),
+        ]
+    });
+    Section {
+        id: "data_quality".into(),
+        title: "Data quality".into(),
+        lead: vec![
+            "Every row that was read obeys the contract of its source: a row that breaks it ends the run."
+                .into(),
+        ],
+        blocks: vec![
+            Block::Table(Table {
+                caption: "Rows of the sources".into(),
+                columns,
+                rows: rows.collect(),
+                note: Some("The files, their sizes and hashes are in `manifest.json`.".into()),
+                total_rows: None,
+            }),
+            Block::Table(Table {
+                caption: "Rows through the stages".into(),
+                columns: vec![
+                    Column::new("stage", "Stage", ReportUnit::None),
+                    Column::new("kind", "Kind", ReportUnit::None),
+                    Column::new("from", "From", ReportUnit::None),
+                    Column::new("rows_in", "Rows in", ReportUnit::Count),
+                    Column::new("rows_out", "Rows out", ReportUnit::Count),
+                ],
+                rows: stages.collect(),
+                note: None,
+                total_rows: None,
+            }),
+        ],
+    }
+}
+
+/// The rules and defaults that were used, and the formulas behind the names.
+fn methods(prepared: &Prepared) -> Section {
+    let mut blocks = vec![
+        Block::Heading("Everywhere".into()),
+        Block::Rules(rules(&prepared.pipeline.settings, &|key| match key {
+            "as_of" => "The first instant not seen.".into(),
+            "timezone" => "All days, weeks and months are those of this zone.".into(),
+            "calendar" => "How weeks, quarters and years are cut.".into(),
+            "level" => "The level of every interval.".into(),
+            _ => "For draws and samples; nothing is drawn in this version.".into(),
+        })),
+    ];
+    for stage in &prepared.plan.stages {
+        let Some(kind) = stages::find(stage.kind) else { continue };
+        let fields = (kind.fields)();
+        blocks.push(Block::Heading(format!("{}: {} from {}", stage.name, stage.kind, stage.from)));
+        let mut settings = stage.settings.clone();
+        if let Some(condition) = &stage.condition {
+            settings.insert(0, ("where".into(), condition.clone(), false));
+        }
+        blocks.push(Block::Rules(rules(&settings, &|key| {
+            let field = fields.iter().find(|field| field.key == key);
+            field.map(|field| field.doc.clone()).unwrap_or_default()
+        })));
+        blocks.extend(paragraph(kind.source, "Rules:").map(Block::Paragraph));
+    }
+    let used = used_metrics(prepared);
+    if !used.is_empty() {
+        blocks.push(Block::Heading("Metrics".into()));
+        for kind in used {
+            if let Some(formula) = paragraph(kind.source, "Formula:") {
+                blocks.push(Block::Paragraph(format!("`{}`: {formula}", kind.name)));
+            }
+        }
+    }
+    blocks.push(Block::Heading("To repeat this".into()));
+    let as_of = prepared.pipeline.settings.iter().find(|(key, _, _)| key == "as_of");
+    let as_of = as_of.map_or("", |(_, value, _)| value.as_str());
+    blocks.push(Block::Code(format!("tenure run {} --as-of {as_of}", prepared.source.name)));
+    Section { id: "methods".into(), title: "Methods".into(), lead: Vec::new(), blocks }
+}
+
+fn rules(settings: &[(String, String, bool)], explanation: &dyn Fn(&str) -> String) -> Vec<Rule> {
+    settings
+        .iter()
+        .map(|(name, value, default)| Rule {
+            name: name.clone(),
+            value: value.clone(),
+            origin: if *default { Origin::Default } else { Origin::Set },
+            explanation: explanation(name),
+        })
+        .collect()
+}
+
+/// The kinds of the metrics that the stages name.
+fn used_metrics(prepared: &Prepared) -> Vec<&'static metrics::MetricKind> {
+    let listed = prepared.plan.stages.iter().flat_map(|stage| &stage.settings);
+    let listed: Vec<&str> = listed
+        .filter(|(key, _, _)| key == "metrics")
+        .flat_map(|(_, value, _)| value.trim_matches(['[', ']']).split(", "))
+        .collect();
+    let names_it = |kind: &metrics::MetricKind| {
+        listed.iter().any(|name| {
+            *name == kind.name
+                || kind.statistics
+                    && name.strip_prefix(kind.name).is_some_and(|r| r.starts_with('_'))
+        })
+    };
+    metrics::registry().iter().filter(|kind| names_it(kind)).collect()
+}
+
+/// The paragraph of a manual page that begins with a word, without it.
+fn paragraph(source: &str, word: &str) -> Option<String> {
+    let manual = manual_of(source);
+    let found = manual.split("\n\n").find_map(|paragraph| paragraph.strip_prefix(word))?;
+    Some(found.split_whitespace().collect::<Vec<_>>().join(" "))
+}

@@ -1,0 +1,371 @@
+//! A table seen as the report's charts and tables.
+
+use std::collections::BTreeMap;
+
+use crate::frame::{Frame, Unit, Value, format_decimal};
+use crate::report::{
+    Bar, Bars, Block, Cell, Chart, CohortRow, CohortTriangle, Column, Grid, Interval,
+    RetentionCell, Table, Unit as ReportUnit,
+};
+use crate::stages::View;
+
+/// The table to look at.
+pub(super) struct Context<'a> {
+    pub table: &'a str,
+    pub frame: &'a Frame,
+    /// The level of intervals.
+    pub level: f64,
+    /// Rows of a long table that are shown.
+    pub top: i64,
+}
+
+/// Most values of a segment that get a heat map of their own.
+const MAX_SEGMENTS: usize = 6;
+
+/// A view's findings in sentences, and its figures. `companion` gives a companion table by its suffix.
+pub(super) fn show<'a>(
+    view: &View,
+    context: &Context,
+    companion: &dyn Fn(&str) -> Option<&'a Frame>,
+) -> (Vec<String>, Vec<Block>) {
+    match view {
+        View::Rows => (Vec::new(), vec![Block::Table(rows(context))]),
+        View::Bars { title, x, y, complete } => bars(context, title, x, y, complete.as_deref()),
+        View::Cohorts { by, age, average } => cohorts(context, by, age, companion(average)),
+        View::Grid { title, rows, columns } => grid(context, title, rows, columns),
+        View::Counts { title, of, sum } => counts(context, title, of, sum),
+    }
+}
+
+fn unit_of(unit: &Unit) -> ReportUnit {
+    match unit {
+        Unit::None => ReportUnit::None,
+        Unit::Share => ReportUnit::Share,
+        Unit::Money(currency) => ReportUnit::Money { currency: currency.clone() },
+        Unit::Count => ReportUnit::Count,
+        Unit::Points => ReportUnit::Points,
+        Unit::Time(unit) => ReportUnit::Named(format!("{unit}s")),
+    }
+}
+
+fn cell(value: &Value, unit: &Unit) -> Cell {
+    match value {
+        Value::Null => Cell::Missing,
+        Value::Bool(value) => Cell::Boolean(*value),
+        Value::Int(value) => Cell::Integer(*value),
+        Value::Float(value) if *unit == Unit::Share => Cell::Share(*value),
+        Value::Float(value) => Cell::Number(*value),
+        Value::Decimal { minor, scale } => Cell::Decimal { minor: *minor, scale: *scale },
+        Value::Date(_) => Cell::Date(value.to_string()),
+        Value::String(_) | Value::Timestamp(_) | Value::Duration(_) => {
+            Cell::Text(value.to_string())
+        }
+    }
+}
+
+/// Columns that stand beside a metric and are left out where a table is wide.
+const BESIDE: [&str; 7] = ["_n", "_low", "_high", "_numerator", "_denominator", "_plus", "_minus"];
+
+fn rows(context: &Context) -> Table {
+    let frame = context.frame;
+    let fields = &frame.schema.fields;
+    let wide = fields.len() > 12;
+    let shown: Vec<usize> = (0..fields.len())
+        .filter(|&index| {
+            !(wide && BESIDE.iter().any(|suffix| fields[index].name.ends_with(suffix)))
+        })
+        .collect();
+    let count = frame.rows().min(usize::try_from(context.top).unwrap_or(0));
+    let mut note = format!("All of it is in `{}.parquet`.", context.table);
+    if shown.len() < fields.len() {
+        note = format!(
+            "With {} further columns, numerators, n and intervals, in `{}.parquet`.",
+            fields.len() - shown.len(),
+            context.table
+        );
+    }
+    Table {
+        caption: context.table.replace('_', " "),
+        columns: shown
+            .iter()
+            .map(|&index| {
+                let field = &fields[index];
+                Column::new(&field.name, field.name.replace('_', " "), unit_of(&field.unit))
+            })
+            .collect(),
+        rows: (0..count)
+            .map(|row| {
+                shown
+                    .iter()
+                    .map(|&index| cell(&frame.value(row, index), &fields[index].unit))
+                    .collect()
+            })
+            .collect(),
+        note: Some(note),
+        total_rows: (count < frame.rows()).then_some(frame.rows() as u64),
+    }
+}
+
+/// A date as a reader wants it on an axis: a first of the month is a month.
+fn label(value: &Value) -> String {
+    let text = value.to_string();
+    match value {
+        Value::Date(_) => text.strip_suffix("-01").map_or(text.clone(), str::to_owned),
+        Value::Null => "(none)".into(),
+        _ => text,
+    }
+}
+
+fn column<'a>(frame: &'a Frame, name: &str) -> impl Fn(usize) -> Value + 'a {
+    let index = frame.schema.index_of(name);
+    move |row| index.map_or(Value::Null, |index| frame.value(row, index))
+}
+
+fn bars(
+    context: &Context,
+    title: &str,
+    x: &str,
+    y: &str,
+    complete: Option<&str>,
+) -> (Vec<String>, Vec<Block>) {
+    let frame = context.frame;
+    let (xs, ys) = (column(frame, x), column(frame, y));
+    let over = complete.map(|name| column(frame, name));
+    let unit = frame.schema.field(y).map(|field| unit_of(&field.unit)).unwrap_or_default();
+    let bars: Vec<Bar> = (0..frame.rows())
+        .map(|row| Bar {
+            label: label(&xs(row)),
+            value: ys(row).as_f64(),
+            incomplete: over.as_ref().is_some_and(|over| over(row) == Value::Bool(false)),
+        })
+        .collect();
+    let peak = (0..frame.rows())
+        .filter(|&row| !bars[row].incomplete && !ys(row).is_null())
+        .max_by(|&a, &b| ys(a).cmp(&ys(b)).then(b.cmp(&a)));
+    let lead = peak.map(|row| {
+        format!(
+            "{} was highest in {}: {}.",
+            capital(title),
+            label(&xs(row)),
+            amount(&ys(row), &unit)
+        )
+    });
+    let chart = Chart::Bars(Bars {
+        title: format!("{} by {x}", capital(title)),
+        x_label: x.to_owned(),
+        y_label: title.to_owned(),
+        unit,
+        bars,
+        ..Bars::default()
+    });
+    (lead.into_iter().collect(), vec![Block::Chart(chart)])
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// A number in a sentence, with thousands apart.
+fn amount(value: &Value, unit: &ReportUnit) -> String {
+    let digits = match value {
+        Value::Decimal { minor, scale } => format_decimal(*minor, *scale),
+        Value::Float(share) if *unit == ReportUnit::Share => return percent(*share),
+        Value::Float(number) => format!("{number:.2}"),
+        other => other.to_string(),
+    };
+    let (whole, rest) = digits.split_at(digits.find('.').unwrap_or(digits.len()));
+    let (sign, whole) = whole.strip_prefix('-').map_or(("", whole), |whole| ("-", whole));
+    let mut grouped = String::new();
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    match unit {
+        ReportUnit::Money { currency: Some(currency) } => {
+            format!("{sign}{grouped}{rest} {currency}")
+        }
+        _ => format!("{sign}{grouped}{rest}"),
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1}%", share * 100.0)
+}
+
+fn retention_cell(frame: &Frame, row: usize) -> Option<RetentionCell> {
+    let number = |name: &str| column(frame, name)(row).as_f64();
+    let count = |name: &str| column(frame, name)(row).as_i64();
+    Some(RetentionCell {
+        rate: number("rate")?,
+        interval: number("rate_low")
+            .zip(number("rate_high"))
+            .map(|(low, high)| Interval { low, high }),
+        retained: count("retained")?,
+        eligible: count("eligible")?,
+    })
+}
+
+fn cohorts(
+    context: &Context,
+    by: &[String],
+    age: &str,
+    average: Option<&Frame>,
+) -> (Vec<String>, Vec<Block>) {
+    let frame = context.frame;
+    let segment_of = |frame: &Frame, row: usize| -> Vec<Value> {
+        by.iter().map(|name| column(frame, name)(row)).collect()
+    };
+    let mut segments: Vec<Vec<Value>> =
+        (0..frame.rows()).map(|row| segment_of(frame, row)).collect();
+    segments.sort();
+    segments.dedup();
+    let (mut lead, mut blocks) = (Vec::new(), Vec::new());
+    for segment in segments.iter().take(MAX_SEGMENTS) {
+        let mut rows: Vec<CohortRow> = Vec::new();
+        let mut last = None;
+        for row in (0..frame.rows()).filter(|&row| segment_of(frame, row) == *segment) {
+            let cohort = column(frame, "cohort")(row);
+            if last.as_ref() != Some(&cohort) {
+                let size = column(frame, "size")(row).as_i64().unwrap_or(0);
+                rows.push(CohortRow { label: label(&cohort), size, cells: Vec::new() });
+                last = Some(cohort);
+            }
+            if let Some(open) = rows.last_mut() {
+                open.cells.push(retention_cell(frame, row));
+            }
+        }
+        let mut average_row = Vec::new();
+        if let Some(average) = average {
+            let own = (0..average.rows()).filter(|&row| segment_of(average, row) == *segment);
+            average_row = own.map(|row| retention_cell(average, row)).collect();
+        }
+        let name = segment.iter().map(label).collect::<Vec<_>>().join(", ");
+        let of = if name.is_empty() { String::new() } else { format!(" of {name}") };
+        if let Some(Some(first)) = average_row.get(1) {
+            let interval = first.interval.map_or(String::new(), |interval| {
+                format!(
+                    ", {} interval {} to {}",
+                    percent(context.level),
+                    percent(interval.low),
+                    percent(interval.high)
+                )
+            });
+            lead.push(format!(
+                "{} of the customers{of} are retained at {age} 1 ({} of {}{interval}).",
+                percent(first.rate),
+                amount(&Value::Int(first.retained), &ReportUnit::Count),
+                amount(&Value::Int(first.eligible), &ReportUnit::Count),
+            ));
+        }
+        let triangle = CohortTriangle {
+            title: format!("Retention by cohort{of}"),
+            description: Some(format!(
+                "Share of each cohort retained, by age in {age}s, with {} Wilson intervals. Cells that \
+                 are not over are blank.",
+                percent(context.level)
+            )),
+            age_label: capital(age),
+            rows,
+            average: average_row,
+        };
+        let curves = triangle.curves(format!("Retention curves{of}"));
+        blocks.push(Block::Chart(Chart::CohortTriangle(triangle)));
+        blocks.push(Block::Chart(Chart::Lines(curves)));
+    }
+    if segments.len() > MAX_SEGMENTS {
+        blocks.push(Block::Paragraph(format!(
+            "{} further segments are in `{}.parquet`.",
+            segments.len() - MAX_SEGMENTS,
+            context.table
+        )));
+    }
+    (lead, blocks)
+}
+
+fn grid(context: &Context, title: &str, rows: &str, columns: &str) -> (Vec<String>, Vec<Block>) {
+    let frame = context.frame;
+    let (row_of, column_of) = (column(frame, rows), column(frame, columns));
+    let mut cells: BTreeMap<(i64, i64), u64> = BTreeMap::new();
+    for row in 0..frame.rows() {
+        if let (Some(r), Some(c)) = (row_of(row).as_i64(), column_of(row).as_i64()) {
+            *cells.entry((r, c)).or_default() += 1;
+        }
+    }
+    let most = cells.keys().map(|&(r, c)| r.max(c)).max().unwrap_or(0);
+    let chart = Chart::Grid(Grid {
+        title: title.to_owned(),
+        row_label: rows.replace('_', " "),
+        column_label: columns.replace('_', " "),
+        value_label: "customers".into(),
+        unit: ReportUnit::Count,
+        rows: (1..=most).rev().map(|score| score.to_string()).collect(),
+        columns: (1..=most).map(|score| score.to_string()).collect(),
+        cells: (1..=most)
+            .rev()
+            .map(|r| {
+                (1..=most).map(|c| Some(cells.get(&(r, c)).map_or(0.0, |&n| n as f64))).collect()
+            })
+            .collect(),
+        ..Grid::default()
+    });
+    (Vec::new(), vec![Block::Chart(chart)])
+}
+
+fn counts(context: &Context, title: &str, of: &str, sum: &str) -> (Vec<String>, Vec<Block>) {
+    let frame = context.frame;
+    let (name_of, value_of) = (column(frame, of), column(frame, sum));
+    let mut groups: BTreeMap<String, (i64, i128, u8)> = BTreeMap::new();
+    for row in 0..frame.rows() {
+        let group = groups.entry(label(&name_of(row))).or_default();
+        group.0 += 1;
+        if let Value::Decimal { minor, scale } = value_of(row) {
+            group.1 = group.1.saturating_add(minor);
+            group.2 = scale;
+        }
+    }
+    let mut groups: Vec<(String, (i64, i128, u8))> = groups.into_iter().collect();
+    groups.sort_by(|a, b| b.1.0.cmp(&a.1.0).then_with(|| a.0.cmp(&b.0)));
+    let all = (frame.rows() as f64).max(1.0);
+    let worth: i128 = groups.iter().map(|(_, group)| group.1).sum();
+    let share_of_value = |minor: i128| match worth {
+        0 => Cell::Missing,
+        worth => Cell::Share(minor as f64 / worth as f64),
+    };
+    let money = frame.schema.field(sum).map(|field| unit_of(&field.unit)).unwrap_or_default();
+    let lead = groups.first().map(|(name, (count, _, _))| {
+        format!(
+            "The largest group by {} is `{name}`: {} customers, {} of all.",
+            of.replace('_', " "),
+            amount(&Value::Int(*count), &ReportUnit::Count),
+            percent(*count as f64 / all)
+        )
+    });
+    let table = Table {
+        caption: title.to_owned(),
+        columns: vec![
+            Column::new(of, of.replace('_', " "), ReportUnit::None),
+            Column::new("customers", "customers", ReportUnit::Count),
+            Column::new("share", "share of customers", ReportUnit::Share),
+            Column::new(sum, sum.replace('_', " "), money),
+            Column::new("value_share", "share of value", ReportUnit::Share),
+        ],
+        rows: groups
+            .into_iter()
+            .map(|(name, (count, minor, scale))| {
+                vec![
+                    Cell::Text(name),
+                    Cell::Integer(count),
+                    Cell::Share(count as f64 / all),
+                    Cell::Decimal { minor, scale },
+                    share_of_value(minor),
+                ]
+            })
+            .collect(),
+        note: None,
+        total_rows: None,
+    };
+    (lead.into_iter().collect(), vec![Block::Table(table)])
+}

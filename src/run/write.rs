@@ -1,0 +1,132 @@
+//! Frames to Parquet files.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::compute;
+use arrow::datatypes::{
+    DataType as ArrowType, DurationMicrosecondType, Field as ArrowField, Int64Type, Schema,
+};
+use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
+use parquet::basic::{BrotliLevel, Compression as Codec, GzipLevel, ZstdLevel};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{WriterProperties, WriterVersion};
+
+use super::error::RunError;
+use crate::frame::Frame;
+use crate::spec::{Compression, TableOptions};
+
+/// A file that was written.
+#[derive(Debug, Clone)]
+pub(super) struct Written {
+    pub bytes: u64,
+    pub hash: String,
+}
+
+/// Writes through, and hashes what it writes.
+struct Hashing<W> {
+    inner: W,
+    hasher: blake3::Hasher,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(buffer)?;
+        self.hasher.update(&buffer[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// Writes a table and syncs it. Row groups are cut at fixed row numbers and nothing of the machine or
+/// the moment is written, so the same frame gives the same bytes.
+pub(super) fn table(
+    path: &Path,
+    frame: &Frame,
+    options: Option<&TableOptions>,
+    metadata: &[(&str, String)],
+) -> Result<Written, RunError> {
+    let failed = |reason: String| RunError::Output { path: path.to_owned(), reason, help: None };
+    let compression = options.map_or(Compression::Zstd, |options| options.compression.value);
+    let rows = options.map_or(1_000_000, |options| options.row_group_rows.value);
+    let properties = WriterProperties::builder()
+        .set_writer_version(WriterVersion::PARQUET_1_0)
+        .set_created_by(format!("tenure {}", env!("CARGO_PKG_VERSION")))
+        .set_compression(codec(compression))
+        .set_max_row_group_row_count(Some(usize::try_from(rows).unwrap_or(1_000_000)))
+        .set_key_value_metadata(Some(
+            metadata
+                .iter()
+                .map(|(key, value)| KeyValue::new((*key).to_owned(), value.clone()))
+                .collect(),
+        ))
+        .build();
+    let batch = storable(&frame.batch).map_err(|error| failed(error.to_string()))?;
+    let file = File::create(path).map_err(|error| failed(error.to_string()))?;
+    let out = Hashing { inner: BufWriter::new(file), hasher: blake3::Hasher::new(), bytes: 0 };
+    let options =
+        ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+    let mut writer = ArrowWriter::try_new_with_options(out, batch.schema(), options)
+        .map_err(|error| failed(error.to_string()))?;
+    writer.write(&batch).map_err(|error| failed(error.to_string()))?;
+    let out = writer.into_inner().map_err(|error| failed(error.to_string()))?;
+    let written = Written { bytes: out.bytes, hash: out.hasher.finalize().to_hex().to_string() };
+    let file = out.inner.into_inner().map_err(|error| failed(error.to_string()))?;
+    file.sync_all().map_err(|error| failed(error.to_string()))?;
+    Ok(written)
+}
+
+fn codec(compression: Compression) -> Codec {
+    match compression {
+        Compression::Zstd => Codec::ZSTD(ZstdLevel::default()),
+        Compression::Snappy => Codec::SNAPPY,
+        Compression::Gzip => Codec::GZIP(GzipLevel::default()),
+        Compression::Lz4 => Codec::LZ4_RAW,
+        Compression::Brotli => Codec::BROTLI(BrotliLevel::default()),
+        Compression::None => Codec::UNCOMPRESSED,
+    }
+}
+
+/// Parquet has no durations: they are stored as microseconds.
+fn storable(batch: &RecordBatch) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let mut fields: Vec<ArrowField> = Vec::new();
+    let mut columns: Vec<ArrayRef> = Vec::new();
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        let column = match column.data_type() {
+            ArrowType::Duration(_) => {
+                let micros = column.as_primitive::<DurationMicrosecondType>();
+                std::sync::Arc::new(micros.reinterpret_cast::<Int64Type>()) as ArrayRef
+            }
+            ArrowType::Dictionary(_, values) => compute::cast(column, values)?,
+            _ => column.clone(),
+        };
+        fields.push(ArrowField::new(field.name(), column.data_type().clone(), true));
+        columns.push(column);
+    }
+    RecordBatch::try_new(std::sync::Arc::new(Schema::new(fields)), columns)
+}
+
+/// Writes a text and syncs it.
+pub(super) fn text(path: &Path, text: &str) -> Result<Written, RunError> {
+    let write = || -> io::Result<()> {
+        let mut file = File::create(path)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    };
+    write().map_err(|error| RunError::Output {
+        path: path.to_owned(),
+        reason: error.to_string(),
+        help: None,
+    })?;
+    Ok(Written {
+        bytes: text.len() as u64,
+        hash: blake3::hash(text.as_bytes()).to_hex().to_string(),
+    })
+}

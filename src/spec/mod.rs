@@ -1,0 +1,17 @@
+//! The pipeline as written: every value with its place, nothing resolved yet.
+//!
+//! **Invariants**
+//! - Reading stops only where the text is not YAML; every other mistake is noted and passed by.
+//! - Generic over the body of a stage, so that this room knows no stage.
+//! - No files and no environment: the caller hands in the variables that `env:` may name.
+
+mod parameters;
+mod pipeline;
+mod source;
+
+pub use parameters::{ParameterType, Parameters};
+pub use pipeline::{
+    Compression, Inputs, Outputs, Pipeline, ReportOptions, Segment, StageBody, StageSpec,
+    TableOptions, parse,
+};
+pub use source::{ColumnRule, ColumnType, OrderBlock, Scalar, Source, ValueRole};

@@ -1,0 +1,289 @@
+//! What a stage is planned with.
+
+use std::collections::BTreeMap;
+
+use super::dimension::{Dimension, DimensionSpec};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
+use crate::document::{Expression, TimeUnit};
+use crate::frame::{DataType, Value};
+use crate::ir::parse::{self, Scope};
+use crate::ir::relation::{self, Built};
+use crate::ir::typing::{TypeError, build};
+use crate::ir::{Calendar, Expr, Money, Named, RelRef, Table};
+use crate::metrics::Catalog;
+
+/// A segment: a column of a table with one row per customer.
+#[derive(Debug, Clone)]
+pub struct SegmentTable {
+    /// Columns `customer` and `segment` (text).
+    pub rel: RelRef,
+    pub table: String,
+}
+
+/// Segments by name.
+pub type Segments = BTreeMap<String, SegmentTable>;
+
+/// What a stage is planned with.
+pub struct StageContext<'a> {
+    /// The stage's name.
+    pub name: &'a str,
+    /// The kind's name and place.
+    pub kind: Spanned<String>,
+    /// The input, before `where`.
+    pub table: Table,
+    /// The stage's `where`, typed over the input.
+    pub condition: Option<Expr>,
+    pub segments: &'a Segments,
+    pub metrics: &'a Catalog,
+    pub parameters: &'a BTreeMap<String, (Value, DataType)>,
+    pub calendar: &'a Calendar,
+    /// The first instant not seen, in microseconds since 1970-01-01T00:00Z.
+    pub as_of: i64,
+    /// The level of intervals.
+    pub level: f64,
+    pub diagnostics: &'a mut Diagnostics,
+}
+
+impl StageContext<'_> {
+    /// The last day seen: that of the instant before `as_of`.
+    pub fn last_day(&self) -> i32 {
+        self.calendar.date_of(self.as_of - 1)
+    }
+
+    /// The two-sided normal quantile of the level of intervals.
+    pub fn z(&self) -> f64 {
+        crate::stats::normal_quantile(self.level)
+    }
+
+    /// The input after `where`.
+    pub fn input(&mut self) -> Option<Table> {
+        let mut table = self.table.clone();
+        if let Some(condition) = self.condition.clone() {
+            table.rel = self.typed(relation::filter(&table.rel, condition))?;
+        }
+        Some(table)
+    }
+
+    /// The value of a typed thing; a fault is noted at the stage's kind.
+    pub fn typed<T>(&mut self, result: Result<T, TypeError>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let mut diagnostic = Diagnostic::at(
+                    Code::TypeMismatch,
+                    self.kind.span,
+                    format!("stage `{}`: {}", self.name, error.message),
+                );
+                diagnostic.help = error.help;
+                self.diagnostics.push(diagnostic);
+                None
+            }
+        }
+    }
+
+    /// Notes a mistake.
+    pub fn report(&mut self, code: Code, span: Option<Span>, message: impl Into<String>) {
+        let span = span.unwrap_or(self.kind.span);
+        self.diagnostics.push(Diagnostic::at(code, span, message));
+    }
+
+    /// An expression over a table.
+    pub fn parse(&mut self, written: &Expression, table: &Table) -> Option<Expr> {
+        let (parameters, calendar, as_of) = (self.parameters, self.calendar, self.as_of);
+        let scope =
+            Scope { table: &table.name, schema: &table.rel.schema, parameters, calendar, as_of };
+        parse::expression(written, &scope, self.diagnostics)
+    }
+
+    /// A condition over a table.
+    pub fn parse_condition(&mut self, written: &Expression, table: &Table) -> Option<Expr> {
+        let (parameters, calendar, as_of) = (self.parameters, self.calendar, self.as_of);
+        let scope =
+            Scope { table: &table.name, schema: &table.rel.schema, parameters, calendar, as_of };
+        parse::condition(written, &scope, self.diagnostics)
+    }
+
+    fn lacks(&mut self, table: &Table, role: &str, help: &str) {
+        self.diagnostics.push(
+            Diagnostic::at(
+                Code::MissingRole,
+                self.kind.span,
+                format!(
+                    "`{}` needs the role `{role}`, which `{}` does not have",
+                    self.kind.value, table.name
+                ),
+            )
+            .help(format!("say which column it is at the source: `{help}`")),
+        );
+    }
+
+    /// The customer role; its absence is noted.
+    pub fn customer(&mut self, table: &Table) -> Option<Named<Expr>> {
+        if table.roles.customer.is_none() {
+            self.lacks(table, "customer", "customer: COLUMN");
+        }
+        table.roles.customer.clone()
+    }
+
+    /// The time role; its absence is noted.
+    pub fn time(&mut self, table: &Table) -> Option<Expr> {
+        if table.roles.time.is_none() {
+            self.lacks(table, "time", "time: COLUMN");
+        }
+        table.roles.time.clone()
+    }
+
+    /// The value role; its absence is noted.
+    pub fn value(&mut self, table: &Table) -> Option<Money> {
+        if table.roles.value.is_none() {
+            self.lacks(table, "value", "value: COLUMN");
+        }
+        table.roles.value.clone()
+    }
+
+    /// Resolves dimensions over a table. Segments are looked up, so the table gains columns.
+    pub fn dimensions(
+        &mut self,
+        specs: &[DimensionSpec],
+        table: &mut Table,
+    ) -> Option<Vec<Dimension>> {
+        let mut dimensions: Vec<Dimension> = Vec::new();
+        let mut good = true;
+        for spec in specs {
+            match self.dimension(spec, table) {
+                Some(dimension) if dimensions.iter().any(|d| d.name == dimension.name) => {
+                    self.report(
+                        Code::DuplicateName,
+                        Some(spec.span()),
+                        format!("two dimensions are called `{}`", dimension.name),
+                    );
+                    good = false;
+                }
+                Some(dimension) => dimensions.push(dimension),
+                None => good = false,
+            }
+        }
+        good.then_some(dimensions)
+    }
+
+    fn dimension(&mut self, spec: &DimensionSpec, table: &mut Table) -> Option<Dimension> {
+        match spec {
+            DimensionSpec::Named(name) => self.named_dimension(name, table),
+            DimensionSpec::Grain { unit, of, name, span } => {
+                let of = self.parse(of, table)?;
+                let name = name.clone().unwrap_or_else(|| unit.word().to_owned());
+                self.grain(*unit, of, name, *span)
+            }
+            DimensionSpec::Computed { expression, name, .. } => {
+                let expr = self.parse(expression, table)?;
+                Some(Dimension { name: name.clone(), expr, grain: None })
+            }
+        }
+    }
+
+    fn named_dimension(&mut self, name: &Spanned<String>, table: &mut Table) -> Option<Dimension> {
+        let column = table.rel.schema.field(&name.value).map(|field| field.data_type);
+        let segment = self.segments.get(&name.value).cloned();
+        match (segment, column) {
+            (Some(_), Some(_)) => {
+                self.diagnostics.push(
+                    Diagnostic::at(
+                        Code::AmbiguousName,
+                        name.span,
+                        format!("`{}` is a segment and a column of `{}`", name.value, table.name),
+                    )
+                    .help("rename the segment"),
+                );
+                None
+            }
+            (Some(segment), None) => {
+                let rel = self.attach(&name.value, &segment, table)?;
+                table.rel = rel;
+                let expr = Expr::column(&name.value, DataType::String);
+                Some(Dimension { name: name.value.clone(), expr, grain: None })
+            }
+            (None, Some(data_type)) => {
+                let expr = Expr::column(&name.value, data_type);
+                Some(Dimension { name: name.value.clone(), expr, grain: None })
+            }
+            (None, None) => match TimeUnit::from_word(&name.value) {
+                Some(unit) => {
+                    let time = self.time(table)?;
+                    self.grain(unit, time, name.value.clone(), name.span)
+                }
+                None => {
+                    let units = TimeUnit::ALL.iter().map(|unit| unit.word());
+                    let known: Vec<&str> = self
+                        .segments
+                        .keys()
+                        .map(String::as_str)
+                        .chain(table.rel.schema.names())
+                        .chain(units)
+                        .collect();
+                    self.diagnostics.push(Diagnostic::unknown(
+                        Code::UnknownDimension,
+                        name.span,
+                        format!(
+                            "`{}` is neither a segment, a column of `{}` nor a calendar grain",
+                            name.value, table.name
+                        ),
+                        &name.value,
+                        known,
+                    ));
+                    None
+                }
+            },
+        }
+    }
+
+    fn attach(&mut self, name: &str, segment: &SegmentTable, table: &Table) -> Option<RelRef> {
+        let customer = self.customer(table)?.value;
+        let key = segment.rel.schema.field("customer").map(|field| field.data_type)?;
+        let customer = match (customer.data_type, key) {
+            (a, b) if a == b => customer,
+            (a, b) if crate::ir::typing::common_type(a, b) == Some(b) => {
+                self.typed(build::cast(customer, b))?
+            }
+            (found, wanted) => {
+                self.report(
+                    Code::TypeMismatch,
+                    None,
+                    format!(
+                        "the customer of `{}` is a {found}, that of `{}` a {wanted}",
+                        table.name, segment.table
+                    ),
+                );
+                return None;
+            }
+        };
+        let looked_up: Built = relation::lookup(
+            &table.rel,
+            &segment.rel,
+            vec![(customer, "customer".to_owned())],
+            vec![("segment".to_owned(), name.to_owned())],
+        );
+        self.typed(looked_up)
+    }
+
+    fn grain(&mut self, unit: TimeUnit, of: Expr, name: String, span: Span) -> Option<Dimension> {
+        if !matches!(of.data_type, DataType::Date | DataType::Timestamp) {
+            self.report(
+                Code::TypeMismatch,
+                Some(span),
+                format!("`{unit}` needs a date or timestamp, not a {}", of.data_type),
+            );
+            return None;
+        }
+        if matches!(unit, TimeUnit::Second | TimeUnit::Minute) {
+            self.report(
+                Code::InvalidValue,
+                Some(span),
+                format!("`{unit}` is no calendar grain: the shortest is `hour`"),
+            );
+            return None;
+        }
+        let expr =
+            self.typed(crate::ir::typing::call(crate::ir::Func::DateTrunc(unit), vec![of]))?;
+        Some(Dimension { name, expr, grain: Some(unit) })
+    }
+}

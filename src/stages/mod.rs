@@ -1,0 +1,27 @@
+//! Stages: what a pipeline can do with a table.
+//!
+//! Every stage is one file, whose doc comment is its manual page, and one line in [`registry`]. It
+//! reads its options, and plans relations for an engine it has never heard of.
+//!
+//! **Invariants**
+//! - A stage asks for roles, not for column names, and reports what its input lacks.
+//! - Main tables hold one grain and add up; totals, averages and cuts are companions.
+//! - What a report shows of a stage is declared as plain [`View`]s; drawing is somebody else's.
+
+mod context;
+mod dimension;
+mod purchases;
+mod registry;
+mod view;
+
+pub mod cohort_retention;
+pub mod customer_summary;
+pub mod derive;
+pub mod filter;
+pub mod rfm;
+pub mod segment_metrics;
+
+pub use context::{SegmentTable, Segments, StageContext};
+pub use dimension::{Dimension, DimensionSpec};
+pub use registry::{Companion, Output, Stage, StageKind, find, registry};
+pub use view::View;

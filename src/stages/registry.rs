@@ -1,0 +1,101 @@
+//! The list of stages.
+
+use std::fmt::Debug;
+
+use super::context::StageContext;
+use super::dimension::DimensionSpec;
+use super::view::View;
+use super::{cohort_retention, customer_summary, derive, filter, rfm, segment_metrics};
+use crate::document::{Decoder, Field, Node};
+use crate::ir::{RelRef, Roles};
+
+/// A stage with its options, ready to be planned.
+pub trait Stage: Debug {
+    /// The stage's tables, the main one first; `None` if something is wrong, which is noted.
+    fn plan(&self, cx: &mut StageContext) -> Option<Vec<Output>>;
+    /// The dimensions it names, for the segments among them.
+    fn dimensions(&self) -> &[DimensionSpec] {
+        &[]
+    }
+    /// Its options: key, value as YAML, and whether it is the default.
+    fn settings(&self) -> Vec<(String, String, bool)>;
+}
+
+/// One table of a stage.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// `None` for the main table.
+    pub suffix: Option<&'static str>,
+    pub rel: RelRef,
+    /// The columns that identify a row, in sorting order; empty for rows as they come.
+    pub grain: Vec<String>,
+    pub roles: Roles,
+    /// What a report shows of it.
+    pub views: Vec<View>,
+}
+
+/// A companion table that a stage may have.
+pub struct Companion {
+    pub suffix: &'static str,
+    pub sentence: &'static str,
+}
+
+/// An entry of the registry.
+pub struct StageKind {
+    pub name: &'static str,
+    /// The text of the file; its doc comment is the manual page.
+    pub source: &'static str,
+    /// Whether its rows are those of its input; such tables are published only if asked for.
+    pub row_level: bool,
+    pub companions: &'static [Companion],
+    /// The options, for the manual.
+    pub fields: fn() -> Vec<Field>,
+    /// Reads the options.
+    pub decode: fn(&Node, &mut Decoder) -> Option<Box<dyn Stage>>,
+}
+
+/// Every stage, in reading order.
+pub fn registry() -> &'static [StageKind] {
+    static REGISTRY: &[StageKind] = &[
+        filter::KIND,
+        derive::KIND,
+        segment_metrics::KIND,
+        customer_summary::KIND,
+        rfm::KIND,
+        cohort_retention::KIND,
+    ];
+    REGISTRY
+}
+
+/// The entry called `name`.
+pub fn find(name: &str) -> Option<&'static StageKind> {
+    registry().iter().find(|kind| kind.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::manual_of;
+
+    #[test]
+    fn entries_are_complete() {
+        let mut names: Vec<&str> = registry().iter().map(|kind| kind.name).collect();
+        for kind in registry() {
+            let manual = manual_of(kind.source);
+            for part in ["What it does", "When to use it", "Example", "Columns"] {
+                assert!(manual.contains(part), "the manual of `{}` has no {part}", kind.name);
+            }
+            assert!(manual.starts_with(&format!("# {}", kind.name)));
+            for companion in kind.companions {
+                assert!(
+                    manual.contains(&format!("`_{}`", companion.suffix)),
+                    "{}",
+                    companion.suffix
+                );
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), registry().len());
+    }
+}

@@ -1,0 +1,17 @@
+//! What a report shows of a table, as plain data.
+
+/// A way to look at a table; columns are named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum View {
+    /// The first rows.
+    Rows,
+    /// A bar per row; rows where `complete` is false are marked as not over.
+    Bars { title: String, x: String, y: String, complete: Option<String> },
+    /// Cohorts by age as a heat map and as curves; the columns are those of `cohort_retention`.
+    /// With segments, one heat map for each value of `by`.
+    Cohorts { by: Vec<String>, age: String, average: &'static str },
+    /// How many rows fall into each cell of two scores.
+    Grid { title: String, rows: String, columns: String },
+    /// How many rows have each value, and a sum over them.
+    Counts { title: String, of: String, sum: String },
+}
