@@ -179,8 +179,11 @@ pub(crate) fn value_at(array: &ArrayRef, row: usize) -> Value {
         }
         A::Dictionary(_, _) => {
             let dictionary = array.as_any_dictionary();
-            let key = dictionary.normalized_keys()[row];
-            value_at(dictionary.values(), key)
+            // One key: `normalized_keys` would copy all of them for each row.
+            match dictionary.keys().as_primitive_opt::<Int32Type>() {
+                Some(keys) => value_at(dictionary.values(), keys.value(row) as usize),
+                None => value_at(dictionary.values(), dictionary.normalized_keys()[row]),
+            }
         }
         _ => Value::Null,
     }

@@ -85,8 +85,19 @@ pub fn normal_quantile(level: f64) -> f64 {
     if depth <= 5.0 { ratio(MIDDLE, depth - 1.6) } else { ratio(TAIL, depth - 5.0) }
 }
 
-/// The two-sided quantile of Student's t with `degrees` of freedom (> 0) at a `level` in (0, 1).
+/// The two-sided quantile of Student's t with `degrees` of freedom at a `level`; `None` for less
+/// than one degree and for a level outside of (0, 1).
 pub fn student_t_quantile(degrees: f64, level: f64) -> Option<f64> {
+    // `statrs` asserts the level, and its search ends neither for fractions of a degree nor for
+    // very many.
+    if !(degrees >= 1.0 && level > 0.0 && level < 1.0) {
+        return None;
+    }
+    if degrees > 1e6 {
+        // Fisher's expansion; the next term is of the order of 1/degrees².
+        let z = normal_quantile(level);
+        return Some(z + (z.powi(3) + z) / (4.0 * degrees));
+    }
     let distribution = StudentsT::new(0.0, 1.0, degrees).ok()?;
     let tail = (1.0 - level) / 2.0;
     let mut t = distribution.inverse_cdf(1.0 - tail);
@@ -141,7 +152,7 @@ pub fn multinomial(plus: f64, minus: f64, n: f64, scale: f64, z: f64) -> Option<
     let balance = (plus - minus) / n;
     let variance = ((plus + minus) / n - balance * balance) / n;
     let half = z * scale * variance.max(0.0).sqrt();
-    let clamp = |bound: f64| bound.clamp(-scale, scale);
+    let clamp = |bound: f64| bound.clamp(-scale.abs(), scale.abs());
     Some((clamp(scale * balance - half), clamp(scale * balance + half)))
 }
 
@@ -168,6 +179,21 @@ mod tests {
         near(normal_quantile(0.95), 1.959_963_984_540_054, 1e-14);
         near(normal_quantile(0.90), 1.644_853_626_951_472_7, 1e-14);
         near(normal_quantile(0.999), 3.290_526_731_491_894_8, 1e-13);
+    }
+
+    #[test]
+    fn student_quantiles_end() {
+        for level in [1e-3, 0.5, 0.95, 1.0 - 1e-9] {
+            let mut last = f64::INFINITY;
+            for degrees in [1.0, 1.5, 30.0, 1e3, 1e5, 999_999.0, 1e6 + 1.0, 1e9, 1e300] {
+                let t = student_t_quantile(degrees, level).expect("a level and degrees");
+                assert!(t <= last * (1.0 + 1e-6), "{degrees} {level}: {t} after {last}");
+                last = t;
+            }
+        }
+        assert_eq!(student_t_quantile(0.5, 0.95), None);
+        assert_eq!(student_t_quantile(5.0, 1.0), None);
+        assert_eq!(student_t_quantile(f64::NAN, 0.9), None);
     }
 
     #[test]

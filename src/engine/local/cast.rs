@@ -15,14 +15,15 @@ use crate::ir::Calendar;
 
 /// `minor` over `step`, rounded half away from zero.
 pub(super) fn round_half_away(minor: i128, step: i128) -> i128 {
-    let (whole, rest) = (minor / step, minor % step);
-    if rest.abs() * 2 >= step { whole + minor.signum() } else { whole }
+    let (whole, rest) = (minor / step, (minor % step).abs());
+    // Compared without doubling, which 38 digits would not bear.
+    if rest >= step - rest { whole + minor.signum() } else { whole }
 }
 
 /// `minor` over `step`, rounded half to even.
 fn round_half_even(minor: i128, step: i128) -> i128 {
     let (whole, rest) = (minor.div_euclid(step), minor.rem_euclid(step));
-    match (rest * 2).cmp(&step) {
+    match rest.cmp(&(step - rest)) {
         std::cmp::Ordering::Less => whole,
         std::cmp::Ordering::Greater => whole + 1,
         std::cmp::Ordering::Equal => whole + whole.rem_euclid(2),

@@ -265,7 +265,7 @@ impl Decoding<'_> {
     }
 }
 
-/// A column of doubles without NaN and infinities: refused (how many, and the first) or null.
+/// A column of doubles without NaN, infinities and the negative zero: the former refused (how many, and the first) or null.
 fn finite_only(column: &ArrayRef, refuse: bool) -> Result<ArrayRef, (usize, usize)> {
     if !column.data_type().is_floating() {
         return Ok(column.clone());
@@ -278,10 +278,14 @@ fn finite_only(column: &ArrayRef, refuse: bool) -> Result<ArrayRef, (usize, usiz
         .filter(|&row| values.is_valid(row) && !values.value(row).is_finite())
         .collect();
     match bad.first() {
-        None => Ok(doubles),
+        // Zero has one sign, so that equal values are one key.
+        None => Ok(Arc::new(values.unary::<_, Float64Type>(|x| x + 0.0))),
         Some(&first) if refuse => Err((bad.len(), first)),
         Some(_) => Ok(Arc::new(
-            values.iter().map(|x| x.filter(|x| x.is_finite())).collect::<Float64Array>(),
+            values
+                .iter()
+                .map(|x| x.filter(|x| x.is_finite()).map(|x| x + 0.0))
+                .collect::<Float64Array>(),
         )),
     }
 }

@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, new_empty_array};
 use arrow::compute;
 use arrow::datatypes::{DataType as ArrowType, Int32Type};
 
 use super::kernel;
+use super::lazy::{Lazy, is_lazy};
 use crate::engine::{EngineError, EvaluateError};
 use crate::frame::{DataType, FrameError, Schema, Value};
 use crate::ir::function::NullRule;
@@ -22,10 +23,11 @@ enum Step {
     Column(usize),
     Literal(Value, DataType),
     Call { func: Func, args: Vec<usize>, result: DataType },
+    Lazy(Lazy),
 }
 
 /// Expressions bound to the columns of a table.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Program {
     steps: Vec<Step>,
     outputs: Vec<(usize, DataType)>,
@@ -61,6 +63,13 @@ impl Program {
                 EngineError::Internal(format!("no column `{name}` to compute with"))
             })?),
             ExprNode::Literal(value) => Step::Literal(value.clone(), expr.data_type),
+            ExprNode::Call(func, args) if is_lazy(*func, args) => {
+                let (first, later) = args
+                    .split_first()
+                    .ok_or_else(|| EngineError::Internal("a lazy call without arguments".into()))?;
+                let first = self.add(first, schema)?;
+                Step::Lazy(Lazy::bind(*func, first, later, expr.data_type, schema)?)
+            }
             ExprNode::Call(func, args) => {
                 let args = args
                     .iter()
@@ -86,6 +95,11 @@ impl Program {
         calendar: &Calendar,
     ) -> Result<Vec<ArrayRef>, EngineError> {
         let rows = batch.num_rows();
+        if rows == 0 {
+            // Not even a literal is computed: where there is no row, nothing can fail.
+            let types = self.outputs.iter().map(|(_, data_type)| data_type.arrow());
+            return Ok(types.map(|data_type| new_empty_array(&data_type)).collect());
+        }
         let mut slots: Vec<Slot> = Vec::with_capacity(self.steps.len());
         for step in &self.steps {
             let slot = match step {
@@ -94,6 +108,10 @@ impl Program {
                 Step::Call { func, args, result } => {
                     let args: Vec<&Slot> = args.iter().map(|&arg| &slots[arg]).collect();
                     apply(*func, &args, *result, rows, calendar)?
+                }
+                Step::Lazy(lazy) => {
+                    let first = materialise(&[&slots[lazy.first]], rows)?.remove(0);
+                    Slot::Array(lazy.run(first, batch, calendar)?)
                 }
             };
             slots.push(slot);
@@ -120,11 +138,7 @@ impl Program {
         let Some(result) = results.pop() else {
             return Err(EngineError::Internal("a selection needs one condition".into()));
         };
-        let selected = result.as_boolean();
-        Ok(match selected.null_count() {
-            0 => selected.clone(),
-            _ => compute::prep_null_mask_filter(selected),
-        })
+        Ok(kernel::mask(result.as_boolean()))
     }
 }
 
@@ -176,7 +190,8 @@ fn apply(
         let length = dictionary.values().len();
         let literals = materialise(&on_values, length)?;
         let computed = kernel::call(func, &literals, result, length, calendar)?;
-        let gathered = if result == DataType::String {
+        // A dictionary with nulls among its values would hide them from who looks at its codes.
+        let gathered = if result == DataType::String && computed.null_count() == 0 {
             Arc::new(dictionary.with_values(computed))
         } else {
             compute::take(&computed, dictionary.keys(), None)

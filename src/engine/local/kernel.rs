@@ -290,7 +290,7 @@ pub(super) fn call(
                 .collect::<Result<TimestampMicrosecondArray, _>>()?;
             Arc::new(sums.with_timezone("UTC"))
         }
-        Func::Between => temporal::between(&args[0], &args[1]),
+        Func::Between => temporal::between(&args[0], &args[1], func)?,
         Func::Elapsed(unit) => temporal::elapsed(&args[0], &args[1], unit),
         Func::DateDiff(unit) => temporal::date_diff(&args[0], &args[1], unit, calendar),
         Func::PeriodOf(unit) => temporal::period_of(&args[0], unit, calendar),
@@ -320,8 +320,9 @@ fn split_last(args: &[ArrayRef]) -> Result<(&ArrayRef, &[ArrayRef]), EngineError
 }
 
 /// True where the condition is true; null counts as false.
-fn mask(condition: &BooleanArray) -> BooleanArray {
+pub(super) fn mask(condition: &BooleanArray) -> BooleanArray {
     match condition.null_count() {
+        // Arrow's own function panics where there is nothing to do.
         0 => condition.clone(),
         _ => arrow::compute::prep_null_mask_filter(condition),
     }
@@ -579,7 +580,7 @@ fn with_pattern(args: &[ArrayRef], compile: impl Fn(&str) -> Option<regex::Regex
 fn substring(text: &str, from: i64, count: i64) -> String {
     let end = from.saturating_add(count.max(0));
     let skipped = from.max(1) - 1;
-    let taken = (end - 1 - skipped).max(0);
+    let taken = end.saturating_sub(1).saturating_sub(skipped).max(0);
     text.chars().skip(skipped as usize).take(taken as usize).collect()
 }
 

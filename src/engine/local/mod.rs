@@ -21,6 +21,7 @@ mod frames;
 mod guard;
 mod intern;
 mod kernel;
+mod lazy;
 mod page;
 mod polars;
 mod temporal;

@@ -192,28 +192,35 @@ pub(super) fn shift(
 }
 
 /// Microseconds from the second to the first; both are dates or both timestamps.
-fn differences(later: &ArrayRef, earlier: &ArrayRef) -> Vec<Option<i64>> {
+fn differences(later: &ArrayRef, earlier: &ArrayRef) -> Vec<Option<i128>> {
     match later.data_type() {
         ArrowType::Date32 => dates(later)
             .iter()
             .zip(dates(earlier))
-            .map(|(a, b)| Some((i64::from(a?) - i64::from(b?)) * DAY_MICROS))
+            .map(|(a, b)| Some((i128::from(a?) - i128::from(b?)) * i128::from(DAY_MICROS)))
             .collect(),
         _ => later
             .as_primitive::<TimestampMicrosecondType>()
             .iter()
             .zip(earlier.as_primitive::<TimestampMicrosecondType>())
-            .map(|(a, b)| Some(a?.wrapping_sub(b?)))
+            .map(|(a, b)| Some(i128::from(a?) - i128::from(b?)))
             .collect(),
     }
 }
 
-pub(super) fn between(later: &ArrayRef, earlier: &ArrayRef) -> ArrayRef {
-    Arc::new(DurationMicrosecondArray::from(differences(later, earlier)))
+pub(super) fn between(
+    later: &ArrayRef,
+    earlier: &ArrayRef,
+    func: Func,
+) -> Result<ArrayRef, EngineError> {
+    let spans = differences(later, earlier).into_iter();
+    let micros = |span: i128| i64::try_from(span).map_err(|_| overflow(func));
+    let durations = spans.map(|span| span.map(micros).transpose());
+    Ok(Arc::new(durations.collect::<Result<DurationMicrosecondArray, _>>()?))
 }
 
 /// A span of microseconds in units.
-pub(super) fn in_units(micros: i64, unit: TimeUnit) -> f64 {
+pub(super) fn in_units(micros: i128, unit: TimeUnit) -> f64 {
     match unit.micros() {
         Some(each) => micros as f64 / each as f64,
         None => micros as f64 / (unit.days() * DAY_MICROS as f64),

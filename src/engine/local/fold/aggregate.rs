@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray};
-use arrow::compute;
 
 use super::super::evaluate::Program;
 use super::super::intern::{Interner, Keys, with_precision};
+use super::super::kernel::mask;
+use super::super::lazy::can_fail;
 use super::state::{Accumulator, Arguments, Kind, Reading};
 use super::{Fold, Morsel, ScanFacts};
 use crate::engine::EngineError;
 use crate::frame::{DataType, Frame, Schema, column_of};
-use crate::ir::{Aggregate, Calendar, Expr, MeasureFunc, RelNode, RelRef};
+use crate::ir::{Aggregate, Calendar, Expr, ExprNode, Func, MeasureFunc, RelNode, RelRef};
 
 /// Every expression an aggregate reads.
 pub(super) fn expressions(aggregate: &Aggregate) -> Vec<&Expr> {
@@ -90,6 +91,18 @@ fn plan(func: &MeasureFunc) -> (Kind, Vec<Expr>, Reading) {
     }
 }
 
+/// An argument that is not evaluated on rows that the filter leaves out, if it can fail there.
+fn guarded(argument: &Expr, filter: &Option<Expr>) -> Expr {
+    match filter {
+        Some(filter) if can_fail(argument) => {
+            let data_type = argument.data_type;
+            let arguments = vec![filter.clone(), argument.clone(), Expr::null(data_type)];
+            Expr { node: ExprNode::Call(Func::Case, arguments), data_type }
+        }
+        _ => argument.clone(),
+    }
+}
+
 impl AggregateFold {
     /// The fold of an `Aggregate` over an input with this schema.
     ///
@@ -127,7 +140,8 @@ impl AggregateFold {
             readings.push((slot, reading));
         }
         // One program for all: keys, then each slot's arguments and filter.
-        let mut expressions: Vec<&Expr> = aggregate.keys.iter().map(|key| &key.value).collect();
+        let mut expressions: Vec<Expr> =
+            aggregate.keys.iter().map(|key| key.value.clone()).collect();
         let mut next = expressions.len();
         for slot in &mut slots {
             slot.places = (next..next + slot.arguments.len()).collect();
@@ -138,9 +152,11 @@ impl AggregateFold {
             }
         }
         for slot in &slots {
-            expressions.extend(slot.arguments.iter().chain(&slot.filter));
+            let arguments = slot.arguments.iter();
+            expressions.extend(arguments.map(|argument| guarded(argument, &slot.filter)));
+            expressions.extend(slot.filter.clone());
         }
-        let program = Program::bind(expressions, input)?;
+        let program = Program::bind(&expressions, input)?;
         let group_keys = Keys::new(aggregate.keys.iter().map(|key| key.value.data_type).collect())?;
         let needs = super::needs(rel).map(|(_, needs)| needs).unwrap_or_default();
         Ok(AggregateFold {
@@ -201,10 +217,7 @@ impl Fold for AggregateFold {
             accumulator.grow(count);
             let columns: Vec<ArrayRef> =
                 slot.places.iter().map(|&place| results[place].clone()).collect();
-            let filter = slot.filter_place.map(|place| {
-                let passes = results[place].as_boolean();
-                compute::prep_null_mask_filter(passes)
-            });
+            let filter = slot.filter_place.map(|place| mask(results[place].as_boolean()));
             accumulator.take(
                 slot.kind,
                 &Arguments {

@@ -200,8 +200,16 @@ impl Accumulator {
                 for (row, group) in arguments.rows() {
                     let key = order.row(row);
                     let key: &[u8] = key.as_ref();
-                    if list[group].as_ref().is_none_or(|(least, _)| key < least.as_ref()) {
-                        list[group] = Some((key.into(), value_at(value, row)));
+                    // Of rows that tie the smallest value is taken: never the first met.
+                    match &mut list[group] {
+                        Some((least, _)) if key > least.as_ref() => {}
+                        Some((least, known)) if key == least.as_ref() => {
+                            let value = value_at(value, row);
+                            if value < *known {
+                                *known = value;
+                            }
+                        }
+                        entry => *entry = Some((key.into(), value_at(value, row))),
                     }
                 }
             }
@@ -262,7 +270,7 @@ impl Accumulator {
                 for (group, first) in other.into_iter().enumerate() {
                     let Some(first) = first else { continue };
                     let entry = &mut list[place(group)];
-                    if entry.as_ref().is_none_or(|known| first.0 < known.0) {
+                    if entry.as_ref().is_none_or(|known| first < *known) {
                         *entry = Some(first);
                     }
                 }

@@ -243,7 +243,7 @@ impl SummaryFold {
             DataType::Date => (last - first) * DAY_MICROS,
             _ => last - first,
         };
-        let time = |micros: i64| Value::finite(in_units(micros, summary.unit));
+        let time = |micros: i64| Value::finite(in_units(micros.into(), summary.unit));
         let scale = match summary.events.value_type() {
             DataType::Decimal { scale, .. } => scale,
             _ => 0,

@@ -45,7 +45,6 @@ fn measures_of_rows() {
         // a: 4 and null; b: 1 and 2.
         (M::CountReaching { of: of("g"), weight: of("i"), least: 4 }, "1"),
         (M::CountReaching { of: of("g"), weight: of("i"), least: 3 }, "2"),
-        (M::CountReaching { of: of("g"), weight: of("m"), least: 2 }, "1"),
         (M::CountVarying { of: of("g"), by: of("i") }, "1"),
         (M::CountVarying { of: of("g"), by: of("c") }, "2"),
         (M::First { value: of("m"), order: vec![of("c"), of("i")] }, "2.20"),
@@ -54,6 +53,15 @@ fn measures_of_rows() {
     ] {
         check_one(&input, func, expected);
     }
+}
+
+#[test]
+fn a_weight_is_a_whole_number() {
+    let input = numbers();
+    let (of, weight) = (expr(&input, "g"), expr(&input, "m"));
+    let reaching = Measure::of(MeasureFunc::CountReaching { of, weight, least: 2 });
+    let refused = aggregate(&input, vec![], vec![named("m", reaching)]).expect_err("a decimal");
+    assert_eq!(refused.message, "a weight is a whole number, not a decimal(38,2)");
 }
 
 #[test]
