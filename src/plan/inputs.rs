@@ -303,7 +303,8 @@ fn unite_column(
                     file.name, column.found
                 ),
             ));
-            return None;
+            // As the contract wants it, so that nothing else complains of it.
+            return Some(Field::new(name, wanted_type(wanted)));
         }
         united = Some(match united {
             None => (found, &file.name),
@@ -321,7 +322,7 @@ fn unite_column(
                         )
                         .help("write the files with one type"),
                     );
-                    return None;
+                    return Some(Field::new(name, known));
                 }
             },
         });
@@ -353,7 +354,6 @@ fn unite_column(
                 )
                 .help(format!("if it may be absent: `columns: {{{name}: {{optional: true}}}}`")),
             );
-            return None;
         }
     }
     if let Some(wanted) = rule.and_then(|rule| rule.body.r#type.value) {

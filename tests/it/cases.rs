@@ -26,11 +26,8 @@ struct Case {
 
 fn read(path: &Path) -> Case {
     let text = std::fs::read_to_string(path).expect("a case file");
-    let mut case = Case {
-        pipeline: String::new(),
-        sources: BTreeMap::new(),
-        expected: BTreeMap::new(),
-    };
+    let mut case =
+        Case { pipeline: String::new(), sources: BTreeMap::new(), expected: BTreeMap::new() };
     let mut parts = text.split("```");
     while let (Some(_), Some(block)) = (parts.next(), parts.next()) {
         let (head, body) = block.split_once('\n').expect("a block has a head");
@@ -147,13 +144,13 @@ fn compare(name: &str, table: &str, frame: &Frame, expected: &[Vec<String>]) {
                 .collect()
         })
         .collect();
-    let shown = |rows: &[Vec<String>]| {
-        rows.iter().map(|row| row.join(",")).collect::<Vec<_>>().join("\n")
-    };
+    let shown =
+        |rows: &[Vec<String>]| rows.iter().map(|row| row.join(",")).collect::<Vec<_>>().join("\n");
     let same = actual.len() == expected.len() - 1
-        && actual.iter().zip(&expected[1..]).all(|(a, e)| {
-            a.len() == e.len() && a.iter().zip(e).all(|(a, e)| cell_equal(a, e))
-        });
+        && actual
+            .iter()
+            .zip(&expected[1..])
+            .all(|(a, e)| a.len() == e.len() && a.iter().zip(e).all(|(a, e)| cell_equal(a, e)));
     assert!(
         same,
         "{name}: table `{table}` is\n{}\n{}\nbut was expected to be\n{}",
@@ -230,7 +227,8 @@ fn every_case_holds_on_every_engine() {
         }
         // What no expectation names is equal all the same.
         for (table, frame) in &local {
-            crate::support::assert_same(&format!("{name}: {table}"), frame, &reference[table]);
+            crate::support::equal(&reference[table], frame, 1e-12)
+                .unwrap_or_else(|difference| panic!("{name}: {table}: {difference}"));
         }
     }
 }

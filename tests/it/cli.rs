@@ -85,8 +85,7 @@ fn cdnow(threads: &str, data: &Path) -> (TempDir, Output) {
     let pipeline = repository("pipelines/cdnow.yaml");
     let data = format!("params.data={}", data.display());
     let pipeline = pipeline.to_str().expect("a path");
-    let output =
-        tenure(folder.path(), &["run", pipeline, "--set", &data, "--threads", threads]);
+    let output = tenure(folder.path(), &["run", pipeline, "--set", &data, "--threads", threads]);
     (folder, output)
 }
 
@@ -145,7 +144,14 @@ fn first_light() {
     assert!(!stderr(&output).contains('\u{1b}'), "no colours where nobody sees them");
     let out = folder.path().join("out/cdnow");
 
-    let columns = ["month", "revenue", "order_count", "customer_count", "units", "repeat_purchase_rate_numerator"];
+    let columns = [
+        "month",
+        "revenue",
+        "order_count",
+        "customer_count",
+        "units",
+        "repeat_purchase_rate_numerator",
+    ];
     numbers_equal(&table(&out, "monthly", &columns), &expected("cdnow_monthly.csv"));
     let seen = |name: &str, columns: &[&str]| -> Vec<Vec<String>> {
         let mut all = vec!["eligible"];
@@ -170,12 +176,15 @@ fn first_light() {
     assert_eq!(scores, published);
 
     let manifest: serde_json::Value =
-        serde_json::from_slice(&fs::read(out.join("manifest.json")).expect("a manifest")).expect("JSON");
+        serde_json::from_slice(&fs::read(out.join("manifest.json")).expect("a manifest"))
+            .expect("JSON");
     assert_eq!(manifest["status"], "done");
     assert_eq!(manifest["stages"][0]["rows_in"], 69_659);
     assert_eq!(manifest["tables"][1]["rows"], 23_570);
     let report = fs::read_to_string(out.join("report.html")).expect("a report");
-    assert!(report.contains("23,570") && !report.contains("http://") && !report.contains("https://"));
+    assert!(
+        report.contains("23,570") && !report.contains("http://") && !report.contains("https://")
+    );
 }
 
 #[test]
@@ -192,9 +201,11 @@ fn the_same_bytes_however_the_input_lies_and_whoever_reads_it() {
     let data = tempfile::tempdir().expect("a folder");
     fs::create_dir(data.path().join("orders.parquet")).expect("a folder in place of the file");
     let thirds = all.rows() / 3;
-    for (name, start, rows) in
-        [("zeta", 0, thirds), ("beta", thirds, thirds), ("alpha", 2 * thirds, all.rows() - 2 * thirds)]
-    {
+    for (name, start, rows) in [
+        ("zeta", 0, thirds),
+        ("beta", thirds, thirds),
+        ("alpha", 2 * thirds, all.rows() - 2 * thirds),
+    ] {
         let part = Frame { schema: all.schema.clone(), batch: all.batch.slice(start, rows) };
         write_parquet(&data.path().join(format!("orders.parquet/{name}.parquet")), &part, 5_000);
     }
@@ -233,7 +244,8 @@ fn exit_1_a_value_without_a_result() {
 
 #[test]
 fn exit_2_the_pipeline_or_the_command_line() {
-    let folder = shop(&some_orders(), "  m: {from: ordres, segment_metrics: {metrics: [revenue]}}\n");
+    let folder =
+        shop(&some_orders(), "  m: {from: ordres, segment_metrics: {metrics: [revenue]}}\n");
     let output = tenure(folder.path(), &["run", "shop.yaml"]);
     status(&output, 2);
     assert!(stderr(&output).contains("a similar name exists: `orders`"));
@@ -264,12 +276,12 @@ fn exit_4_input_that_cannot_be_used_and_the_previous_output_stays() {
     let good = fs::read(&file).expect("a file");
 
     let mut flipped = good.clone();
-    flipped[20] ^= 0xff;
+    flipped[4..80].iter_mut().for_each(|byte| *byte ^= 0xff);
     let cases: [(&str, Vec<u8>, &str); 5] = [
         ("empty", vec![], "the file is empty"),
         ("cut short", good[..good.len() - 20].to_vec(), "does not end with a Parquet footer"),
         ("foreign", b"customer_id,ordered_at\n1,2026-01-01\n".to_vec(), "not a Parquet file"),
-        ("corrupt", flipped, "damaged"),
+        ("corrupt", flipped, "row group 0"),
         ("only the marks", b"PAR1\0\0\0\0PAR1".to_vec(), "orders.parquet"),
     ];
     for (name, bytes, message) in cases {
@@ -288,7 +300,11 @@ fn exit_4_input_that_cannot_be_used_and_the_previous_output_stays() {
     write_parquet(&file, &orders(&[(Some(1), JANUARY, 100), (None, JANUARY, 100)]), 100);
     let output = tenure(folder.path(), &["run", "shop.yaml"]);
     status(&output, 4);
-    assert!(stderr(&output).contains("column `customer_id`: 1 row has a null"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("column `customer_id`: 1 row has a null"),
+        "{}",
+        stderr(&output)
+    );
     assert!(stderr(&output).contains("first in row 1"));
 
     write_parquet(&file, &orders(&[(Some(1), JANUARY, -100)]), 100);
@@ -304,7 +320,8 @@ fn exit_4_input_that_cannot_be_used_and_the_previous_output_stays() {
         .map(|entry| entry.expect("a run").path())
         .collect();
     runs.sort();
-    let last = fs::read_to_string(runs.last().expect("a run").join("manifest.json")).expect("a manifest");
+    let last =
+        fs::read_to_string(runs.last().expect("a run").join("manifest.json")).expect("a manifest");
     assert!(last.contains("\"failed\"") && last.contains("\"exit_status\": 4"), "{last}");
 }
 
@@ -328,13 +345,19 @@ fn exit_4_columns_that_only_some_files_have() {
     status(&output, 4);
     assert!(stderr(&output).contains("absent from 1 of 2 files"), "{}", stderr(&output));
 
-    let optional = text.replace("    value: amount\n", "    value: amount\n    columns: {amount: {optional: true}}\n");
+    let optional = text.replace(
+        "    value: amount\n",
+        "    value: amount\n    columns: {amount: {optional: true}}\n",
+    );
     fs::write(folder.path().join("shop.yaml"), optional).expect("written");
     status(&tenure(folder.path(), &["run", "shop.yaml"]), 0);
     let rows = table(&folder.path().join("out/shop"), "monthly", &["revenue", "order_count"]);
     assert_eq!(rows, [["15.00", "3"], ["7.00", "1"]]);
 
-    let typed = text.replace("    value: amount\n", "    value: amount\n    columns: {customer_id: {type: string}}\n");
+    let typed = text.replace(
+        "    value: amount\n",
+        "    value: amount\n    columns: {customer_id: {type: string}}\n",
+    );
     fs::write(folder.path().join("shop.yaml"), typed).expect("written");
     let output = tenure(folder.path(), &["check", "shop.yaml"]);
     assert!(stderr(&output).contains("does not widen to string"), "{}", stderr(&output));
@@ -433,7 +456,8 @@ fn a_killed_run_leaves_the_old_output() {
 #[test]
 fn diagnostics_as_text_and_as_json() {
     let folder = tempfile::tempdir().expect("a folder");
-    fs::copy(repository("tests/it/broken.yaml"), folder.path().join("broken.yaml")).expect("copied");
+    fs::copy(repository("tests/it/broken.yaml"), folder.path().join("broken.yaml"))
+        .expect("copied");
     fs::create_dir_all(folder.path().join("sample_data/cdnow")).expect("a folder");
     fs::copy(
         repository("sample_data/cdnow/orders.parquet"),

@@ -1,5 +1,8 @@
 //! All integration tests, as one program: each one more would link Polars again.
 
+mod cases;
+mod cli;
 mod engines;
+mod parquet;
 mod support;
 mod tidy;
