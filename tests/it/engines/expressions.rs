@@ -346,7 +346,7 @@ fn every_function_has_a_signature() {
 #[test]
 fn every_function_is_the_same_on_both_engines() {
     let grammar = Grammar::new();
-    law(6, |draw| {
+    law(3, |draw| {
         let frame = things(draw);
         for (func, takes, _) in &grammar.0 {
             if let Some(expr) = grammar.call(draw, *func, takes, 0) {
