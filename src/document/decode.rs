@@ -24,6 +24,11 @@ impl<'a> Decoder<'a> {
         Decoder { diagnostics }
     }
 
+    /// How many mistakes are noted so far.
+    pub fn count(&self) -> usize {
+        self.diagnostics.len()
+    }
+
     /// Notes a mistake.
     pub fn report(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
@@ -38,6 +43,30 @@ impl<'a> Decoder<'a> {
         );
         if let NodeKind::Bool(_) = node.kind {
             diagnostic = diagnostic.help("put the word in quotes if it is meant as text");
+        }
+        self.report(diagnostic);
+    }
+
+    /// Notes a key that nothing reads, with the nearest that exists. A piece of a text that was not
+    /// quoted inside `{…}` looks like a key without a value, and is told so.
+    pub fn unknown_key<'k>(
+        &mut self,
+        code: Code,
+        what: &str,
+        name: &Spanned<String>,
+        value: &Node,
+        known: impl IntoIterator<Item = &'k str>,
+    ) {
+        let message = match code {
+            Code::UnknownStageKind => format!("there is no kind of stage `{}`", name.value),
+            _ => format!("{what} has no key `{}`", name.value),
+        };
+        let mut diagnostic = Diagnostic::unknown(code, name.span, message, &name.value, known);
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if value.kind == NodeKind::Null && !name.value.chars().all(plain) {
+            diagnostic = diagnostic.help(
+                "inside `{…}` and `[…]` quote a text that holds `,`, `{`, `}`, `[`, `]` or `: `",
+            );
         }
         self.report(diagnostic);
     }
@@ -157,14 +186,9 @@ impl<'n> MapReader<'n> {
 
     /// Notes every key that nobody asked for.
     pub fn finish(self, decoder: &mut Decoder) {
-        for (name, _) in self.rest() {
-            decoder.report(Diagnostic::unknown(
-                Code::UnknownKey,
-                name.span,
-                format!("{} has no key `{}`", self.what, name.value),
-                &name.value,
-                self.asked.iter().map(String::as_str),
-            ));
+        for (name, node) in self.rest() {
+            let known = self.asked.iter().map(String::as_str);
+            decoder.unknown_key(Code::UnknownKey, &self.what, name, node, known);
         }
     }
 }

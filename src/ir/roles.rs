@@ -25,6 +25,8 @@ pub struct Roles {
     pub value: Option<Money>,
     /// The `order` block.
     pub order: Option<OrderRoles>,
+    /// True if a role may be absent only because something at the source is wrong, which is known.
+    pub flawed: bool,
 }
 
 /// A column of money.
@@ -56,6 +58,7 @@ impl Roles {
         };
         let keep = |expr: &Option<Expr>| expr.clone().filter(|expr| lives(expr));
         Roles {
+            flawed: self.flawed,
             customer: self.customer.clone().filter(|customer| lives(&customer.value)),
             time: keep(&self.time),
             key: if self.key.iter().all(lives) { self.key.clone() } else { Vec::new() },

@@ -132,15 +132,9 @@ fn declared(name: &Spanned<String>, node: &Node, decoder: &mut Decoder) -> Optio
     let common = ["where", "unit", "interval", "direction", "description"];
     let (kinds, others): (Vec<_>, Vec<_>) =
         reader.rest().partition(|(key, _)| find(&key.value).is_some());
-    for (key, _) in &others {
+    for (key, value) in &others {
         let known = registry().iter().map(|kind| kind.name).chain(common);
-        decoder.report(Diagnostic::unknown(
-            Code::UnknownKey,
-            key.span,
-            format!("{what} has no key `{}`", key.value),
-            &key.value,
-            known,
-        ));
+        decoder.unknown_key(Code::UnknownKey, &what, key, value, known);
     }
     let (kind, body) = match kinds.as_slice() {
         [(kind, body)] => (kind, body),

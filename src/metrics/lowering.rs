@@ -238,6 +238,9 @@ impl<'a> Lowering<'a> {
 
     /// Notes that the input lacks a role.
     fn lacks(&mut self, role: &str, key: &str) {
+        if self.subject.roles.flawed {
+            return;
+        }
         let (name, table) = (self.name.clone(), self.subject.table);
         self.diagnostics.push(
             Diagnostic::at(

@@ -42,7 +42,7 @@ pub(super) struct Binding<'a> {
     pub as_of: i64,
 }
 
-/// A source as a table: its rows before `as_of`, with roles. `None` if it cannot be had.
+/// A source as a table: its rows before `as_of`, with roles. `None` if its columns are not known.
 pub(super) fn bind(
     source: &Source,
     files: &[FileSchema],
@@ -144,9 +144,8 @@ pub(super) fn bind(
     for rule in &source.columns {
         contract(rule, &schema, binding.calendar, &mut rules, diagnostics);
     }
-    if diagnostics.len() > before {
-        return None;
-    }
+    // What reads a flawed source is looked at all the same, for its own mistakes.
+    roles.flawed = source.flawed || diagnostics.len() > before;
     let scan = relation::scan_finite(name, Arc::new(schema), rules, finite);
     let rel = match &roles.time {
         None => scan,

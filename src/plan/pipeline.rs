@@ -202,7 +202,8 @@ impl Planner<'_> {
             if let Some(maker) = self.maker(&stage.from.value) {
                 reads.push((maker.to_owned(), stage.from.span));
             }
-            for name in stage.body.dimensions().iter().filter_map(|d| d.as_name()) {
+            let dimensions = stage.body.as_ref().map_or(&[][..], |body| body.dimensions());
+            for name in dimensions.iter().filter_map(|d| d.as_name()) {
                 if self.pipeline.segments.iter().any(|s| s.name.value == name.value) {
                     reads.push((format!("segment {}", name.value), name.span));
                 }
@@ -277,6 +278,9 @@ impl Planner<'_> {
     fn segment(&mut self, segment: &Segment) {
         let Some(table) = self.table(&segment.table) else { return };
         let Some(customer) = table.roles.customer.clone() else {
+            if table.roles.flawed {
+                return;
+            }
             self.diagnostics.push(
                 Diagnostic::at(
                     Code::MissingRole,
@@ -350,7 +354,8 @@ impl Planner<'_> {
             level: self.pipeline.level,
             diagnostics: self.diagnostics,
         };
-        let outputs = stage.body.plan(&mut context)?;
+        let body = stage.body.as_ref()?;
+        let outputs = body.plan(&mut context)?;
         let mut tables = Vec::new();
         for output in outputs {
             let table_name = match output.suffix {
@@ -385,7 +390,7 @@ impl Planner<'_> {
             from: stage.from.value.clone(),
             input,
             tables,
-            settings: stage.body.settings(),
+            settings: body.settings(),
             condition: stage.condition.as_ref().map(|written| written.text.clone()),
         })
     }

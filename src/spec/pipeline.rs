@@ -58,7 +58,8 @@ pub struct StageSpec<S> {
     pub from: Spanned<String>,
     pub condition: Option<Expression>,
     pub kind: Spanned<String>,
-    pub body: S,
+    /// `None` if it is wrong, which is noted; its `from` and `where` can be looked at all the same.
+    pub body: Option<S>,
     /// Absent: as the kind has it.
     pub publish: Option<bool>,
     pub description: Option<String>,
@@ -409,26 +410,15 @@ fn stage<S>(
     let mut body = None;
     match kinds.as_slice() {
         [(kind, node)] => {
-            for (key, _) in &others {
-                decoder.report(Diagnostic::unknown(
-                    Code::UnknownKey,
-                    key.span,
-                    format!("{what} has no key `{}`", key.value),
-                    &key.value,
-                    common,
-                ));
+            for (key, value) in &others {
+                decoder.unknown_key(Code::UnknownKey, &what, key, value, common);
             }
-            body = (bodies.decode)(&kind.value, node, decoder).map(|body| (kind.clone(), body));
+            body = Some((kind.clone(), (bodies.decode)(&kind.value, node, decoder)));
         }
         [] => {
-            for (key, _) in &others {
-                decoder.report(Diagnostic::unknown(
-                    Code::UnknownStageKind,
-                    key.span,
-                    format!("there is no kind of stage `{}`", key.value),
-                    &key.value,
-                    bodies.kinds.iter().copied().chain(common),
-                ));
+            for (key, value) in &others {
+                let known = bodies.kinds.iter().copied().chain(common);
+                decoder.unknown_key(Code::UnknownStageKind, &what, key, value, known);
             }
             if others.is_empty() {
                 decoder.report(

@@ -15,6 +15,8 @@ pub struct Source {
     pub order: Option<OrderBlock>,
     pub columns: Vec<ColumnRule>,
     pub description: Option<String>,
+    /// True if something in it was wrong, which is noted: a role may be missing for that reason.
+    pub flawed: bool,
 }
 
 crate::options! {
@@ -132,6 +134,7 @@ crate::options! {
 /// Reads one source; `None` if it cannot be used at all.
 pub(super) fn decode(name: &Spanned<String>, node: &Node, decoder: &mut Decoder) -> Option<Source> {
     let what = format!("the source `{}`", name.value);
+    let before = decoder.count();
     let mut reader = decoder.map(node, &what)?;
     let parquet = reader.required::<Path>("parquet", decoder);
     let customer = reader.optional("customer", decoder).map(|setting| setting.value);
@@ -189,5 +192,6 @@ pub(super) fn decode(name: &Spanned<String>, node: &Node, decoder: &mut Decoder)
         order,
         columns,
         description,
+        flawed: decoder.count() > before,
     })
 }

@@ -104,6 +104,9 @@ impl StageContext<'_> {
     }
 
     fn lacks(&mut self, table: &Table, role: &str, help: &str) {
+        if table.roles.flawed {
+            return;
+        }
         self.diagnostics.push(
             Diagnostic::at(
                 Code::MissingRole,
