@@ -11,6 +11,7 @@
 //! - [`Func`] and [`RelNode`] are closed: engines match them without a wildcard arm.
 
 pub mod calendar;
+mod expand;
 pub mod explain;
 pub mod expression;
 pub mod function;

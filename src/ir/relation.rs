@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use super::expand::expand_all;
 use super::expression::Expr;
 use super::history::{CohortGrid, History, Summary};
 use super::typing::TypeError;
@@ -646,66 +647,4 @@ impl Rel {
             | RelNode::CohortGrid(_) => false,
         }
     }
-}
-
-/// The relation with every history node replaced by its expansion, all the way down.
-///
-/// # Errors
-/// Never for a relation built by this module; the builders' type is passed on.
-pub fn expand_all(rel: &RelRef) -> Built {
-    let expanded = match &rel.node {
-        RelNode::History(history) => Some(history.expand()?),
-        RelNode::Summary(summary) => Some(summary.expand()?),
-        RelNode::CohortGrid(grid) => Some(grid.expand()?),
-        _ => None,
-    };
-    if let Some(expanded) = expanded {
-        return expand_all(&expanded);
-    }
-    let node = match &rel.node {
-        RelNode::Scan(_) | RelNode::Values(_) => return Ok(rel.clone()),
-        RelNode::Filter { input, predicate } => {
-            RelNode::Filter { input: expand_all(input)?, predicate: predicate.clone() }
-        }
-        RelNode::Project { input, columns } => {
-            RelNode::Project { input: expand_all(input)?, columns: columns.clone() }
-        }
-        RelNode::Lookup(lookup) => RelNode::Lookup(Lookup {
-            input: expand_all(&lookup.input)?,
-            table: expand_all(&lookup.table)?,
-            keys: lookup.keys.clone(),
-            columns: lookup.columns.clone(),
-        }),
-        RelNode::Aggregate(aggregate) => RelNode::Aggregate(Aggregate {
-            input: expand_all(&aggregate.input)?,
-            keys: aggregate.keys.clone(),
-            measures: aggregate.measures.clone(),
-        }),
-        RelNode::Window(window) => RelNode::Window(Window {
-            input: expand_all(&window.input)?,
-            partition_by: window.partition_by.clone(),
-            order_by: window.order_by.clone(),
-            functions: window.functions.clone(),
-        }),
-        RelNode::Join(join) => RelNode::Join(Join {
-            left: expand_all(&join.left)?,
-            right: expand_all(&join.right)?,
-            keys: join.keys.clone(),
-            kind: join.kind,
-            nulls_equal: join.nulls_equal,
-        }),
-        RelNode::Sort { input, keys } => {
-            RelNode::Sort { input: expand_all(input)?, keys: keys.clone() }
-        }
-        RelNode::Series { input, from, to, name } => RelNode::Series {
-            input: expand_all(input)?,
-            from: from.clone(),
-            to: to.clone(),
-            name: name.clone(),
-        },
-        RelNode::History(_) | RelNode::Summary(_) | RelNode::CohortGrid(_) => {
-            return Ok(rel.clone());
-        }
-    };
-    Ok(Arc::new(Rel { node, schema: rel.schema.clone() }))
 }

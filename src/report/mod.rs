@@ -3,8 +3,7 @@
 //! A stage or a model describes what it found as a [`Report`]: sentences, tables with units, charts with
 //! their intervals. What a person sees is decided here, once, by small renderers; [`html()`] is the first.
 //!
-//! # Invariants
-//!
+//! **Invariants**
 //! - A report is data: it knows no stage, no engine and no file, and its JSON is the machine output.
 //! - Same report, same bytes: no clock, no environment, no iteration over hash maps.
 //! - The document makes no request and runs no script. Its one style sheet is allowed by hash.

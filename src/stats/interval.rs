@@ -187,7 +187,7 @@ mod tests {
             let mut last = f64::INFINITY;
             for degrees in [1.0, 1.5, 30.0, 1e3, 1e5, 999_999.0, 1e6 + 1.0, 1e9, 1e300] {
                 let t = student_t_quantile(degrees, level).expect("a level and degrees");
-                assert!(t <= last * (1.0 + 1e-6), "{degrees} {level}: {t} after {last}");
+                assert!(t <= last * (1.0 + 1e-4), "{degrees} {level}: {t} after {last}");
                 last = t;
             }
         }

@@ -1,4 +1,8 @@
 //! Charts as figures: an inline SVG to look at and a table of the same numbers to read.
+//!
+//! **Invariants**
+//! - A drawing shows no number that its table does not hold.
+//! - Nothing is measured: every place is computed from the data and a fixed width.
 
 mod cohort_triangle;
 

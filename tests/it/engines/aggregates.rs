@@ -84,7 +84,7 @@ fn measure(draw: &mut Draw, input: &RelRef) -> MeasureFunc {
 
 #[test]
 fn both_engines_aggregate_alike() {
-    law(250, |draw| {
+    law(150, |draw| {
         let (calendar, frame) = (calendar(draw), history(draw));
         let input = scan(&frame.schema);
         let rel = aggregate(draw, &input);

@@ -9,7 +9,7 @@ use crate::support::{Written, by_local, calendar, equal, law, scan};
 
 #[test]
 fn the_way_rows_are_stored_does_not_show() {
-    law(100, |draw| {
+    law(60, |draw| {
         let (calendar, frame) = (calendar(draw), history(draw));
         let input = scan(&frame.schema);
         // One pass with several folds on it.

@@ -98,7 +98,7 @@ fn one_definition(
 
 #[test]
 fn a_summary_is_its_expansion() {
-    law(250, |draw| {
+    law(150, |draw| {
         let (calendar, frame) = (calendar(draw), history(draw));
         let input = some(draw, scan(&frame.schema));
         let rel = any_summary(draw, input, &calendar);
@@ -118,7 +118,7 @@ fn a_history_is_its_expansion() {
 
 #[test]
 fn a_cohort_grid_is_its_expansion() {
-    law(200, |draw| {
+    law(120, |draw| {
         let (calendar, frame) = (calendar(draw), history(draw));
         let input = some(draw, scan(&frame.schema));
         let rel = any_grid(draw, input);

@@ -13,6 +13,9 @@ mod people;
 mod state;
 mod summary;
 
+#[cfg(test)]
+mod tests;
+
 use std::any::Any;
 use std::collections::BTreeSet;
 

@@ -1,0 +1,173 @@
+//! Names that an expression may use: types and functions.
+
+use sqlparser::ast;
+
+use super::Reader;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::document::TimeUnit;
+use crate::frame::DataType;
+use crate::ir::function::{TABLE, is_public};
+use crate::ir::{Expr, Func};
+
+impl Reader<'_> {
+    pub(super) fn data_type(
+        &mut self,
+        written: &ast::DataType,
+        node: &ast::Expr,
+    ) -> Option<DataType> {
+        let text = written.to_string().to_lowercase();
+        let name = text.split('(').next().unwrap_or("").trim();
+        let numbers: Vec<u8> = text
+            .split_once('(')
+            .map(|(_, rest)| rest.trim_end_matches(')'))
+            .map(|rest| rest.split(',').filter_map(|part| part.trim().parse().ok()).collect())
+            .unwrap_or_default();
+        let data_type = match (name, numbers.as_slice()) {
+            ("bool" | "boolean", _) => DataType::Bool,
+            ("int64" | "bigint" | "int" | "integer", _) => DataType::Int64,
+            ("float64" | "double" | "double precision", _) => DataType::Float64,
+            ("decimal" | "numeric", [precision, scale])
+                if (1..=38).contains(precision) && scale <= precision =>
+            {
+                DataType::Decimal { precision: *precision, scale: *scale }
+            }
+            ("string" | "text" | "varchar", _) => DataType::String,
+            ("date", _) => DataType::Date,
+            ("timestamp", _) => DataType::Timestamp,
+            _ => {
+                let place = self.place(node);
+                self.diagnostics.push(
+                    Diagnostic::at(
+                        Code::InvalidExpression,
+                        place,
+                        format!("`{text}` is not a type"),
+                    )
+                    .help("types are bool, int64, float64, decimal(p, s), string, date, timestamp"),
+                );
+                return None;
+            }
+        };
+        Some(data_type)
+    }
+
+    pub(super) fn function(&mut self, function: &ast::Function, node: &ast::Expr) -> Option<Expr> {
+        let name = function.name.to_string().to_lowercase();
+        if function.over.is_some() {
+            let place = self.place(node);
+            self.error(
+                Code::InvalidExpression,
+                place,
+                "an expression has no windows: a stage does that",
+            );
+            return None;
+        }
+        let ast::FunctionArguments::List(list) = &function.args else {
+            return self.unsupported(node);
+        };
+        let mut nodes = Vec::new();
+        for argument in &list.args {
+            match argument {
+                ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(expr)) => nodes.push(expr),
+                _ => return self.unsupported(node),
+            }
+        }
+        // Functions whose first argument is a unit.
+        if matches!(name.as_str(), "date_trunc" | "date_diff" | "elapsed") {
+            let (first, rest) = nodes.split_first()?;
+            let unit = match first {
+                ast::Expr::Value(value) => match &value.value {
+                    ast::Value::SingleQuotedString(text) => TimeUnit::from_word(text),
+                    _ => None,
+                },
+                _ => None,
+            };
+            let Some(unit) = unit else {
+                let place = self.place(first);
+                let words: Vec<&str> = TimeUnit::ALL.iter().map(|unit| unit.word()).collect();
+                self.diagnostics.push(
+                    Diagnostic::at(
+                        Code::InvalidExpression,
+                        place,
+                        format!("`{name}` takes a unit first"),
+                    )
+                    .help(format!("one of {}, in quotes", crate::diagnostic::list(&words))),
+                );
+                return None;
+            };
+            let func = match name.as_str() {
+                "date_trunc" => Func::DateTrunc(unit),
+                "date_diff" => Func::DateDiff(unit),
+                _ => Func::Elapsed(unit),
+            };
+            return self.apply(func, rest, node);
+        }
+        let func = match name.as_str() {
+            "if" => {
+                if nodes.len() != 3 {
+                    let place = self.place(node);
+                    self.error(
+                        Code::TypeMismatch,
+                        place,
+                        format!("`if` takes 3 arguments, not {}", nodes.len()),
+                    );
+                    return None;
+                }
+                Func::Case
+            }
+            "coalesce" => Func::Coalesce,
+            "nullif" => Func::NullIf,
+            "abs" => Func::Abs,
+            "sign" => Func::Sign,
+            "round" => Func::Round,
+            "floor" => Func::Floor,
+            "ceil" | "ceiling" => Func::Ceil,
+            "least" => Func::Least,
+            "greatest" => Func::Greatest,
+            "sqrt" => Func::Sqrt,
+            "exp" => Func::Exp,
+            "ln" => Func::Ln,
+            "power" => Func::Power,
+            "lower" => Func::Lower,
+            "upper" => Func::Upper,
+            "trim" => Func::Trim,
+            "length" => Func::Length,
+            "substring" => Func::Substring,
+            "replace" => Func::Replace,
+            "starts_with" => Func::StartsWith,
+            "ends_with" => Func::EndsWith,
+            "contains" => Func::Contains,
+            "regexp_matches" => Func::RegexpMatches,
+            "date" => Func::Cast(DataType::Date),
+            _ => {
+                let place = self.place(node);
+                let known: Vec<&str> = TABLE
+                    .iter()
+                    .map(|row| row.0)
+                    .chain(["if", "date"])
+                    .filter(|name| name.starts_with(char::is_alphabetic) && is_public(name))
+                    .collect();
+                let diagnostic = match name.as_str() {
+                    "sum" | "count" | "avg" | "mean" | "min" | "max" | "median" => Diagnostic::at(
+                        Code::InvalidExpression,
+                        place,
+                        format!("`{name}` is an aggregate: an expression has one row in sight"),
+                    )
+                    .help(format!(
+                        "declare a metric of the kind `{}`",
+                        if name == "avg" { "mean" } else { &name }
+                    )),
+                    _ => Diagnostic::unknown(
+                        Code::InvalidExpression,
+                        place,
+                        format!("there is no function `{name}`"),
+                        &name,
+                        known,
+                    ),
+                };
+                self.diagnostics.push(diagnostic);
+                return None;
+            }
+        };
+        self.apply(func, &nodes, node)
+    }
+}
