@@ -115,11 +115,11 @@ fn resolve(func: Func, mut args: Vec<Expr>) -> Result<(Vec<Expr>, DataType), Typ
             }
             let last = args.len() - 1;
             let mut values = Vec::new();
-            for index in 0..last {
+            for (index, argument) in args.iter_mut().enumerate().take(last) {
                 if index % 2 == 0 {
-                    args[index] = expect(func, args[index].clone(), T::Bool, index)?;
+                    *argument = expect(func, argument.clone(), T::Bool, index)?;
                 } else {
-                    values.push(args[index].clone());
+                    values.push(argument.clone());
                 }
             }
             values.push(args[last].clone());

@@ -21,4 +21,4 @@ mod write;
 pub use error::{ExitStatus, RunError, exit_status_of};
 pub use execute::{Executed, execute};
 pub use explain::explain;
-pub use prepare::{Prepared, Request, prepare};
+pub use prepare::{Failure, Prepared, Request, prepare};

@@ -36,12 +36,19 @@ pub struct Prepared {
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Reads the pipeline and the footers of its sources, and plans it. The text is handed back with a
-/// failure, for diagnostics to point into.
+/// Why a pipeline cannot be run, and its text, for diagnostics to point into.
+#[derive(Debug)]
+pub struct Failure {
+    pub error: RunError,
+    /// `None` if the text itself cannot be read.
+    pub source: Option<SourceText>,
+}
+
+/// Reads the pipeline and the footers of its sources, and plans it.
 ///
 /// # Errors
 /// Everything wrong with the pipeline, or a file that cannot be read.
-pub fn prepare(request: &Request) -> Result<Prepared, (RunError, Option<SourceText>)> {
+pub fn prepare(request: &Request) -> Result<Prepared, Box<Failure>> {
     let path = &request.pipeline;
     let text = std::fs::read_to_string(path).map_err(|error| {
         let reason = match error.kind() {
@@ -49,14 +56,15 @@ pub fn prepare(request: &Request) -> Result<Prepared, (RunError, Option<SourceTe
             std::io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
             _ => error.to_string(),
         };
-        (RunError::Pipeline { path: path.clone(), reason }, None)
+        let error = RunError::Pipeline { path: path.clone(), reason };
+        Box::new(Failure { error, source: None })
     })?;
     let source = SourceText::new(path.display().to_string(), text);
     match prepare_text(&source, request) {
         Ok((pipeline, plan, inputs, warnings)) => {
             Ok(Prepared { source, pipeline, plan, inputs, warnings })
         }
-        Err(error) => Err((error, Some(source))),
+        Err(error) => Err(Box::new(Failure { error, source: Some(source) })),
     }
 }
 

@@ -199,7 +199,7 @@ fn every_case_holds_on_every_engine() {
             root: folder.path().to_owned(),
             ..Request::default()
         };
-        let prepared = prepare(&request).unwrap_or_else(|(error, _)| panic!("{name}: {error:?}"));
+        let prepared = prepare(&request).unwrap_or_else(|failure| panic!("{name}: {failure:?}"));
         let calendar = prepared.pipeline.calendar.clone();
 
         let local = Local::new(prepared.inputs.clone(), calendar.clone(), 2, &Unwatched);

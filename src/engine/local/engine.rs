@@ -51,6 +51,9 @@ struct Job {
     needs: BTreeSet<String>,
 }
 
+/// Folds of several kinds that share a pass.
+type Folds = Vec<Box<dyn AnyFold>>;
+
 type Frames = HashMap<usize, (RelRef, Frame)>;
 
 impl<'a> Local<'a> {
@@ -296,7 +299,7 @@ impl<'a> Local<'a> {
         &self,
         jobs: &[Job],
         chains: &Chains,
-    ) -> Result<(Vec<Box<dyn AnyFold>>, Vec<usize>), EngineError> {
+    ) -> Result<(Folds, Vec<usize>), EngineError> {
         let (mut folds, mut places) = (Vec::new(), Vec::new());
         for job in jobs {
             let place = chains
