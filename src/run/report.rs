@@ -89,7 +89,7 @@ fn facts(prepared: &Prepared, manifest: &Manifest) -> Vec<Fact> {
 fn overview(tables: &[(&PlannedTable, &Frame)]) -> Vec<Fact> {
     let rows = |frame: &Frame| Cell::Integer(frame.rows() as i64);
     let facts = tables.iter().map(|(table, frame)| {
-        Fact::new(format!("Rows of `{}`", table.name), rows(frame)).with_unit(ReportUnit::Count)
+        Fact::new(format!("Rows of {}", table.name), rows(frame)).with_unit(ReportUnit::Count)
     });
     facts.collect()
 }

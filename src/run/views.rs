@@ -195,6 +195,11 @@ fn percent(share: f64) -> String {
     format!("{:.1}%", share * 100.0)
 }
 
+/// A level as it is written: 95%, 99.9%.
+fn level(level: f64) -> String {
+    format!("{}%", (level * 1e6).round() / 1e4)
+}
+
 fn retention_cell(frame: &Frame, row: usize) -> Option<RetentionCell> {
     let number = |name: &str| column(frame, name)(row).as_f64();
     let count = |name: &str| column(frame, name)(row).as_i64();
@@ -248,7 +253,7 @@ fn cohorts(
             let interval = first.interval.map_or(String::new(), |interval| {
                 format!(
                     ", {} interval {} to {}",
-                    percent(context.level),
+                    level(context.level),
                     percent(interval.low),
                     percent(interval.high)
                 )
@@ -265,7 +270,7 @@ fn cohorts(
             description: Some(format!(
                 "Share of each cohort retained, by age in {age}s, with {} Wilson intervals. Cells that \
                  are not over are blank.",
-                percent(context.level)
+                level(context.level)
             )),
             age_label: capital(age),
             rows,
