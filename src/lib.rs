@@ -14,16 +14,16 @@
 //! assert_eq!(expr.to_string(), "(amount >= 100.00)");
 //! ```
 
-pub mod cli;
 pub mod diagnostic;
 pub mod document;
-pub mod engine;
+pub mod stats;
 pub mod frame;
 pub mod ir;
 pub mod metrics;
+pub mod stages;
+pub mod spec;
 pub mod plan;
+pub mod engine;
 pub mod report;
 pub mod run;
-pub mod spec;
-pub mod stages;
-pub mod stats;
+pub mod cli;

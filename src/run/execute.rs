@@ -157,6 +157,7 @@ fn work(
         .filter(|table| table.published)
         .collect();
     let rels: Vec<_> = tables.iter().map(|table| table.rel.clone()).collect();
+    tracing::debug!(tables = rels.len(), threads, plan = %prepared.plan.hash, "the engine begins");
     let frames = engine.run(&rels)?;
     let published: Vec<(&PlannedTable, &Frame)> = tables.into_iter().zip(&frames).collect();
 

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Version of the manifest's own form.
 pub(super) const MANIFEST_VERSION: u32 = 1;
 
 /// What a run read, did and wrote; written also when it fails.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub(super) struct Manifest {
     pub manifest_version: u32,
     pub tenure_version: &'static str,
@@ -35,7 +36,7 @@ pub(super) struct Manifest {
     pub warnings: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct SourceRecord {
     pub name: String,
     pub rows: u64,
@@ -44,7 +45,7 @@ pub(super) struct SourceRecord {
     pub files: Vec<InputRecord>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct InputRecord {
     pub path: String,
     pub bytes: u64,
@@ -53,7 +54,7 @@ pub(super) struct InputRecord {
     pub footer_hash: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct StageRecord {
     pub name: String,
     pub kind: &'static str,
@@ -62,7 +63,7 @@ pub(super) struct StageRecord {
     pub rows_out: Option<u64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct TableRecord {
     pub name: String,
     pub file: String,
@@ -73,7 +74,7 @@ pub(super) struct TableRecord {
     pub columns: Vec<ColumnRecord>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct ColumnRecord {
     pub name: String,
     pub r#type: String,
@@ -81,7 +82,7 @@ pub(super) struct ColumnRecord {
     pub unit: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct FileRecord {
     pub file: String,
     pub bytes: u64,
@@ -95,4 +96,12 @@ impl Manifest {
         text.push('\n');
         text
     }
+}
+
+/// The JSON Schema of `manifest.json`, made from the types that write it.
+pub fn manifest_schema() -> String {
+    let schema = schemars::schema_for!(Manifest);
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    text.push('\n');
+    text
 }

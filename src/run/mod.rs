@@ -21,4 +21,5 @@ mod write;
 pub use error::{ExitStatus, RunError, exit_status_of};
 pub use execute::{Executed, execute};
 pub use explain::explain;
+pub use manifest::manifest_schema;
 pub use prepare::{Failure, Prepared, Request, prepare};

@@ -513,3 +513,28 @@ fn shipped_pipelines_are_good() {
         assert!(stderr(&output).is_empty());
     }
 }
+
+#[test]
+fn the_manifest_has_a_published_schema() {
+    let path = repository("tests/expected/manifest.schema.json");
+    let schema = tenure::run::manifest_schema();
+    #[expect(clippy::disallowed_methods, reason = "asks whether the file should be made anew")]
+    if std::env::var("UPDATE_EXPECTED").is_ok() {
+        fs::write(&path, &schema).expect("written");
+    }
+    // To make it anew: UPDATE_EXPECTED=1 cargo test the_manifest_has
+    assert_eq!(fs::read_to_string(&path).expect("the schema"), schema);
+
+    let folder = shop(&some_orders(), MONTHLY);
+    status(&tenure(folder.path(), &["run", "shop.yaml"]), 0);
+    let manifest = fs::read(folder.path().join("out/shop/manifest.json")).expect("a manifest");
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
+    let schema: serde_json::Value = serde_json::from_str(&schema).expect("JSON");
+    for required in schema["required"].as_array().expect("a list") {
+        let key = required.as_str().expect("a key");
+        assert!(manifest.get(key).is_some(), "the manifest has no `{key}`");
+    }
+    for key in manifest.as_object().expect("an object").keys() {
+        assert!(schema["properties"].get(key).is_some(), "the schema has no `{key}`");
+    }
+}

@@ -189,6 +189,13 @@ impl<'a> Local<'a> {
             .enumerate()
             .flat_map(|(file, input)| (0..input.row_groups()).map(move |group| (file, group)))
             .collect();
+        tracing::debug!(
+            source = %scan.source,
+            folds = folds.len(),
+            row_groups = items.len(),
+            columns = decoding.fields.len(),
+            "a pass over the source"
+        );
         self.monitor.begin(&scan.source, facts.rows);
         let failure = Failure::default();
         let start = || -> Vec<AnyState> { folds.iter().map(|fold| fold.start(&facts)).collect() };
@@ -295,11 +302,7 @@ impl<'a> Local<'a> {
     }
 
     /// The folds of jobs, and the place of each one's input.
-    fn folds(
-        &self,
-        jobs: &[Job],
-        chains: &Chains,
-    ) -> Result<(Folds, Vec<usize>), EngineError> {
+    fn folds(&self, jobs: &[Job], chains: &Chains) -> Result<(Folds, Vec<usize>), EngineError> {
         let (mut folds, mut places) = (Vec::new(), Vec::new());
         for job in jobs {
             let place = chains
