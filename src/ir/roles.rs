@@ -1,8 +1,10 @@
 //! What the columns of a table mean.
 
+use super::Func;
 use super::expression::Expr;
 use super::relation::{Named, RelRef};
-use crate::frame::Schema;
+use super::typing::{Typed, build, call};
+use crate::frame::{DataType, Schema, Value};
 
 /// A relation whose columns have roles: what a stage reads.
 #[derive(Debug, Clone)]
@@ -35,6 +37,43 @@ pub struct Money {
     /// A decimal.
     pub expr: Expr,
     pub currency: Option<String>,
+}
+
+impl Money {
+    /// A number as money with so many digits after the point; without a wish, a decimal keeps its
+    /// own, a whole number has none (or is in hundredths, if it is in minor units), a double two.
+    ///
+    /// # Errors
+    /// What is wrong with the type, in words.
+    pub fn of(
+        expr: Expr,
+        decimals: Option<u8>,
+        minor_units: bool,
+        currency: Option<String>,
+    ) -> Result<Self, String> {
+        let typed = |result: Typed| result.map_err(|error| error.message);
+        let rounded = |expr, scale| typed(call(Func::ToMoney(scale), vec![expr]));
+        let expr = match expr.data_type {
+            DataType::Decimal { scale, .. } => match decimals {
+                Some(wanted) if wanted != scale => rounded(expr, wanted)?,
+                _ => expr,
+            },
+            DataType::Int32 | DataType::Int64 => {
+                let scale = decimals.unwrap_or(if minor_units { 2 } else { 0 });
+                let whole = typed(build::cast(expr, DataType::money(0)))?;
+                if minor_units {
+                    let unit = Value::Decimal { minor: 1, scale };
+                    let unit = Expr::literal(unit, DataType::money(scale));
+                    typed(build::mul(whole, unit))?
+                } else {
+                    rounded(whole, scale)?
+                }
+            }
+            DataType::Float64 => rounded(expr, decimals.unwrap_or(2))?,
+            other => return Err(format!("a value is a number, not a {other}")),
+        };
+        Ok(Money { expr, currency })
+    }
 }
 
 /// The roles of the `order` block.

@@ -105,7 +105,9 @@ pub(super) fn bind(
                 }
             });
         }
-        match money(role, expr) {
+        let decimals = role.decimals.value.and_then(|decimals| u8::try_from(decimals).ok());
+        let currency = role.currency.value.clone();
+        match Money::of(expr, decimals, role.minor_units.value, currency) {
             Ok(value) => roles.value = Some(value),
             Err(message) => diagnostics.push(Diagnostic::at(
                 Code::TypeMismatch,
@@ -205,28 +207,6 @@ fn order_roles<'a>(
         quantity: expr(quantity),
     };
     (roles, conditions)
-}
-
-fn money(role: &crate::spec::ValueRole, expr: Expr) -> Result<Money, String> {
-    let wanted = role.decimals.value.and_then(|decimals| u8::try_from(decimals).ok());
-    let typed = |result: Result<Expr, TypeError>| result.map_err(|error| error.message);
-    let expr = match (expr.data_type, wanted) {
-        (DataType::Decimal { scale, .. }, wanted) if wanted.is_none_or(|w| w == scale) => expr,
-        (DataType::Decimal { .. }, Some(wanted)) => typed(call(Func::ToMoney(wanted), vec![expr]))?,
-        (data_type, wanted) if data_type.is_integer() => {
-            let scale = wanted.unwrap_or(if role.minor_units.value { 2 } else { 0 });
-            let whole = typed(build::cast(expr, DataType::money(0)))?;
-            if role.minor_units.value {
-                let unit = Value::Decimal { minor: 1, scale };
-                typed(build::mul(whole, Expr::literal(unit, DataType::money(scale))))?
-            } else {
-                typed(call(Func::ToMoney(scale), vec![whole]))?
-            }
-        }
-        (DataType::Float64, wanted) => typed(call(Func::ToMoney(wanted.unwrap_or(2)), vec![expr]))?,
-        (other, _) => return Err(format!("a value is a number, not a {other}")),
-    };
-    Ok(Money { expr, currency: role.currency.value.clone() })
 }
 
 /// The columns of a source over all its files, as the contract wants them.

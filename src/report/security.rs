@@ -18,7 +18,10 @@ mod tests {
     fn the_policy_names_the_style_sheet() {
         // The digest of the empty message, FIPS 180-4.
         let policy = policy("");
-        assert!(policy.contains("'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"), "{policy}");
+        assert!(
+            policy.contains("'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"),
+            "{policy}"
+        );
         assert!(policy.starts_with("default-src 'none'"));
     }
 }

@@ -32,13 +32,15 @@
 //!
 //! References: Fader and Hardie (2007), How to project customer retention.
 
-use super::context::StageContext;
+use super::context::{RoleOverrides, StageContext};
 use super::customer_summary::customer_roles;
 use super::dimension::{Dimension, DimensionSpec};
 use super::registry::{Companion, Output, Stage, StageKind};
 use super::view::View;
 use crate::diagnostic::Code;
-use crate::document::{DAY_MICROS, Decode, Decoder, Field, Interval, Node, Options, TimeUnit};
+use crate::document::{
+    DAY_MICROS, Decode, Decoder, Expression, Field, Interval, Node, Options, TimeUnit,
+};
 use crate::frame::{DataType, Unit, Value};
 use crate::ir::relation::{self, Built, column};
 use crate::ir::typing::{TypeError, build, call};
@@ -103,6 +105,12 @@ crate::options! {
         totals: Totals = Totals::Rows,
         /// How intervals are found.
         interval: RateInterval = RateInterval::Wilson,
+        /// Another customer than the input's.
+        customer: Option<Expression> = None,
+        /// Another time than the input's.
+        time: Option<Expression> = None,
+        /// Another value than the input's.
+        value: Option<Expression> = None,
     }
 }
 
@@ -116,6 +124,11 @@ fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Stage>> {
 
 impl Stage for CohortRetention {
     fn plan(&self, cx: &mut StageContext) -> Option<Vec<Output>> {
+        cx.override_roles(&RoleOverrides {
+            customer: &self.customer.value,
+            time: &self.time.value,
+            value: &self.value.value,
+        })?;
         self.check(cx)?;
         // The first order ever decides the cohort, so `where` does not filter.
         let mut table = cx.table.clone();

@@ -23,6 +23,13 @@ pub struct SegmentTable {
 /// Segments by name.
 pub type Segments = BTreeMap<String, SegmentTable>;
 
+/// The options `customer`, `time` and `value` that kinds have in common.
+pub(super) struct RoleOverrides<'a> {
+    pub customer: &'a Option<Expression>,
+    pub time: &'a Option<Expression>,
+    pub value: &'a Option<Expression>,
+}
+
 /// What a stage is planned with.
 pub struct StageContext<'a> {
     /// The stage's name.
@@ -118,6 +125,41 @@ impl StageContext<'_> {
             )
             .help(format!("say which column it is at the source: `{help}`")),
         );
+    }
+
+    /// Puts expressions of the stage's own in place of roles of its input.
+    pub(super) fn override_roles(&mut self, overrides: &RoleOverrides) -> Option<()> {
+        let table = self.table.clone();
+        let mut read = |written: &Option<Expression>| match written {
+            None => Some(None),
+            Some(written) => self.parse(written, &table).map(|expr| Some((written.span, expr))),
+        };
+        let (customer, time, value) =
+            (read(overrides.customer), read(overrides.time), read(overrides.value));
+        let (customer, time, value) = (customer?, time?, value?);
+        if let Some((_, expr)) = customer {
+            let name = expr.as_column().unwrap_or("customer").to_owned();
+            self.table.roles.customer = Some(crate::ir::named(name, expr));
+        }
+        if let Some((span, expr)) = time {
+            if !matches!(expr.data_type, DataType::Date | DataType::Timestamp) {
+                let message = format!("a time is a date or a timestamp, not a {}", expr.data_type);
+                self.report(Code::TypeMismatch, Some(span), message);
+                return None;
+            }
+            self.table.roles.time = Some(expr);
+        }
+        if let Some((span, expr)) = value {
+            let currency = self.table.roles.value.as_ref().and_then(|v| v.currency.clone());
+            match Money::of(expr, None, false, currency) {
+                Ok(money) => self.table.roles.value = Some(money),
+                Err(message) => {
+                    self.report(Code::TypeMismatch, Some(span), message);
+                    return None;
+                }
+            }
+        }
+        Some(())
     }
 
     /// The customer role; its absence is noted.

@@ -26,11 +26,11 @@
 //!
 //! References: Fader, Hardie and Lee (2005), RFM and CLV: using iso-value curves.
 
-use super::context::StageContext;
+use super::context::{RoleOverrides, StageContext};
 use super::dimension::DimensionSpec;
 use super::registry::{Output, Stage, StageKind};
 use super::view::View;
-use crate::document::{Decode, Decoder, Field, Node, Options, TimeUnit};
+use crate::document::{Decode, Decoder, Expression, Field, Node, Options, TimeUnit};
 use crate::frame::DataType;
 use crate::ir::{Expr, Refunds, RelRef, Roles, Summary, Table, ZeroValues, named};
 
@@ -67,6 +67,12 @@ crate::options! {
         zero_values: ZeroValues = ZeroValues::Keep,
         /// Dimensions, as of the first purchase.
         by: Vec<DimensionSpec> = Vec::new(),
+        /// Another customer than the input's.
+        customer: Option<Expression> = None,
+        /// Another time than the input's.
+        time: Option<Expression> = None,
+        /// Another value than the input's.
+        value: Option<Expression> = None,
     }
 }
 
@@ -133,6 +139,11 @@ pub(super) fn customer_roles(table: &Table, rel: &RelRef) -> Roles {
 
 impl Stage for CustomerSummary {
     fn plan(&self, cx: &mut StageContext) -> Option<Vec<Output>> {
+        cx.override_roles(&RoleOverrides {
+            customer: &self.customer.value,
+            time: &self.time.value,
+            value: &self.value.value,
+        })?;
         let (rel, roles) = summarise(
             cx,
             Rules {

@@ -32,7 +32,7 @@
 
 use std::sync::Arc;
 
-use super::context::StageContext;
+use super::context::{RoleOverrides, StageContext};
 use super::customer_summary::{Collapse, Rules, summarise};
 use super::dimension::DimensionSpec;
 use super::registry::{Companion, Output, Stage, StageKind};
@@ -91,6 +91,12 @@ crate::options! {
         labels: Vec<Label> = Vec::new(),
         /// The label of those for whom none holds.
         rest: String = "other".to_owned(),
+        /// Another customer than the input's.
+        customer: Option<Expression> = None,
+        /// Another time than the input's.
+        time: Option<Expression> = None,
+        /// Another value than the input's.
+        value: Option<Expression> = None,
     }
 }
 
@@ -139,6 +145,11 @@ const MEASURES: [(&str, &str, &str); 3] =
 
 impl Stage for Rfm {
     fn plan(&self, cx: &mut StageContext) -> Option<Vec<Output>> {
+        cx.override_roles(&RoleOverrides {
+            customer: &self.customer.value,
+            time: &self.time.value,
+            value: &self.value.value,
+        })?;
         let groups = self.groups.value;
         if !(2..=20).contains(&groups) {
             let message = format!("`groups` is 2 to 20, not {groups}");

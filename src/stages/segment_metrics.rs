@@ -23,12 +23,12 @@
 //! dimensions.
 
 use super::cohort_retention::Totals;
-use super::context::StageContext;
+use super::context::{RoleOverrides, StageContext};
 use super::dimension::{Dimension, DimensionSpec};
 use super::registry::{Companion, Output, Stage, StageKind};
 use super::view::View;
 use crate::diagnostic::Spanned;
-use crate::document::{Decode, Decoder, Field, Node, Options, TimeUnit};
+use crate::document::{Decode, Decoder, Expression, Field, Node, Options, TimeUnit};
 use crate::frame::{DataType, Value};
 use crate::ir::relation::{self, Built, column};
 use crate::ir::typing::{TypeError, build};
@@ -57,6 +57,12 @@ crate::options! {
         metrics: Vec<Spanned<String>>,
         /// Whether `_totals` is made.
         totals: Totals = Totals::Rows,
+        /// Another customer than the input's.
+        customer: Option<Expression> = None,
+        /// Another time than the input's.
+        time: Option<Expression> = None,
+        /// Another value than the input's.
+        value: Option<Expression> = None,
     }
 }
 
@@ -73,6 +79,11 @@ const FIRST_TIME: &str = "#first_time";
 
 impl Stage for SegmentMetrics {
     fn plan(&self, cx: &mut StageContext) -> Option<Vec<Output>> {
+        cx.override_roles(&RoleOverrides {
+            customer: &self.customer.value,
+            time: &self.time.value,
+            value: &self.value.value,
+        })?;
         let mut table = cx.input()?;
         let dimensions = cx.dimensions(&self.by.value, &mut table);
         let lowered = self.lower(cx, &table);
