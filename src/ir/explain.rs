@@ -1,22 +1,63 @@
 //! Relations as text: what `tenure explain` prints and what the plan hash is taken of.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use super::Expr;
 use super::history::Events;
-use super::relation::{Measure, MeasureFunc, Named, Rel, RelNode, SortKey, WindowFunc};
+use super::relation::{Measure, MeasureFunc, Named, Rel, RelNode, RelRef, SortKey, WindowFunc};
 
-/// The tree of a relation, one node a line, inputs indented below.
-pub fn explain(rel: &Rel) -> String {
+/// The tree of a relation, one node a line, inputs indented below. Projections that change nothing
+/// are left out.
+pub fn explain(rel: &RelRef) -> String {
     let mut text = String::new();
-    write_node(rel, 0, &mut text);
+    write_node(rel, 0, &mut None, &mut text);
     text
 }
 
-fn write_node(rel: &Rel, depth: usize, text: &mut String) {
-    let _ = writeln!(text, "{}{}", "  ".repeat(depth), line(rel));
+/// Relations that were explained already; what they share is shown once.
+#[derive(Debug, Default)]
+pub struct Explained(BTreeSet<usize>);
+
+impl Explained {
+    /// The tree of a relation; a part that was shown before is referred to.
+    pub fn explain(&mut self, rel: &RelRef) -> String {
+        let mut text = String::new();
+        write_node(rel, 0, &mut Some(&mut self.0), &mut text);
+        text
+    }
+}
+
+fn write_node(
+    rel: &RelRef,
+    depth: usize,
+    seen: &mut Option<&mut BTreeSet<usize>>,
+    text: &mut String,
+) {
+    if let RelNode::Project { input, columns } = &rel.node
+        && columns.len() == input.schema.fields.len()
+        && columns
+            .iter()
+            .zip(input.schema.names())
+            .all(|(column, name)| column.name == name && column.value.as_column() == Some(name))
+    {
+        return write_node(input, depth, seen, text);
+    }
+    let known = match seen {
+        Some(seen) => !seen.insert(Arc::as_ptr(rel) as usize),
+        None => false,
+    };
+    let indent = "  ".repeat(depth);
+    if known && !rel.inputs().is_empty() {
+        let line = line(rel);
+        let head = line.split_whitespace().next().unwrap_or_default();
+        let _ = writeln!(text, "{indent}{head} …, as shown above");
+        return;
+    }
+    let _ = writeln!(text, "{indent}{}", line(rel));
     for input in rel.inputs() {
-        write_node(input, depth + 1, text);
+        write_node(input, depth + 1, seen, text);
     }
 }
 

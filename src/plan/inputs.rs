@@ -133,14 +133,17 @@ pub(super) fn bind(
     for role in
         [roles.customer.as_ref().map(|c| &c.value), roles.time.as_ref()].into_iter().flatten()
     {
-        // A row without customer or time is no event of anybody's.
+        // A row without customer or time is no event of anybody's. The contract may say so itself.
+        let required = |rule: &ColumnRule| {
+            rule.body.required.value && role.as_column() == Some(rule.name.value.as_str())
+        };
+        if source.columns.iter().any(required) {
+            continue;
+        }
         if let Ok(violated) = build::is_null(role.clone()) {
             let column = role.as_column().map_or_else(|| role.to_string(), str::to_owned);
-            rules.push(Rule {
-                column,
-                fault: "a null, where every row needs a value".into(),
-                violated,
-            });
+            let fault = "a null, where every row needs a value".to_owned();
+            rules.push(Rule { column, fault, violated });
         }
     }
     for rule in &source.columns {

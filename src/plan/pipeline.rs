@@ -111,6 +111,12 @@ fn hash(pipeline: &Pipeline<Box<dyn Stage>>, as_of: i64, stages: &[PlannedStage]
     blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
 }
 
+/// Settings worth telling: roles that nobody overrides are not.
+fn told(settings: Vec<(String, String, bool)>) -> Vec<(String, String, bool)> {
+    let role = |key: &str| matches!(key, "customer" | "time" | "value");
+    settings.into_iter().filter(|(key, _, default)| !(*default && role(key))).collect()
+}
+
 struct Planner<'a> {
     pipeline: &'a Pipeline<Box<dyn Stage>>,
     parameters: BTreeMap<String, (Value, DataType)>,
@@ -390,7 +396,7 @@ impl Planner<'_> {
             from: stage.from.value.clone(),
             input,
             tables,
-            settings: body.settings(),
+            settings: told(body.settings()),
             condition: stage.condition.as_ref().map(|written| written.text.clone()),
         })
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::prepare::Prepared;
-use crate::ir::explain::explain as relation_text;
+use crate::ir::explain::Explained;
 
 /// The plan: sources and what is known of their files, then each stage with its tables, their columns
 /// and the relations that make them. With a name, only that stage; `None` if there is none.
@@ -24,7 +24,7 @@ pub fn explain(prepared: &Prepared, stage: Option<&str>) -> Option<String> {
             );
         }
     }
-    let mut found = false;
+    let (mut found, mut explained) = (false, Explained::default());
     for planned in plan.stages.iter().filter(|s| stage.is_none_or(|name| s.name == name)) {
         found = true;
         let _ = writeln!(text, "\nstage {}: {} from {}", planned.name, planned.kind, planned.from);
@@ -48,7 +48,7 @@ pub fn explain(prepared: &Prepared, stage: Option<&str>) -> Option<String> {
             for field in &table.rel.schema.fields {
                 let _ = writeln!(text, "    {}: {}", field.name, field.data_type);
             }
-            for line in relation_text(&table.rel).lines() {
+            for line in explained.explain(&table.rel).lines() {
                 let _ = writeln!(text, "    | {line}");
             }
         }

@@ -242,43 +242,52 @@ impl CohortRetention {
         let next = build::period_start(self.cohort.value, next)?;
         let day_before = Interval { months: 0, micros: -DAY_MICROS };
         let base = build::period_of(self.age.value, call(Func::Shift(day_before), vec![next])?)?;
-        let age = column(grid, "age")?;
-        let end = build::add(build::add(base, age.clone())?, Expr::int(1))?;
+        let end = build::add(build::add(base, column(grid, "age")?)?, Expr::int(1))?;
         let end = build::cast(build::period_start(self.age.value, end)?, DataType::Timestamp)?;
         let start = build::cast(column(grid, "period")?, DataType::Timestamp)?;
+        let cells = relation::extend(grid, vec![named("#start", start), named("#end", end)])?;
+
         let as_of = Expr::literal(Value::Timestamp(cx.as_of), DataType::Timestamp);
-        let seconds = |from: &Expr, to: &Expr| {
-            call(Func::Elapsed(TimeUnit::Second), vec![from.clone(), to.clone()])
-        };
-        let part = build::div(seconds(&start, &as_of)?, seconds(&start, &end)?)?;
+        let start = column(&cells, "#start")?;
+        let seconds = |to: Expr| call(Func::Elapsed(TimeUnit::Second), vec![start.clone(), to]);
+        let part = build::div(seconds(as_of)?, seconds(column(&cells, "#end")?)?)?;
         let part = call(Func::Least, vec![Expr::float(1.0), part])?;
         let observed = call(Func::Greatest, vec![Expr::float(0.0), part])?;
+        let cells = relation::extend(&cells, vec![named("observed_share", observed)])?;
 
-        let over = build::ge(observed.clone(), Expr::float(1.0))?;
-        let shown = |value: Expr| -> Result<Expr, TypeError> {
-            let null = Expr::null(value.data_type);
-            build::choose(over.clone(), value, null)
-        };
-        let size = column(grid, "size")?;
-        let eligible = shown(size.clone())?;
-        let retained = shown(column(grid, "retained")?)?;
-        let cumulative = shown(column(grid, "cumulative_value")?)?;
-        let mut columns = vec![named("cohort", column(grid, "cohort")?)];
+        // What is not over is null.
+        let over = build::ge(column(&cells, "observed_share")?, Expr::float(1.0))?;
+        let mut shown = vec![named("eligible", column(&cells, "size")?)];
+        for name in ["retained", "orders", "value", "cumulative_value"] {
+            shown.push(named(name, column(&cells, name)?));
+        }
+        for column in &mut shown {
+            let null = Expr::null(column.value.data_type);
+            column.value = build::choose(over.clone(), column.value.clone(), null)?;
+        }
+        let cells = relation::extend(&cells, shown)?;
+
+        let same = |name: &str| Ok(named(name, column(&cells, name)?));
+        let mut columns = vec![same("cohort")?];
         for name in by {
-            columns.push(named(name, column(grid, name)?));
+            columns.push(same(name)?);
         }
         columns.extend([
-            named("age", build::cast(age, DataType::Int32)?),
-            named("period", column(grid, "period")?),
-            named("observed_share", observed),
-            named("size", size.clone()),
+            named("age", build::cast(column(&cells, "age")?, DataType::Int32)?),
+            same("period")?,
+            same("observed_share")?,
+            same("size")?,
         ]);
-        columns.extend(self.rate(cx, eligible, retained)?);
+        columns.extend(self.rate(cx, column(&cells, "eligible")?, column(&cells, "retained")?)?);
+        let cumulative = column(&cells, "cumulative_value")?;
         columns.extend([
-            named("orders", shown(column(grid, "orders")?)?),
-            named("value", shown(column(grid, "value")?)?),
-            named("cumulative_value", cumulative.clone()),
-            named("cumulative_value_per_customer", build::div(cumulative, size)?),
+            same("orders")?,
+            same("value")?,
+            same("cumulative_value")?,
+            named(
+                "cumulative_value_per_customer",
+                build::div(cumulative, column(&cells, "size")?)?,
+            ),
         ]);
         let currency = table.roles.value.as_ref().and_then(|value| value.currency.clone());
         let money = Unit::Money(currency);
@@ -291,7 +300,7 @@ impl CohortRetention {
             ("cumulative_value", money.clone()),
             ("cumulative_value_per_customer", money),
         ];
-        with_units(&relation::project(grid, columns)?, &units)
+        with_units(&relation::project(&cells, columns)?, &units)
     }
 
     /// Columns `eligible`, `retained`, `rate`, `rate_low`, `rate_high`.
