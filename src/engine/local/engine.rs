@@ -1,7 +1,7 @@
 //! The engine: which passes over the input there are, and what follows from their results.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
@@ -199,54 +199,48 @@ impl<'a> Local<'a> {
         self.monitor.begin(&scan.source, facts.rows);
         let failure = Failure::default();
         let start = || -> Vec<AnyState> { folds.iter().map(|fold| fold.start(&facts)).collect() };
-        let states = self.pool.install(|| {
-            items
-                .par_iter()
-                .enumerate()
-                .fold(start, |mut states, (item, &(file, group))| {
-                    if failure.before(item) || self.monitor.stopped() {
-                        return states;
-                    }
-                    let input = &source.files[file];
-                    let place = Place {
-                        source: scan.source.to_string(),
-                        file: Some(input.name.clone()),
-                        row_group: Some(group),
-                        column: None,
-                    };
-                    let result = decoding.row_group(input, group, |first, batch| {
-                        if self.monitor.stopped() {
-                            return Err(EngineError::Interrupted);
-                        }
-                        let rows = batch.num_rows() as u64;
-                        let ordinal = ((item as u64) << 32) | first as u64;
-                        let batches = chains.run(batch, &place, first)?;
-                        for ((fold, state), &place) in folds.iter().zip(&mut states).zip(&places) {
-                            fold.take(state, &Morsel { batch: &batches[place], ordinal })?;
-                        }
-                        self.monitor.advance(rows);
-                        Ok(())
-                    });
-                    if let Err(error) = result {
-                        failure.note(item, error);
-                    }
-                    states
-                })
-                .map(Some)
-                .reduce(
-                    || None,
-                    |left, right| match (left, right) {
-                        (Some(left), Some(right)) => match merge(&folds, left, right) {
-                            Ok(merged) => Some(merged),
-                            Err(error) => {
-                                failure.note(usize::MAX - 1, error);
-                                None
-                            }
-                        },
-                        (some, none) => some.or(none),
-                    },
-                )
-        });
+        let take = |states: &mut Vec<AnyState>, item: usize| -> Result<(), EngineError> {
+            let (file, group) = items[item];
+            let input = &source.files[file];
+            let place = Place {
+                source: scan.source.to_string(),
+                file: Some(input.name.clone()),
+                row_group: Some(group),
+                column: None,
+            };
+            decoding.row_group(input, group, |first, batch| {
+                if self.monitor.stopped() {
+                    return Err(EngineError::Interrupted);
+                }
+                let rows = batch.num_rows() as u64;
+                let ordinal = ((item as u64) << 32) | first as u64;
+                let batches = chains.run(batch, &place, first)?;
+                for ((fold, state), &place) in folds.iter().zip(states.iter_mut()).zip(&places) {
+                    fold.take(state, &Morsel { batch: &batches[place], ordinal })?;
+                }
+                self.monitor.advance(rows);
+                Ok(())
+            })
+        };
+        // One state per thread, not one per piece of work: a state grows with the customers, and
+        // merging two of them costs as much as making one.
+        let next = AtomicUsize::new(0);
+        let work = |_| {
+            let mut states: Option<Vec<AnyState>> = None;
+            loop {
+                let item = next.fetch_add(1, Ordering::Relaxed);
+                if item >= items.len() || failure.before(item) || self.monitor.stopped() {
+                    return states;
+                }
+                if let Err(error) = take(states.get_or_insert_with(start), item) {
+                    failure.note(item, error);
+                }
+            }
+        };
+        let threads = self.pool.current_num_threads();
+        let mut parts: Vec<Vec<AnyState>> = self
+            .pool
+            .install(|| (0..threads).into_par_iter().with_max_len(1).filter_map(work).collect());
         self.monitor.end(&scan.source);
         if self.monitor.stopped() {
             return Err(EngineError::Interrupted);
@@ -256,8 +250,14 @@ impl<'a> Local<'a> {
         for job in jobs {
             self.note_counts(&job.chain, &counts);
         }
-        for (job, (fold, state)) in jobs.iter().zip(folds.iter().zip(states.unwrap_or_else(start)))
-        {
+        let mut states = parts.pop().unwrap_or_else(start);
+        for part in parts {
+            states = merge(&folds, states, part)?;
+        }
+        for (job, (fold, state)) in jobs.iter().zip(folds.iter().zip(states)) {
+            if self.monitor.stopped() {
+                return Err(EngineError::Interrupted);
+            }
             let frame = fold.finish(state)?;
             self.keep(&job.rel, frame, frames);
         }
