@@ -112,4 +112,11 @@ impl Monitor for Progress {
     fn stopped(&self) -> bool {
         self.signals.received().is_some()
     }
+
+    fn abandon(&self) {
+        if let Some(status) = self.signals.received() {
+            write_line("error: stopped by a signal; nothing was published");
+            std::process::exit(status.code().into());
+        }
+    }
 }

@@ -38,6 +38,9 @@ pub trait Monitor: Sync {
     fn stopped(&self) -> bool {
         false
     }
+    /// The run did not stop in time and has left everything in order: whoever asked may end the
+    /// process.
+    fn abandon(&self) {}
 }
 
 /// A monitor that hears nothing.

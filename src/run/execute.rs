@@ -1,7 +1,8 @@
 //! A whole run.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant as Clock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant as Clock};
 
 use super::error::{ExitStatus, RunError, exit_status_of};
 use super::manifest::{
@@ -47,7 +48,15 @@ pub fn execute(
     let directory = root.join(&prepared.pipeline.outputs.directory.value);
     let staging = Staging::open(&directory, &run_id)?;
     let mut manifest = begin(prepared, &run_id, started, threads);
-    let result = work(prepared, &staging, threads, monitor, &mut manifest);
+    let interrupted = stopped_manifest(begin(prepared, &run_id, started, threads));
+    let done = AtomicBool::new(false);
+    let result = std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| watch(monitor, &done, &staging, &interrupted));
+        let result = work(prepared, &staging, threads, monitor, &mut manifest);
+        done.store(true, Ordering::Relaxed);
+        watcher.thread().unpark();
+        result
+    });
     manifest.seconds = clock.elapsed().as_secs_f64();
     let result = result.and_then(|()| {
         if monitor.stopped() {
@@ -78,6 +87,36 @@ pub fn execute(
         tables: manifest.tables.iter().map(|table| (table.name.clone(), table.rows)).collect(),
         seconds: manifest.seconds,
     })
+}
+
+/// How long a run may take to stop by itself.
+const PATIENCE: Duration = Duration::from_millis(1_500);
+
+/// Waits for the run to end. If it was asked to stop and is deep in something long, clears up in its
+/// stead and lets whoever asked end the process; a run that was asked to stop never publishes.
+fn watch(monitor: &dyn Monitor, done: &AtomicBool, staging: &Staging, interrupted: &str) {
+    const STEP: Duration = Duration::from_millis(50);
+    let mut asked = Duration::ZERO;
+    while !done.load(Ordering::Relaxed) {
+        std::thread::park_timeout(STEP);
+        if !monitor.stopped() {
+            continue;
+        }
+        asked += STEP;
+        if asked > PATIENCE {
+            staging.clear();
+            let _ = write::text(&staging.folder().join("manifest.json"), interrupted);
+            monitor.abandon();
+            return;
+        }
+    }
+}
+
+fn stopped_manifest(mut manifest: Manifest) -> String {
+    manifest.status = "interrupted";
+    manifest.exit_status = ExitStatus::Interrupted.code();
+    manifest.error = Some("stopped by a signal".into());
+    manifest.to_json()
 }
 
 /// Ids sort by time; the rest tells apart runs of the same millisecond.
