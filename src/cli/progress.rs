@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::signals::Signals;
 use crate::engine::Monitor;
@@ -35,9 +35,15 @@ impl Progress {
         let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             let style = ProgressStyle::with_template(
-                "{prefix:>12} {bar:24} {human_pos}/{human_len} rows  {per_sec}  {eta} left",
+                "{prefix:>12} {bar:24} {human_pos}/{human_len} rows  {rate}  {eta} left",
             );
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+            bar.set_style(style.with_key(
+                "rate",
+                |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+                    let _ = write!(out, "{:.0} rows/s", state.per_sec());
+                },
+            ));
             bar
         });
         Progress { signals, quiet, bar, rows: AtomicU64::new(0), plain: Mutex::default() }
@@ -111,6 +117,10 @@ impl Monitor for Progress {
 
     fn stopped(&self) -> bool {
         self.signals.received().is_some()
+    }
+
+    fn exit_status(&self) -> Option<u8> {
+        self.signals.received().map(|status| status.code())
     }
 
     fn abandon(&self) {

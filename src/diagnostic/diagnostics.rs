@@ -60,7 +60,8 @@ impl Diagnostic {
         name: &str,
         known: impl IntoIterator<Item = &'a str>,
     ) -> Self {
-        let known: Vec<&str> = known.into_iter().collect();
+        let mut listed = std::collections::BTreeSet::new();
+        let known: Vec<&str> = known.into_iter().filter(|name| listed.insert(*name)).collect();
         let diagnostic = Diagnostic::at(code, span, message);
         match nearest(name, known.iter().copied()) {
             Some(near) => diagnostic.help(format!("a similar name exists: `{near}`")),

@@ -122,6 +122,16 @@ impl std::fmt::Display for Interval {
     }
 }
 
+/// A bare number as the share it was probably meant to be: 0.95 is 95%, 95 is 95%.
+fn suggestion(kind: &NodeKind) -> String {
+    let number = match kind {
+        NodeKind::Integer(value) => *value as f64,
+        NodeKind::Number(value) => *value,
+        _ => 0.0,
+    };
+    Share(if number.abs() <= 1.0 { number } else { number / 100.0 }).show()
+}
+
 /// A share written with a per cent sign, held as a fraction: `95%` is 0.95.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Share(pub f64);
@@ -142,7 +152,7 @@ impl Decode for Share {
                         node.span,
                         format!("expected a share, found the number {}", node.written),
                     )
-                    .help(format!("write it with a per cent sign, such as `{}%`", node.written)),
+                    .help(format!("write it with a per cent sign: `{}`", suggestion(&node.kind))),
                 );
                 None
             }

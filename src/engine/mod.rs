@@ -38,6 +38,10 @@ pub trait Monitor: Sync {
     fn stopped(&self) -> bool {
         false
     }
+    /// The exit status that whoever asked to stop wants, for the run's record.
+    fn exit_status(&self) -> Option<u8> {
+        None
+    }
     /// The run did not stop in time and has left everything in order: whoever asked may end the
     /// process.
     fn abandon(&self) {}
@@ -81,7 +85,7 @@ pub enum EngineError {
     #[error("{place}: {reason}")]
     Unreadable { place: Box<Place>, reason: String },
     /// Rows break the source's contract.
-    #[error("{place}: {rows} {} {fault}, first in row {first_row}", if *.rows == 1 { "row has" } else { "rows have" })]
+    #[error("{place}: {rows} {} {fault}, first in row {first_row} (from 0)", if *.rows == 1 { "row has" } else { "rows have" })]
     Contract {
         place: Box<Place>,
         fault: String,

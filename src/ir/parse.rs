@@ -10,6 +10,7 @@ use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token};
 
+use self::names::{MAX_OPERATORS, operators};
 use super::calendar::Calendar;
 use super::expression::Expr;
 use super::function::{Func, Part};
@@ -38,6 +39,14 @@ pub fn expression(
 ) -> Option<Expr> {
     let (text, placeholders) = replace_parameters(written, scope, diagnostics)?;
     let mut reader = Reader { written, text: &text, placeholders, scope, diagnostics };
+    if operators(&text) > MAX_OPERATORS {
+        reader.error(
+            Code::InvalidExpression,
+            written.span,
+            format!("the expression has more than {MAX_OPERATORS} operators"),
+        );
+        return None;
+    }
     let parser = Parser::new(&GenericDialect {}).with_recursion_limit(50);
     let parsed = parser.try_with_sql(&text).and_then(|mut parser| {
         let parsed = parser.parse_expr()?;
@@ -547,6 +556,11 @@ impl Reader<'_> {
             let func = match op {
                 B::Minus if is_time(&a) && is_time(&b) => Func::Between,
                 B::Plus if is_time(&a) && b.data_type == DataType::Duration => Func::AddDuration,
+                B::Minus if is_time(&a) && b.data_type == DataType::Duration => {
+                    let place = self.place(node);
+                    let back = self.call(Func::Negate, &[right], vec![b], place)?;
+                    return self.call(Func::AddDuration, &[left, right], vec![a, back], place);
+                }
                 B::Plus => Func::Add,
                 _ => Func::Subtract,
             };

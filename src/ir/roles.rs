@@ -55,6 +55,11 @@ impl Money {
         let rounded = |expr, scale| typed(call(Func::ToMoney(scale), vec![expr]));
         let expr = match expr.data_type {
             DataType::Decimal { scale, .. } => match decimals {
+                Some(wanted) if wanted < scale => {
+                    return Err(format!(
+                        "the value has {scale} digits after the point, and {wanted} would round it"
+                    ));
+                }
                 Some(wanted) if wanted != scale => rounded(expr, wanted)?,
                 _ => expr,
             },

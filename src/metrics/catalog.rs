@@ -30,6 +30,8 @@ pub struct Declared {
 #[derive(Debug, Default)]
 pub struct Catalog {
     declared: Vec<Declared>,
+    /// Metrics that are there but wrong, which is noted.
+    broken: Vec<String>,
 }
 
 /// A metric found by name.
@@ -54,7 +56,10 @@ impl Catalog {
                     .help("give yours another name"),
                 );
             }
-            catalog.declared.extend(declared(name, node, &mut decoder));
+            match declared(name, node, &mut decoder) {
+                Some(declared) => catalog.declared.push(declared),
+                None => catalog.broken.push(name.value.clone()),
+            }
         }
         catalog
     }
@@ -70,6 +75,9 @@ impl Catalog {
         }
         if let Some((kind, metric)) = built_in(&name.value) {
             return Some(Found::BuiltIn(kind, metric));
+        }
+        if self.broken.contains(&name.value) {
+            return None;
         }
         let kind = find(&name.value);
         let mut diagnostic = Diagnostic::unknown(

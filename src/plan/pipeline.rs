@@ -245,6 +245,14 @@ impl Planner<'_> {
         if let Some(table) = self.tables.get(&name.value) {
             return table.clone();
         }
+        let of_broken = |broken: &String| {
+            name.value
+                .strip_prefix(broken.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+        };
+        if self.pipeline.broken.iter().any(of_broken) {
+            return None;
+        }
         if self.maker(&name.value).is_some() {
             // Its stage failed, or a companion that this stage does not have after all.
             let stage = self.maker(&name.value).map(str::to_owned).unwrap_or_default();
@@ -282,6 +290,7 @@ impl Planner<'_> {
     }
 
     fn segment(&mut self, segment: &Segment) {
+        self.segments.insert(segment.name.value.clone(), None);
         let Some(table) = self.table(&segment.table) else { return };
         let Some(customer) = table.roles.customer.clone() else {
             if table.roles.flawed {
@@ -320,7 +329,8 @@ impl Planner<'_> {
         match built {
             Ok(rel) => {
                 let table = table.name.clone();
-                self.segments.insert(segment.name.value.clone(), SegmentTable { rel, table });
+                let found = SegmentTable { rel, table };
+                self.segments.insert(segment.name.value.clone(), Some(found));
             }
             Err(error) => self.diagnostics.push(Diagnostic::at(
                 Code::TypeMismatch,
@@ -413,7 +423,7 @@ impl Planner<'_> {
                 .collect();
             match tables.into_iter().find(|table| table.name == name.value) {
                 Some(table) => table.published = true,
-                None if self.maker(&name.value).is_some() && self.diagnostics.has_errors() => {}
+                None if self.diagnostics.has_errors() => {}
                 None => self.diagnostics.push(Diagnostic::unknown(
                     Code::UnknownTable,
                     name.span,

@@ -48,10 +48,10 @@ pub fn execute(
     let directory = root.join(&prepared.pipeline.outputs.directory.value);
     let staging = Staging::open(&directory, &run_id)?;
     let mut manifest = begin(prepared, &run_id, started, threads);
-    let interrupted = stopped_manifest(begin(prepared, &run_id, started, threads));
+    let interrupted = begin(prepared, &run_id, started, threads);
     let done = AtomicBool::new(false);
     let result = std::thread::scope(|scope| {
-        let watcher = scope.spawn(|| watch(monitor, &done, &staging, &interrupted));
+        let watcher = scope.spawn(|| watch(monitor, &done, &staging, interrupted));
         let result = work(prepared, &staging, threads, monitor, &mut manifest);
         done.store(true, Ordering::Relaxed);
         watcher.thread().unpark();
@@ -71,7 +71,10 @@ pub fn execute(
         let status = exit_status_of(error);
         let signal = matches!(status, ExitStatus::Interrupted | ExitStatus::Terminated);
         manifest.status = if signal { "interrupted" } else { "failed" };
-        manifest.exit_status = status.code();
+        manifest.exit_status = match monitor.exit_status() {
+            Some(asked) if signal => asked,
+            _ => status.code(),
+        };
         manifest.error = Some(error.to_string());
         manifest.tables.clear();
         manifest.reports.clear();
@@ -94,7 +97,7 @@ const PATIENCE: Duration = Duration::from_millis(1_500);
 
 /// Waits for the run to end. If it was asked to stop and is deep in something long, clears up in its
 /// stead and lets whoever asked end the process; a run that was asked to stop never publishes.
-fn watch(monitor: &dyn Monitor, done: &AtomicBool, staging: &Staging, interrupted: &str) {
+fn watch(monitor: &dyn Monitor, done: &AtomicBool, staging: &Staging, interrupted: Manifest) {
     const STEP: Duration = Duration::from_millis(50);
     let mut asked = Duration::ZERO;
     while !done.load(Ordering::Relaxed) {
@@ -105,16 +108,17 @@ fn watch(monitor: &dyn Monitor, done: &AtomicBool, staging: &Staging, interrupte
         asked += STEP;
         if asked > PATIENCE {
             staging.clear();
-            let _ = write::text(&staging.folder().join("manifest.json"), interrupted);
+            let manifest = stopped(interrupted, monitor);
+            let _ = write::text(&staging.folder().join("manifest.json"), &manifest);
             monitor.abandon();
             return;
         }
     }
 }
 
-fn stopped_manifest(mut manifest: Manifest) -> String {
+fn stopped(mut manifest: Manifest, monitor: &dyn Monitor) -> String {
     manifest.status = "interrupted";
-    manifest.exit_status = ExitStatus::Interrupted.code();
+    manifest.exit_status = monitor.exit_status().unwrap_or(ExitStatus::Interrupted.code());
     manifest.error = Some("stopped by a signal".into());
     manifest.to_json()
 }

@@ -202,7 +202,8 @@ fn find(text: &str, root: &Path) -> Option<Vec<PathBuf>> {
     let mut found: Vec<PathBuf> = glob::glob(&pattern.to_string_lossy())
         .ok()?
         .filter_map(Result::ok)
-        .filter(|path| path.is_file())
+        // What is no file after all, such as a broken link, fails when it is opened.
+        .filter(|path| !path.is_dir())
         .collect();
     found.sort();
     found.dedup();

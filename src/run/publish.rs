@@ -46,9 +46,11 @@ impl Staging {
             reason: "it has no name of its own".into(),
             help: Some("`outputs: {directory: …}` names the folder to make".into()),
         })?;
-        if let Ok(found) = fs::symlink_metadata(directory)
-            && !found.file_type().is_symlink()
-        {
+        let mut runs = name.to_owned();
+        runs.push(".runs");
+        // Only a link into the runs beside it is ours to replace.
+        let ours = fs::read_link(directory).is_ok_and(|target| target.starts_with(&runs));
+        if fs::symlink_metadata(directory).is_ok() && !ours {
             return Err(RunError::Output {
                 path: directory.to_owned(),
                 reason: "it is there and is not a link that a run made".into(),
@@ -58,8 +60,6 @@ impl Staging {
                 ),
             });
         }
-        let mut runs = name.to_owned();
-        runs.push(".runs");
         let staging = Staging {
             link: directory.to_owned(),
             runs: directory.with_file_name(runs),
@@ -103,24 +103,31 @@ impl Staging {
         }
     }
 
-    /// Removes the oldest runs beyond so many; the published one stays. A folder that cannot be removed
-    /// is left for the next run.
+    /// Removes the oldest finished runs beyond so many, and likewise the oldest failed ones; the
+    /// published run stays, and so does what has no manifest yet: it may be another run at work. A
+    /// folder that cannot be removed is left for the next run.
     pub fn keep(&self, runs: usize) {
         let published = fs::read_link(&self.link).ok();
         let published = published.as_ref().and_then(|target| target.file_name());
         let Ok(entries) = fs::read_dir(&self.runs) else { return };
-        let mut names: Vec<_> = entries
-            .flatten()
-            .filter(|entry| entry.path().is_dir())
-            .map(|entry| entry.file_name())
-            .collect();
-        // Ids begin with the time, so the newest are last.
-        names.sort();
-        let others: Vec<_> =
-            names.iter().filter(|name| Some(name.as_os_str()) != published).collect();
+        let (mut done, mut failed) = (Vec::new(), Vec::new());
+        for name in entries.flatten().map(|entry| entry.file_name()) {
+            let manifest = self.runs.join(&name).join("manifest.json");
+            let Ok(manifest) = fs::read_to_string(manifest) else { continue };
+            if Some(name.as_os_str()) == published {
+                continue;
+            }
+            let list =
+                if manifest.contains("\"status\": \"done\"") { &mut done } else { &mut failed };
+            list.push(name);
+        }
         let kept = runs.saturating_sub(usize::from(published.is_some()));
-        for name in others.iter().take(others.len().saturating_sub(kept)) {
-            let _ = fs::remove_dir_all(self.runs.join(name));
+        for (names, kept) in [(&mut done, kept), (&mut failed, runs)] {
+            // Ids begin with the time, so the newest are last.
+            names.sort();
+            for name in names.iter().take(names.len().saturating_sub(kept)) {
+                let _ = fs::remove_dir_all(self.runs.join(name));
+            }
         }
     }
 }
@@ -137,6 +144,9 @@ mod tests {
         for run in ["1", "2", "3", "4"] {
             let staging = Staging::open(&directory, run).expect("it opens");
             fs::write(staging.folder().join("table"), run).expect("it writes");
+            let status = if run == "3" { "failed" } else { "done" };
+            let manifest = format!("{{\"status\": \"{status}\"}}");
+            fs::write(staging.folder().join("manifest.json"), manifest).expect("it writes");
             if run != "3" {
                 staging.publish().expect("it publishes");
             }
@@ -144,13 +154,16 @@ mod tests {
             assert_eq!(shown, if run == "3" { "2" } else { run });
             staging.keep(2);
         }
+        // A run without a manifest is at work.
+        fs::create_dir(root.join("out/shop.runs/0")).expect("it is made");
+        Staging::open(&directory, "4").expect("it opens").keep(2);
         let mut kept: Vec<_> = fs::read_dir(root.join("out/shop.runs"))
             .expect("the runs")
             .flatten()
             .map(|entry| entry.file_name())
             .collect();
         kept.sort();
-        assert_eq!(kept, ["3", "4"]);
+        assert_eq!(kept, ["0", "2", "3", "4"]);
         fs::remove_dir_all(&root).expect("it is ours");
     }
 

@@ -47,10 +47,12 @@ pub(super) fn build(
         }
     }
     // The summary is the first finding of each section.
+    let of_stage =
+        |section: &&Section| !matches!(section.id.as_str(), "summary" | "data_quality" | "methods");
     let findings: Vec<String> = bodies
         .iter()
-        .filter(|s| s.id != "summary")
-        .filter_map(|s| s.lead.first().cloned())
+        .filter(of_stage)
+        .filter_map(|section| Some(format!("`{}`: {}", section.id, section.lead.first()?)))
         .collect();
     if let Some(summary) = bodies.iter_mut().find(|section| section.id == "summary") {
         summary.lead = findings;

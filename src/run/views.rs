@@ -22,6 +22,10 @@ pub(super) struct Context<'a> {
 /// Most values of a segment that get a heat map of their own.
 const MAX_SEGMENTS: usize = 6;
 
+/// Most cohorts and ages of a heat map; the newest cohorts and the first ages are shown.
+const MAX_COHORTS: usize = 60;
+const MAX_AGES: usize = 61;
+
 /// A view's findings in sentences, and its figures. `companion` gives a companion table by its suffix.
 pub(super) fn show<'a>(
     view: &View,
@@ -247,6 +251,12 @@ fn cohorts(
             let own = (0..average.rows()).filter(|&row| segment_of(average, row) == *segment);
             average_row = own.map(|row| retention_cell(average, row)).collect();
         }
+        let cells = rows.len().max(1) * rows.first().map_or(0, |row| row.cells.len());
+        let hidden = rows.len().saturating_sub(MAX_COHORTS);
+        rows.drain(..hidden);
+        rows.iter_mut().for_each(|row| row.cells.truncate(MAX_AGES));
+        average_row.truncate(MAX_AGES);
+        let shown = rows.len().max(1) * rows.first().map_or(0, |row| row.cells.len());
         let name = segment.iter().map(label).collect::<Vec<_>>().join(", ");
         let of = if name.is_empty() { String::new() } else { format!(" of {name}") };
         if let Some(Some(first)) = average_row.get(1) {
@@ -278,6 +288,12 @@ fn cohorts(
         };
         let curves = triangle.curves(format!("Retention curves{of}"));
         blocks.push(Block::Chart(Chart::CohortTriangle(triangle)));
+        if shown < cells {
+            blocks.push(Block::Paragraph(format!(
+                "The newest {MAX_COHORTS} cohorts and the first {MAX_AGES} ages are shown; all are in `{}.parquet`.",
+                context.table
+            )));
+        }
         blocks.push(Block::Chart(Chart::Lines(curves)));
     }
     if segments.len() > MAX_SEGMENTS {

@@ -1,6 +1,6 @@
 //! The whole document.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::parameters::Parameters;
 use super::source::{self, Source};
@@ -41,6 +41,8 @@ pub struct Pipeline<S> {
     pub seed: i64,
     pub parameters: Parameters,
     pub sources: Vec<Source>,
+    /// Sources and stages that are there but wrong, which is noted: whoever names one is not.
+    pub broken: BTreeSet<String>,
     pub segments: Vec<Segment>,
     /// Name and body of each declared metric; the body is read by those who know the kinds.
     pub metrics: Vec<(Spanned<String>, Node)>,
@@ -238,11 +240,15 @@ fn read<S>(
     reader.take("env");
     reader.take("params");
 
-    let mut sources = Vec::new();
+    let (mut sources, mut broken) = (Vec::new(), BTreeSet::new());
     match reader.take("sources") {
         Some(node) => {
             for (name, node) in decoder.named(node, "sources") {
-                sources.extend(source::decode(&name, node, decoder));
+                let source = source::decode(&name, node, decoder);
+                if source.is_none() {
+                    broken.insert(name.value.clone());
+                }
+                sources.extend(source);
             }
         }
         None => missing(top, "sources", decoder),
@@ -260,7 +266,11 @@ fn read<S>(
     match reader.take("stages") {
         Some(node) => {
             for (name, node) in decoder.named(node, "stages") {
-                stages.extend(stage(&name, node, bodies, decoder));
+                let stage = stage(&name, node, bodies, decoder);
+                if stage.is_none() {
+                    broken.insert(name.value.clone());
+                }
+                stages.extend(stage);
             }
         }
         None => missing(top, "stages", decoder),
@@ -276,7 +286,8 @@ fn read<S>(
     let calendar = calendar(&timezone, &calendar_options, decoder);
     let seed = seed.unwrap_or(Setting::default_of(1));
     let level = level.unwrap_or(Setting::default_of(Share(0.95)));
-    let as_of = as_of?;
+    // With a stand-in for what is missing, the rest can be looked at all the same.
+    let as_of = as_of.unwrap_or(Setting::default_of(Instant::Date(0)));
     let mut settings = vec![(
         "as_of".to_owned(),
         as_of.value.show(),
@@ -292,7 +303,7 @@ fn read<S>(
     settings.push(("level".into(), level.value.show(), level.is_default()));
     settings.push(("seed".into(), seed.value.show(), seed.is_default()));
     Some(Pipeline {
-        name: name?.value.value,
+        name: name.map_or_else(|| "pipeline".to_owned(), |name| name.value.value),
         description: description.map(|setting| setting.value),
         as_of: as_of.value,
         calendar,
@@ -300,11 +311,12 @@ fn read<S>(
         seed: seed.value,
         parameters,
         sources,
+        broken,
         segments,
         metrics,
         stages,
         outputs,
-        report: report?,
+        report: report.unwrap_or_else(default_report),
         settings,
     })
 }
@@ -455,7 +467,15 @@ fn outputs(node: Option<&Node>, name: Option<&str>, decoder: &mut Decoder) -> Ou
         return outputs;
     };
     if let Some(directory) = reader.optional::<String>("directory", decoder) {
-        outputs.directory = directory;
+        let path = directory.value.trim_end_matches('/').to_owned();
+        if std::path::Path::new(&path).file_name().is_none() {
+            decoder.report(Diagnostic::at(
+                Code::InvalidValue,
+                directory.place(reader.span()),
+                format!("`{}` does not name a folder to make", directory.value),
+            ));
+        }
+        outputs.directory = Setting { value: path, span: directory.span };
     }
     if let Some(keep) = reader.optional::<i64>("keep_runs", decoder) {
         if keep.value < 1 {

@@ -20,8 +20,8 @@ pub struct SegmentTable {
     pub table: String,
 }
 
-/// Segments by name.
-pub type Segments = BTreeMap<String, SegmentTable>;
+/// Segments by name; `None` for one that is there but wrong, which is noted.
+pub type Segments = BTreeMap<String, Option<SegmentTable>>;
 
 /// The options `customer`, `time` and `value` that kinds have in common.
 pub(super) struct RoleOverrides<'a> {
@@ -228,7 +228,10 @@ impl StageContext<'_> {
 
     fn named_dimension(&mut self, name: &Spanned<String>, table: &mut Table) -> Option<Dimension> {
         let column = table.rel.schema.field(&name.value).map(|field| field.data_type);
-        let segment = self.segments.get(&name.value).cloned();
+        let segment = match self.segments.get(&name.value) {
+            Some(None) => return None,
+            known => known.cloned().flatten(),
+        };
         match (segment, column) {
             (Some(_), Some(_)) => {
                 self.diagnostics.push(

@@ -54,8 +54,11 @@ fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Stage>> {
 impl Stage for Filter {
     fn plan(&self, cx: &mut StageContext) -> Option<Vec<Output>> {
         let table = cx.input()?;
-        let condition = cx.parse_condition(&self.r#where.value, &table)?;
-        let rel = cx.typed(relation::filter(&table.rel, condition))?;
+        // Without its condition the table has the same columns, so that what reads it is looked at.
+        let rel = match cx.parse_condition(&self.r#where.value, &table) {
+            Some(condition) => cx.typed(relation::filter(&table.rel, condition))?,
+            None => table.rel.clone(),
+        };
         let (grain, views) = (Vec::new(), vec![View::Rows]);
         Some(vec![Output { suffix: None, rel, grain, roles: table.roles, views }])
     }

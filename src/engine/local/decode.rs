@@ -242,6 +242,10 @@ impl Decoding<'_> {
                     TimeUnit::Microsecond => (1, 1),
                     TimeUnit::Nanosecond => (1, 1_000),
                 };
+                let ticks_array = ticks.as_primitive::<Int64Type>();
+                if ticks_array.iter().flatten().any(|tick| tick.checked_mul(times).is_none()) {
+                    return Err("a timestamp is beyond the range of microseconds".into());
+                }
                 let local = zone.is_none();
                 let micros: TimestampMicrosecondArray =
                     ticks.as_primitive::<Int64Type>().unary(|tick: i64| {

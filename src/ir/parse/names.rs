@@ -1,6 +1,8 @@
 //! Names that an expression may use: types and functions.
 
 use sqlparser::ast;
+use sqlparser::dialect::GenericDialect;
+use sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::Reader;
 use crate::diagnostic::{Code, Diagnostic};
@@ -8,6 +10,24 @@ use crate::document::TimeUnit;
 use crate::frame::DataType;
 use crate::ir::function::{TABLE, is_public};
 use crate::ir::{Expr, Func};
+
+/// Most operators of an expression. A chain of them nests as deeply as it is long.
+pub(super) const MAX_OPERATORS: usize = 500;
+
+/// The number of operators in a text; 0 for what is no SQL, which the parser will say.
+pub(super) fn operators(text: &str) -> usize {
+    let counts = |token: &Token| match token {
+        Token::Word(word) => {
+            let word = word.value.to_lowercase();
+            matches!(word.as_str(), "and" | "or" | "not" | "is" | "between")
+        }
+        Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::Mod => true,
+        Token::StringConcat | Token::DoubleColon => true,
+        _ => false,
+    };
+    let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize();
+    tokens.map_or(0, |tokens| tokens.iter().filter(|token| counts(token)).count())
+}
 
 impl Reader<'_> {
     pub(super) fn data_type(

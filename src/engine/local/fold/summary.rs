@@ -1,6 +1,6 @@
 //! The fold of `Summary`: one row per customer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
@@ -41,11 +41,14 @@ struct First {
     carry: Box<[u8]>,
 }
 
+/// A customer's buckets in order of their day or instant.
+type Buckets = Vec<(i64, Bucket)>;
+
 /// Customers, and the buckets of each in order.
 #[derive(Default)]
 pub(in super::super) struct SummaryState {
     customers: Interner,
-    buckets: Vec<BTreeMap<i64, Bucket>>,
+    buckets: Vec<Buckets>,
 }
 
 impl SummaryFold {
@@ -89,11 +92,16 @@ impl Bucket {
     }
 }
 
-fn keep(buckets: &mut BTreeMap<i64, Bucket>, at: i64, bucket: Bucket) -> Result<(), EngineError> {
-    match buckets.get_mut(&at) {
-        Some(known) => known.merge(bucket),
-        None => {
-            buckets.insert(at, bucket);
+fn keep(buckets: &mut Buckets, at: i64, bucket: Bucket) -> Result<(), EngineError> {
+    // Mostly the last bucket or a later one.
+    let place = match buckets.last() {
+        Some((last, _)) if *last < at => Err(buckets.len()),
+        _ => buckets.binary_search_by_key(&at, |(at, _)| *at),
+    };
+    match place {
+        Ok(place) => buckets[place].1.merge(bucket),
+        Err(place) => {
+            buckets.insert(place, (at, bucket));
             Ok(())
         }
     }
@@ -143,7 +151,7 @@ impl Fold for SummaryFold {
             });
             let customer = state.customers.intern(events.customer(row))? as usize;
             if customer == state.buckets.len() {
-                state.buckets.push(BTreeMap::new());
+                state.buckets.push(Buckets::new());
             }
             let at = if summary.collapse { i64::from(day) } else { ticks };
             let bucket = Bucket { orders: is_order.into(), total: value.unwrap_or(0), day, first };
@@ -158,7 +166,7 @@ impl Fold for SummaryFold {
         right: SummaryState,
     ) -> Result<SummaryState, EngineError> {
         let places = left.customers.absorb(&right.customers)?;
-        left.buckets.resize_with(left.customers.len(), BTreeMap::new);
+        left.buckets.resize_with(left.customers.len(), Buckets::new);
         for (customer, buckets) in right.buckets.into_iter().enumerate() {
             let known = &mut left.buckets[places[customer] as usize];
             for (at, bucket) in buckets {
@@ -176,11 +184,11 @@ impl Fold for SummaryFold {
         for id in state.customers.sorted() {
             let mut buckets = std::mem::take(&mut state.buckets[id as usize]);
             if summary.refunds == Refunds::Net {
-                buckets.retain(|_, bucket| bucket.total >= 0);
+                buckets.retain(|(_, bucket)| bucket.total >= 0);
             }
             let Some(row) = self.row(summary, &buckets)? else { continue };
             if !summary.carry.is_empty() {
-                let first = buckets.into_values().next().and_then(|bucket| bucket.first);
+                let first = buckets.into_iter().next().and_then(|(_, bucket)| bucket.first);
                 carried.push(first.map_or_else(Default::default, |first| first.carry));
             }
             people.push(id);
@@ -208,19 +216,19 @@ impl SummaryFold {
     fn row(
         &self,
         summary: &Summary,
-        buckets: &BTreeMap<i64, Bucket>,
+        buckets: &[(i64, Bucket)],
     ) -> Result<Option<Vec<Value>>, EngineError> {
-        let (Some((&first, first_bucket)), Some((&last, _))) =
-            (buckets.first_key_value(), buckets.last_key_value())
+        let (Some((first, first_bucket)), Some((last, _))) = (buckets.first(), buckets.last())
         else {
             return Ok(None);
         };
+        let (first, last) = (*first, *last);
         let (mut orders, mut value) = (0, 0);
-        for bucket in buckets.values() {
+        for (_, bucket) in buckets {
             orders += bucket.orders;
             value = add(value, bucket.total)?;
         }
-        let mut days: Vec<i32> = buckets.values().map(|bucket| bucket.day).collect();
+        let mut days: Vec<i32> = buckets.iter().map(|(_, bucket)| bucket.day).collect();
         days.dedup();
         let days = days.len() as i64;
         let frequency = if summary.collapse { days } else { orders } - 1;
@@ -230,18 +238,18 @@ impl SummaryFold {
         };
         let bucket_type = summary.bucket_type();
         let instant = |at: i64| match bucket_type {
-            DataType::Date if summary.collapse => at * DAY_MICROS,
+            DataType::Date if summary.collapse => at.saturating_mul(DAY_MICROS),
             DataType::Date => self.calendar.midnight(at as i32),
             _ => at,
         };
         let end = match summary.collapse {
-            true => i64::from(summary.last_day) * DAY_MICROS,
+            true => i64::from(summary.last_day).saturating_mul(DAY_MICROS),
             false => summary.end,
         };
         // Two dates are whole days apart, whatever the zone's clock did in between.
         let recency = match bucket_type {
-            DataType::Date => (last - first) * DAY_MICROS,
-            _ => last - first,
+            DataType::Date => last.saturating_sub(first).saturating_mul(DAY_MICROS),
+            _ => last.saturating_sub(first),
         };
         let time = |micros: i64| Value::finite(in_units(micros.into(), summary.unit));
         let scale = match summary.events.value_type() {
@@ -267,8 +275,8 @@ impl SummaryFold {
             Value::Int(days),
             Value::Int(frequency),
             time(recency),
-            time(end - instant(first)),
-            time(end - instant(last)),
+            time(end.saturating_sub(instant(first))),
+            time(end.saturating_sub(instant(last))),
             value,
             average,
             monetary,

@@ -50,11 +50,13 @@ fn the_first_broken_rule_is_reported() {
     ];
     assert_eq!(
         lines(run_orders(scan_orders(&rules))),
-        ["error: source `orders`, column `amount`: 2 rows have a value below 0, first in row 1"]
+        [
+            "error: source `orders`, column `amount`: 2 rows have a value below 0, first in row 1 (from 0)"
+        ]
     );
     assert_eq!(
         lines(run_orders(scan_orders(&rules[2..]))),
-        ["error: source `orders`, column `customer`: 1 row has a null, first in row 1"]
+        ["error: source `orders`, column `customer`: 1 row has a null, first in row 1 (from 0)"]
     );
 }
 
