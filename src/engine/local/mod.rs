@@ -5,8 +5,8 @@
 //! small frames, finished by the same interpreter, with Polars for joins and orders.
 //!
 //! **Invariants**
-//! - A table is never held: memory grows with groups and customers, not with rows. The exception
-//!   is a chain that is itself a result.
+//! - A table is never held, only the states of its folds: a customer's days or periods, a group's
+//!   distinct values, for quantiles its values. The exception is a chain that is itself a result.
 //! - Every fold's `merge` is associative and commutative, so no thread count shows in a result.
 //! - A file's fault names the file, the row group and, where known, the column.
 
