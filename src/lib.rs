@@ -10,7 +10,7 @@
 //! // An expression is typed before any data is read.
 //! use tenure::frame::{DataType, Field, Schema};
 //! let schema = Schema::new(vec![Field::new("amount", DataType::money(2))]);
-//! let expr = tenure::ir::parse::from_text("amount >= 100", &schema).unwrap();
+//! let expr = tenure::ir::parse::from_text("amount >= 100", &schema).expect("it is an expression");
 //! assert_eq!(expr.to_string(), "(amount >= 100.00)");
 //! ```
 
