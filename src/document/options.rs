@@ -98,8 +98,10 @@ macro_rules! options {
         let key = $crate::options!(@key $field);
         match $reader.take(&key) {
             None => Some($crate::document::Setting::default_of($default)),
+            // With the default in place of a wrong value, which is noted, the rest is looked at.
             Some(node) => <$type as $crate::document::Decode>::decode(node, $decoder)
-                .map(|value| $crate::document::Setting { value, span: Some(node.span) }),
+                .map(|value| $crate::document::Setting { value, span: Some(node.span) })
+                .or_else(|| Some($crate::document::Setting::default_of($default))),
         }
     }};
     (@default $type:ty) => { None };

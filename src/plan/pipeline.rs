@@ -43,6 +43,8 @@ pub struct PlannedStage {
     /// Its options: key, value, and whether it is the default.
     pub settings: Vec<(String, String, bool)>,
     pub condition: Option<String>,
+    /// One row: how many rows each rule is about.
+    pub touched: Option<RelRef>,
 }
 
 /// A table of a stage.
@@ -369,9 +371,11 @@ impl Planner<'_> {
             as_of: self.as_of,
             level: self.pipeline.level,
             diagnostics: self.diagnostics,
+            touched: None,
         };
         let body = stage.body.as_ref()?;
         let outputs = body.plan(&mut context)?;
+        let touched = context.touched.take();
         let mut tables = Vec::new();
         for output in outputs {
             let table_name = match output.suffix {
@@ -407,6 +411,7 @@ impl Planner<'_> {
             input,
             tables,
             settings: told(body.settings()),
+            touched,
             condition: stage.condition.as_ref().map(|written| written.text.clone()),
         })
     }

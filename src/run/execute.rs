@@ -199,9 +199,21 @@ fn work(
         .flat_map(|stage| &stage.tables)
         .filter(|table| table.published)
         .collect();
-    let rels: Vec<_> = tables.iter().map(|table| table.rel.clone()).collect();
+    let touched: Vec<_> = prepared
+        .plan
+        .stages
+        .iter()
+        .filter_map(|stage| Some((stage.name.as_str(), stage.touched.clone()?)))
+        .collect();
+    let rels: Vec<_> = tables
+        .iter()
+        .map(|table| table.rel.clone())
+        .chain(touched.iter().map(|(_, rel)| rel.clone()))
+        .collect();
     tracing::debug!(tables = rels.len(), threads, plan = %prepared.plan.hash, "the engine begins");
     let frames = engine.run(&rels)?;
+    let touched: Vec<(&str, &Frame)> =
+        touched.iter().map(|(name, _)| *name).zip(&frames[tables.len()..]).collect();
     let published: Vec<(&PlannedTable, &Frame)> = tables.into_iter().zip(&frames).collect();
 
     let counts = engine.counts();
@@ -254,7 +266,7 @@ fn work(
                 .collect(),
         });
     }
-    let html = crate::report::html(&report::build(prepared, &published, manifest));
+    let html = crate::report::html(&report::build(prepared, &published, &touched, manifest));
     let written = write::text(&staging.folder().join("report.html"), &html)?;
     manifest.reports.push(FileRecord {
         file: "report.html".into(),

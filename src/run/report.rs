@@ -18,6 +18,7 @@ use crate::{metrics, stages};
 pub(super) fn build(
     prepared: &Prepared,
     tables: &[(&PlannedTable, &Frame)],
+    touched: &[(&str, &Frame)],
     manifest: &Manifest,
 ) -> Report {
     let pipeline = &prepared.pipeline;
@@ -34,7 +35,7 @@ pub(super) fn build(
                 title: "Summary".into(),
                 ..Section::default()
             }),
-            "data_quality" => bodies.push(data_quality(manifest)),
+            "data_quality" => bodies.push(data_quality(manifest, touched)),
             "methods" => bodies.push(methods(prepared)),
             stage => bodies.extend(
                 prepared
@@ -128,7 +129,18 @@ fn section(
     section
 }
 
-fn data_quality(manifest: &Manifest) -> Section {
+fn data_quality(manifest: &Manifest, touched: &[(&str, &Frame)]) -> Section {
+    let rules = touched.iter().flat_map(|(stage, frame)| {
+        let fields = frame.schema.fields.iter().enumerate();
+        fields.filter(|_| frame.rows() == 1).map(|(column, field)| {
+            let count = frame.value(0, column).as_i64().unwrap_or(0);
+            vec![
+                Cell::Text((*stage).to_owned()),
+                Cell::Text(field.name.clone()),
+                Cell::Integer(count),
+            ]
+        })
+    });
     let columns = vec![
         Column::new("source", "Source", ReportUnit::None),
         Column::new("rows", "Rows", ReportUnit::Count),
@@ -152,7 +164,7 @@ fn data_quality(manifest: &Manifest) -> Section {
             count(stage.rows_out),
         ]
     });
-    Section {
+    let mut section = Section {
         id: "data_quality".into(),
         title: "Data quality".into(),
         lead: vec![
@@ -180,8 +192,23 @@ fn data_quality(manifest: &Manifest) -> Section {
                 note: None,
                 total_rows: None,
             }),
+            Block::Table(Table {
+                caption: "Orders that a rule is about".into(),
+                columns: vec![
+                    Column::new("stage", "Stage", ReportUnit::None),
+                    Column::new("rule", "Rule", ReportUnit::None),
+                    Column::new("orders", "Orders", ReportUnit::Count),
+                ],
+                rows: rules.collect(),
+                note: Some("What each rule did with them is under Methods.".into()),
+                total_rows: None,
+            }),
         ],
+    };
+    if touched.is_empty() {
+        section.blocks.pop();
     }
+    section
 }
 
 /// The rules and defaults that were used, and the formulas behind the names.

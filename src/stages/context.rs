@@ -49,6 +49,8 @@ pub struct StageContext<'a> {
     /// The level of intervals.
     pub level: f64,
     pub diagnostics: &'a mut Diagnostics,
+    /// One row: how many rows of the input each rule of the stage is about, by the rule's name.
+    pub touched: Option<RelRef>,
 }
 
 impl StageContext<'_> {

@@ -32,7 +32,11 @@ use super::registry::{Output, Stage, StageKind};
 use super::view::View;
 use crate::document::{Decode, Decoder, Expression, Field, Node, Options, TimeUnit};
 use crate::frame::DataType;
-use crate::ir::{Expr, Refunds, RelRef, Roles, Summary, Table, ZeroValues, named};
+use crate::ir::relation;
+use crate::ir::typing::{TypeError, build};
+use crate::ir::{
+    Expr, Measure, MeasureFunc, Refunds, RelRef, Roles, Summary, Table, ZeroValues, named,
+};
 
 /// The registry's entry.
 pub const KIND: StageKind = StageKind {
@@ -101,6 +105,8 @@ pub(super) fn summarise(cx: &mut StageContext, rules: Rules) -> Option<(RelRef, 
     let (_, _) = (cx.customer(&table)?, cx.time(&table)?);
     let collapse = rules.collapse == Collapse::Day;
     let purchases = cx.purchases(&table, &dimensions?, None, !collapse)?;
+    let touched = touched(&purchases.rel, purchases.events.value.as_ref());
+    cx.touched = cx.typed(touched)?;
     let summary = Summary {
         input: purchases.rel,
         events: purchases.events,
@@ -118,13 +124,28 @@ pub(super) fn summarise(cx: &mut StageContext, rules: Rules) -> Option<(RelRef, 
     Some((rel, roles))
 }
 
+/// How many orders the rules are about; nothing where there are no values.
+fn touched(rel: &RelRef, value: Option<&Expr>) -> Result<Option<RelRef>, TypeError> {
+    let Some(value) = value else { return Ok(None) };
+    let zero = build::cast(Expr::int(0), value.data_type)?;
+    let count = |name: &str, condition: Expr| {
+        named(name, Measure::filtered(MeasureFunc::CountRows, Some(condition)))
+    };
+    let measures = vec![
+        count("refunds (negative values)", build::lt(value.clone(), zero.clone())?),
+        count("zero values", build::eq(value.clone(), zero)?),
+        count("orders without an amount", build::is_null(value.clone())?),
+    ];
+    relation::aggregate(rel, vec![], measures).map(Some)
+}
+
 /// Money columns carry the currency of the input's value.
 fn with_currency(cx: &mut StageContext, rel: RelRef, table: &Table) -> Option<RelRef> {
     let currency = table.roles.value.as_ref().and_then(|value| value.currency.clone());
     let unit = crate::frame::Unit::Money(currency);
     let units =
         ["value", "average_order_value", "monetary"].map(|name| (name.to_owned(), unit.clone()));
-    cx.typed(crate::ir::relation::with_units(&rel, &units.into_iter().collect()))
+    cx.typed(relation::with_units(&rel, &units.into_iter().collect()))
 }
 
 /// The roles of a table whose grain is the customer.
