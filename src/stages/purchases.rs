@@ -2,9 +2,8 @@
 
 use super::context::StageContext;
 use super::dimension::Dimension;
-use crate::frame::DataType;
 use crate::ir::relation::{self, all_columns};
-use crate::ir::typing::build;
+use crate::ir::typing::{TypeError, build};
 use crate::ir::{Events, Expr, Measure, MeasureFunc, Named, RelRef, Table, named};
 
 /// Orders as events.
@@ -95,13 +94,11 @@ impl StageContext<'_> {
     }
 }
 
-/// The sum of an order's lines; null if none of them has an amount.
-fn known_sum(lines: &RelRef) -> Result<Expr, crate::ir::typing::TypeError> {
+/// The sum `#sum` of an order's lines; null if none of them has an amount, of which `#known` is the
+/// count.
+pub(super) fn known_sum(lines: &RelRef) -> Result<Expr, TypeError> {
     let sum = relation::column(lines, "#sum")?;
     let none = build::eq(relation::column(lines, "#known")?, Expr::int(0))?;
-    let null = Expr::null(match sum.data_type {
-        money @ DataType::Decimal { .. } => money,
-        other => other,
-    });
+    let null = Expr::null(sum.data_type);
     build::choose(none, null, sum)
 }

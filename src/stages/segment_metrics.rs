@@ -25,6 +25,7 @@
 use super::cohort_retention::Totals;
 use super::context::{RoleOverrides, StageContext};
 use super::dimension::{Dimension, DimensionSpec};
+use super::purchases::known_sum;
 use super::registry::{Companion, Output, Stage, StageKind};
 use super::view::View;
 use crate::diagnostic::Spanned;
@@ -294,10 +295,7 @@ impl Cells<'_> {
         }
         let mut orders = relation::aggregate(&rel, keys, measures)?;
         if roles.value.is_some() {
-            let sum = column(&orders, "#sum")?;
-            let none = build::eq(column(&orders, "#known")?, Expr::int(0))?;
-            let null = Expr::null(sum.data_type);
-            let known = build::choose(none, null, sum)?;
+            let known = known_sum(&orders)?;
             orders = relation::extend(&orders, vec![named(value, known)])?;
         }
         if self.lowered.wants_first_time
