@@ -14,7 +14,7 @@ pub mod local;
 pub mod reference;
 
 use crate::frame::{Frame, FrameError};
-use crate::ir::RelRef;
+use crate::ir::{ApplyError, RelRef};
 
 /// Runs relations.
 pub trait Engine {
@@ -103,6 +103,9 @@ pub enum EngineError {
     /// A table that cannot be put together.
     #[error(transparent)]
     Frame(#[from] FrameError),
+    /// A function of tables that has no result.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
     /// The run was asked to stop.
     #[error("interrupted")]
     Interrupted,

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::relation::{Aggregate, Built, Join, Lookup, Rel, RelNode, RelRef, Window};
+use super::apply::{Apply, Call};
+use super::relation::{Aggregate, Built, Dedupe, Join, Lookup, Rel, RelNode, RelRef, Window};
 
 /// The relation with every history node replaced by its expansion, all the way down.
 ///
@@ -32,6 +33,14 @@ pub fn expand_all(rel: &RelRef) -> Built {
             keys: lookup.keys.clone(),
             columns: lookup.columns.clone(),
         }),
+        RelNode::Dedupe(dedupe) => RelNode::Dedupe(Dedupe {
+            input: expand_all(&dedupe.input)?,
+            keys: dedupe.keys.clone(),
+            order: dedupe.order.clone(),
+        }),
+        RelNode::Union { inputs } => {
+            RelNode::Union { inputs: inputs.iter().map(expand_all).collect::<Result<_, _>>()? }
+        }
         RelNode::Aggregate(aggregate) => RelNode::Aggregate(Aggregate {
             input: expand_all(&aggregate.input)?,
             keys: aggregate.keys.clone(),
@@ -59,6 +68,13 @@ pub fn expand_all(rel: &RelRef) -> Built {
             to: to.clone(),
             name: name.clone(),
         },
+        RelNode::Apply(apply) => RelNode::Apply(Apply {
+            call: Arc::new(Call {
+                inputs: apply.call.inputs.iter().map(expand_all).collect::<Result<_, _>>()?,
+                function: apply.call.function.clone(),
+            }),
+            output: apply.output,
+        }),
         RelNode::History(_) | RelNode::Summary(_) | RelNode::CohortGrid(_) => {
             return Ok(rel.clone());
         }

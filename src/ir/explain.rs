@@ -117,6 +117,17 @@ pub fn line(rel: &Rel) -> String {
                 lookup.columns.iter().map(|(from, to)| format!("{to} = {from}")).collect();
             format!("Lookup [{}] on {}", columns.join(", "), keys.join(", "))
         }
+        RelNode::Dedupe(dedupe) => {
+            let order: Vec<String> = dedupe
+                .order
+                .iter()
+                .map(|order| {
+                    format!("{}{}", order.value, if order.descending { " desc" } else { "" })
+                })
+                .collect();
+            format!("Dedupe by [{}], first of [{}]", list(&dedupe.keys), order.join(", "))
+        }
+        RelNode::Union { inputs } => format!("Union of {}", inputs.len()),
         RelNode::Aggregate(aggregate) => {
             format!("Aggregate by [{}]: {}", names(&aggregate.keys), names(&aggregate.measures))
         }
@@ -152,6 +163,9 @@ pub fn line(rel: &Rel) -> String {
             summary.end,
             events(&summary.events)
         ),
+        RelNode::Apply(apply) => {
+            format!("Apply {}, table {}", apply.call.function.describe(), apply.output)
+        }
         RelNode::CohortGrid(grid) => format!(
             "CohortGrid {} × {}, {}, by [{}], max age {}, until day {}, active {}: {}",
             grid.cohort,

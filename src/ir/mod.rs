@@ -10,7 +10,9 @@
 //! - Reductions do not depend on the order of rows.
 //! - [`Func`] and [`RelNode`] are closed: engines match them without a wildcard arm.
 
+mod apply;
 pub mod calendar;
+mod combine;
 mod expand;
 pub mod explain;
 pub mod expression;
@@ -21,12 +23,13 @@ pub mod relation;
 pub mod roles;
 pub mod typing;
 
+pub use apply::{Apply, ApplyError, Call, FrameFunction};
 pub use calendar::Calendar;
 pub use expression::{Expr, ExprNode};
 pub use function::Func;
 pub use history::{CohortGrid, Events, History, Refunds, Summary, ZeroValues};
 pub use relation::{
-    Aggregate, Join, JoinKind, Measure, MeasureFunc, Named, Rel, RelNode, RelRef, SortKey, Window,
-    WindowFunc, named,
+    Aggregate, Dedupe, Join, JoinKind, Measure, MeasureFunc, Named, Order, Rel, RelNode, RelRef,
+    SortKey, Window, WindowFunc, named,
 };
 pub use roles::{Money, OrderRoles, Roles, Table};

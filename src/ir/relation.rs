@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::apply::Apply;
+pub use super::combine::{apply, dedupe, join, lookup, union};
 pub use super::expand::expand_all;
 use super::expression::Expr;
 use super::history::{CohortGrid, History, Summary};
@@ -43,6 +45,10 @@ pub enum RelNode {
     Project { input: RelRef, columns: Vec<Named<Expr>> },
     /// As many rows, with columns found in a table under a unique key; null where there is none.
     Lookup(Lookup),
+    /// One row per key: the first in an order.
+    Dedupe(Dedupe),
+    /// The rows of all inputs, which have the same columns.
+    Union { inputs: Vec<RelRef> },
     /// One row per group; one row in all if there are no keys.
     Aggregate(Aggregate),
     /// As many rows, with functions of the rows around each.
@@ -62,6 +68,8 @@ pub enum RelNode {
     Summary(Summary),
     /// Cohorts followed over ages.
     CohortGrid(CohortGrid),
+    /// A table of a pure function of tables.
+    Apply(Apply),
 }
 
 /// A source's rows.
@@ -96,6 +104,23 @@ pub struct Lookup {
     pub keys: Vec<(Expr, String)>,
     /// The table's columns to add, and their names here.
     pub columns: Vec<(String, String)>,
+}
+
+/// One row per key.
+#[derive(Debug)]
+pub struct Dedupe {
+    pub input: RelRef,
+    /// What the rows of one key have in common; null is a key like any other.
+    pub keys: Vec<Expr>,
+    /// Which row is the first, nulls last. Rows that tie are alike in every column.
+    pub order: Vec<Order>,
+}
+
+/// An expression to order by.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Order {
+    pub value: Expr,
+    pub descending: bool,
 }
 
 /// Rows folded into groups. Null is a group of its own.
@@ -198,8 +223,12 @@ pub enum JoinKind {
     Inner,
     /// And left rows without a partner.
     Left,
+    /// And left rows and right rows without a partner; the key columns are those of whichever side is there.
+    Full,
     /// Left rows with a partner, once each, without the right's columns.
     Semi,
+    /// Left rows without a partner, without the right's columns.
+    Anti,
 }
 
 /// A column to sort by.
@@ -224,11 +253,11 @@ impl SortKey {
 /// A relation, or why it cannot be.
 pub type Built = Result<RelRef, TypeError>;
 
-fn fault(message: String) -> TypeError {
+pub(super) fn fault(message: String) -> TypeError {
     TypeError { message, argument: None, help: None }
 }
 
-fn check(expr: &Expr, schema: &Schema) -> Result<(), TypeError> {
+pub(super) fn check(expr: &Expr, schema: &Schema) -> Result<(), TypeError> {
     let mut missing = None;
     expr.for_each_column(&mut |name| {
         if schema.field(name).is_none() {
@@ -359,35 +388,6 @@ pub fn with_units(input: &RelRef, units: &BTreeMap<String, Unit>) -> Built {
         .collect();
     let node = RelNode::Project { input: input.clone(), columns: all_columns(input) };
     Ok(Arc::new(Rel { node, schema: distinct(fields)? }))
-}
-
-/// Columns of another table, found under its unique key.
-///
-/// # Errors
-/// Unknown columns, keys of another type, or a name that exists.
-pub fn lookup(
-    input: &RelRef,
-    table: &RelRef,
-    keys: Vec<(Expr, String)>,
-    columns: Vec<(String, String)>,
-) -> Built {
-    for (key, name) in &keys {
-        check(key, &input.schema)?;
-        let found = column(table, name)?.data_type;
-        if found != key.data_type {
-            return Err(fault(format!("the key is a {}, `{name}` a {found}", key.data_type)));
-        }
-    }
-    let mut fields = input.schema.fields.clone();
-    for (from, to) in &columns {
-        let field = table.schema.field(from);
-        let field = field.ok_or_else(|| fault(format!("there is no column `{from}`")))?;
-        fields.push(Field { name: to.clone(), ..field.clone() });
-    }
-    let schema = distinct(fields)?;
-    let node =
-        RelNode::Lookup(Lookup { input: input.clone(), table: table.clone(), keys, columns });
-    Ok(Arc::new(Rel { node, schema }))
 }
 
 impl MeasureFunc {
@@ -550,36 +550,6 @@ pub fn window(
     Ok(Arc::new(Rel { node, schema }))
 }
 
-/// Pairs of rows. The right's key columns are left out of the result.
-///
-/// # Errors
-/// Unknown columns, keys of different types, or a name in both tables.
-pub fn join(
-    left: &RelRef,
-    right: &RelRef,
-    keys: Vec<(String, String)>,
-    kind: JoinKind,
-    nulls_equal: bool,
-) -> Built {
-    for (a, b) in &keys {
-        let (a, b) = (column(left, a)?, column(right, b)?);
-        if a.data_type != b.data_type {
-            return Err(fault(format!("keys `{a}` and `{b}` have different types")));
-        }
-    }
-    let mut fields = left.schema.fields.clone();
-    if kind != JoinKind::Semi {
-        let right_keys: Vec<&String> = keys.iter().map(|(_, name)| name).collect();
-        fields.extend(
-            right.schema.fields.iter().filter(|field| !right_keys.contains(&&field.name)).cloned(),
-        );
-    }
-    let schema = distinct(fields)?;
-    let node =
-        RelNode::Join(Join { left: left.clone(), right: right.clone(), keys, kind, nulls_equal });
-    Ok(Arc::new(Rel { node, schema }))
-}
-
 /// The rows in order.
 ///
 /// # Errors
@@ -620,23 +590,29 @@ impl Rel {
             | RelNode::Sort { input, .. }
             | RelNode::Series { input, .. } => vec![input],
             RelNode::Lookup(lookup) => vec![&lookup.input, &lookup.table],
+            RelNode::Dedupe(dedupe) => vec![&dedupe.input],
+            RelNode::Union { inputs } => inputs.iter().collect(),
             RelNode::Aggregate(aggregate) => vec![&aggregate.input],
             RelNode::Window(window) => vec![&window.input],
             RelNode::Join(join) => vec![&join.left, &join.right],
             RelNode::History(history) => vec![&history.input],
             RelNode::Summary(summary) => vec![&summary.input],
             RelNode::CohortGrid(grid) => vec![&grid.input],
+            RelNode::Apply(apply) => apply.call.inputs.iter().collect(),
         }
     }
 
-    /// True for the nodes whose rows stream: they keep no state between morsels.
+    /// True for the nodes whose rows stream: they keep no state between morsels. (`Dedupe` does once it
+    /// is known which rows it keeps; a `Union` is streamed part by part.)
     pub fn streams(&self) -> bool {
         match &self.node {
             RelNode::Scan(_)
             | RelNode::Filter { .. }
             | RelNode::Project { .. }
-            | RelNode::Lookup(_) => true,
-            RelNode::Aggregate(_)
+            | RelNode::Lookup(_)
+            | RelNode::Dedupe(_) => true,
+            RelNode::Union { .. }
+            | RelNode::Aggregate(_)
             | RelNode::Window(_)
             | RelNode::Join(_)
             | RelNode::Sort { .. }
@@ -644,7 +620,8 @@ impl Rel {
             | RelNode::Series { .. }
             | RelNode::History(_)
             | RelNode::Summary(_)
-            | RelNode::CohortGrid(_) => false,
+            | RelNode::CohortGrid(_)
+            | RelNode::Apply(_) => false,
         }
     }
 }

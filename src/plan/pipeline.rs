@@ -210,6 +210,11 @@ impl Planner<'_> {
             if let Some(maker) = self.maker(&stage.from.value) {
                 reads.push((maker.to_owned(), stage.from.span));
             }
+            for other in stage.body.iter().flat_map(|body| body.reads()) {
+                if let Some(maker) = self.maker(&other.value) {
+                    reads.push((maker.to_owned(), other.span));
+                }
+            }
             let dimensions = stage.body.as_ref().map_or(&[][..], |body| body.dimensions());
             for name in dimensions.iter().filter_map(|d| d.as_name()) {
                 if self.pipeline.segments.iter().any(|s| s.name.value == name.value) {
@@ -358,6 +363,12 @@ impl Planner<'_> {
             };
             condition = Some(parse::condition(written, &scope, self.diagnostics)?);
         }
+        let mut others = BTreeMap::new();
+        for other in stage.body.iter().flat_map(|body| body.reads()) {
+            if let Some(table) = self.table(&other) {
+                others.insert(other.value, table);
+            }
+        }
         let input = table.rel.clone();
         let mut context = StageContext {
             name,
@@ -371,6 +382,7 @@ impl Planner<'_> {
             as_of: self.as_of,
             level: self.pipeline.level,
             diagnostics: self.diagnostics,
+            others,
             touched: None,
         };
         let body = stage.body.as_ref()?;

@@ -118,7 +118,9 @@ pub fn exit_status_of(error: &RunError) -> ExitStatus {
             EngineError::Unreadable { .. }
             | EngineError::Contract { .. }
             | EngineError::NotUnique { .. } => ExitStatus::Input,
-            EngineError::Evaluate(_) | EngineError::Frame(_) => ExitStatus::StageFailed,
+            EngineError::Evaluate(_) | EngineError::Frame(_) | EngineError::Apply(_) => {
+                ExitStatus::StageFailed
+            }
             EngineError::Interrupted => ExitStatus::Interrupted,
             EngineError::Internal(_) => ExitStatus::Bug,
         },

@@ -33,7 +33,11 @@ pub(super) fn show<'a>(
     companion: &dyn Fn(&str) -> Option<&'a Frame>,
 ) -> (Vec<String>, Vec<Block>) {
     match view {
-        View::Rows => (Vec::new(), vec![Block::Table(rows(context))]),
+        View::Rows
+        | View::Growth { .. }
+        | View::Deciles { .. }
+        | View::Lorenz { .. }
+        | View::Tracking { .. } => (Vec::new(), vec![Block::Table(rows(context))]),
         View::Bars { title, x, y, complete } => bars(context, title, x, y, complete.as_deref()),
         View::Cohorts { by, age, average } => cohorts(context, by, age, companion(average)),
         View::Grid { title, rows, columns } => grid(context, title, rows, columns),

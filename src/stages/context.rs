@@ -49,6 +49,8 @@ pub struct StageContext<'a> {
     /// The level of intervals.
     pub level: f64,
     pub diagnostics: &'a mut Diagnostics,
+    /// The tables that the stage names besides its input; one that is wrong is absent, and noted.
+    pub others: BTreeMap<String, Table>,
     /// One row: how many rows of the input each rule of the stage is about, by the rule's name.
     pub touched: Option<RelRef>,
 }
@@ -94,6 +96,11 @@ impl StageContext<'_> {
     pub fn report(&mut self, code: Code, span: Option<Span>, message: impl Into<String>) {
         let span = span.unwrap_or(self.kind.span);
         self.diagnostics.push(Diagnostic::at(code, span, message));
+    }
+
+    /// A table that the stage names besides its input (see `Stage::reads`).
+    pub fn other_table(&self, name: &Spanned<String>) -> Option<Table> {
+        self.others.get(&name.value).cloned()
     }
 
     /// An expression over a table.

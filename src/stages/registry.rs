@@ -6,6 +6,7 @@ use super::context::StageContext;
 use super::dimension::DimensionSpec;
 use super::view::View;
 use super::{cohort_retention, customer_summary, derive, filter, rfm, segment_metrics};
+use crate::diagnostic::Spanned;
 use crate::document::{Decoder, Field, Node};
 use crate::ir::{RelRef, Roles};
 
@@ -16,6 +17,10 @@ pub trait Stage: Debug {
     /// The dimensions it names, for the segments among them.
     fn dimensions(&self) -> &[DimensionSpec] {
         &[]
+    }
+    /// Further tables that it reads, besides `from`.
+    fn reads(&self) -> Vec<Spanned<String>> {
+        Vec::new()
     }
     /// Its options: key, value as YAML, and whether it is the default.
     fn settings(&self) -> Vec<(String, String, bool)>;

@@ -10,6 +10,15 @@ pub enum View {
     /// Cohorts by age as a heat map and as curves; the columns are those of `cohort_retention`.
     /// With segments, one heat map for each value of `by`.
     Cohorts { by: Vec<String>, age: String, average: &'static str },
+    /// Customers and value gained and lost by period; the columns are those of `growth`. With
+    /// segments, one chart for each value of `by`.
+    Growth { by: Vec<String> },
+    /// What each tenth of the customers is worth; 10 is the best.
+    Deciles { title: String, decile: String, value: String },
+    /// How a value is spread over the rows: the share of it that the best have.
+    Lorenz { title: String, value: String },
+    /// A forecast beside what came, over time; `holdout` is true where the forecast had not seen.
+    Tracking { title: String, x: String, actual: String, expected: String, holdout: String },
     /// How many rows fall into each cell of two scores.
     Grid { title: String, rows: String, columns: String },
     /// How many rows have each value, and a sum over them.

@@ -12,6 +12,7 @@ use arrow::compute;
 use arrow::datatypes::{Field as ArrowField, Schema as ArrowSchema};
 
 use super::evaluate::Program;
+use super::fold::FirstRows;
 use super::intern::{Interner, Keys};
 use super::kernel::arrow_error;
 use crate::engine::{EngineError, Place};
@@ -28,7 +29,9 @@ pub(super) fn leaf(rel: &RelRef) -> &RelRef {
     match &rel.node {
         RelNode::Filter { input, .. } | RelNode::Project { input, .. } => leaf(input),
         RelNode::Lookup(lookup) => leaf(&lookup.input),
+        RelNode::Dedupe(dedupe) => leaf(&dedupe.input),
         RelNode::Scan(_)
+        | RelNode::Union { .. }
         | RelNode::Aggregate(_)
         | RelNode::Window(_)
         | RelNode::Join(_)
@@ -37,7 +40,8 @@ pub(super) fn leaf(rel: &RelRef) -> &RelRef {
         | RelNode::Series { .. }
         | RelNode::History(_)
         | RelNode::Summary(_)
-        | RelNode::CohortGrid(_) => rel,
+        | RelNode::CohortGrid(_)
+        | RelNode::Apply(_) => rel,
     }
 }
 
@@ -50,7 +54,31 @@ pub(super) fn lookup_tables(rel: &RelRef) -> Vec<&RelRef> {
             tables.push(&lookup.table);
             tables
         }
+        RelNode::Dedupe(dedupe) => lookup_tables(&dedupe.input),
         _ => Vec::new(),
+    }
+}
+
+/// The `Dedupe` nodes along a chain.
+pub(super) fn dedupes(rel: &RelRef) -> Vec<&RelRef> {
+    match &rel.node {
+        RelNode::Filter { input, .. } | RelNode::Project { input, .. } => dedupes(input),
+        RelNode::Lookup(lookup) => dedupes(&lookup.input),
+        RelNode::Dedupe(dedupe) => {
+            let mut found = dedupes(&dedupe.input);
+            found.push(rel);
+            found
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Where a chain over a frame begins: at the nearest relation whose rows do not simply stream.
+pub(super) fn base(rel: &RelRef) -> &RelRef {
+    match &rel.node {
+        RelNode::Filter { input, .. } | RelNode::Project { input, .. } => base(input),
+        RelNode::Lookup(lookup) => base(&lookup.input),
+        _ => rel,
     }
 }
 
@@ -121,6 +149,14 @@ impl Index {
     }
 }
 
+/// What chains need of relations that have been computed before.
+pub(super) trait Known {
+    /// A table to look up in, by these columns.
+    fn index(&mut self, table: &RelRef, keys: &[&str]) -> Result<Arc<Index>, EngineError>;
+    /// The rows that a `Dedupe` keeps.
+    fn first_rows(&mut self, dedupe: &RelRef) -> Result<Arc<FirstRows>, EngineError>;
+}
+
 /// What a bound node does to a morsel.
 enum Work {
     /// The decoded columns, after the rules of the contract.
@@ -142,6 +178,11 @@ enum Work {
         program: Program,
         index: Arc<Index>,
         columns: Vec<usize>,
+    },
+    Dedupe {
+        input: usize,
+        keep: Vec<usize>,
+        first_rows: Arc<FirstRows>,
     },
 }
 
@@ -166,27 +207,30 @@ pub(super) struct Chains {
 }
 
 impl Chains {
-    /// Binds the chains that end in these relations and give these columns.
+    /// Binds the chains that end in these relations and give these columns. They begin at a scan, or at
+    /// `start`, whose rows are there.
     ///
     /// # Errors
     /// A look-up table whose key is not unique; see [`Index::new`].
     pub fn bind(
         ends: &[(RelRef, BTreeSet<String>)],
+        start: Option<&RelRef>,
         calendar: &Calendar,
-        index: &mut impl FnMut(&RelRef, &[&str]) -> Result<Arc<Index>, EngineError>,
+        known: &mut impl Known,
     ) -> Result<Self, EngineError> {
+        let start = start.map(identity);
+        let below = |rel: &RelRef| -> Option<RelRef> {
+            let goes_on = rel.streams() && Some(identity(rel)) != start;
+            rel.inputs().first().filter(|_| goes_on).map(|input| (*input).clone())
+        };
         // What is needed of each node, from the ends down.
         let mut needed: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
         let mut order: Vec<RelRef> = Vec::new();
         for (end, columns) in ends {
             needed.entry(identity(end)).or_default().extend(columns.iter().cloned());
-            let mut rel = end;
             let mut path = vec![end.clone()];
-            while let Some(input) =
-                rel.streams().then(|| rel.inputs()).and_then(|i| i.first().copied())
-            {
-                path.push(input.clone());
-                rel = input;
+            while let Some(input) = path.last().and_then(&below) {
+                path.push(input);
             }
             for rel in path.into_iter().rev() {
                 if !order.iter().any(|known| identity(known) == identity(&rel)) {
@@ -197,7 +241,7 @@ impl Chains {
         // Inputs stand before what reads them; a shared node may have been met early, so the order
         // is by depth.
         order.sort_by_key(depth);
-        for rel in order.iter().rev() {
+        for rel in order.iter().rev().filter(|rel| below(rel).is_some()) {
             let wanted = needed.get(&identity(rel)).cloned().unwrap_or_default();
             let Some((input, below)) = needs_below(rel, &wanted) else { continue };
             needed.entry(identity(input)).or_default().extend(below);
@@ -205,7 +249,10 @@ impl Chains {
         let mut chains = Chains { nodes: Vec::new(), calendar: calendar.clone() };
         for rel in &order {
             let wanted = needed.get(&identity(rel)).cloned().unwrap_or_default();
-            let node = chains.bind_node(rel, &wanted, index)?;
+            let node = match below(rel) {
+                Some(_) => chains.bind_node(rel, &wanted, known)?,
+                None => Self::bind_start(rel, &wanted)?,
+            };
             chains.nodes.push(node);
         }
         Ok(chains)
@@ -215,7 +262,7 @@ impl Chains {
         &self,
         rel: &RelRef,
         wanted: &BTreeSet<String>,
-        index: &mut impl FnMut(&RelRef, &[&str]) -> Result<Arc<Index>, EngineError>,
+        known: &mut impl Known,
     ) -> Result<BoundNode, EngineError> {
         let find = |rel: &RelRef| {
             self.place(rel).ok_or_else(|| EngineError::Internal("a chain without its leaf".into()))
@@ -223,7 +270,7 @@ impl Chains {
         let keep = |from: &Schema, to: &Schema| -> Vec<usize> {
             to.fields.iter().filter_map(|field| from.index_of(&field.name)).collect()
         };
-        let mut schema = narrowed(&rel.schema, wanted);
+        let schema = narrowed(&rel.schema, wanted);
         let work = match &rel.node {
             RelNode::Filter { input, predicate } => {
                 let input = find(input)?;
@@ -242,7 +289,7 @@ impl Chains {
                 let input = find(&lookup.input)?;
                 let from = &self.nodes[input].schema;
                 let names: Vec<&str> = lookup.keys.iter().map(|(_, name)| name.as_str()).collect();
-                let index = index(&lookup.table, &names)?;
+                let index = known.index(&lookup.table, &names)?;
                 let program = Program::bind(lookup.keys.iter().map(|(key, _)| key), from)?;
                 let added: Vec<&(String, String)> =
                     lookup.columns.iter().filter(|(_, to)| wanted.contains(to)).collect();
@@ -252,7 +299,34 @@ impl Chains {
                     .collect();
                 Work::Lookup { input, keep: keep(from, &schema), program, index, columns }
             }
+            RelNode::Dedupe(dedupe) => {
+                let input = find(&dedupe.input)?;
+                let keep = keep(&self.nodes[input].schema, &schema);
+                Work::Dedupe { input, keep, first_rows: known.first_rows(rel)? }
+            }
+            RelNode::Scan(_)
+            | RelNode::Union { .. }
+            | RelNode::Aggregate(_)
+            | RelNode::Window(_)
+            | RelNode::Join(_)
+            | RelNode::Sort { .. }
+            | RelNode::Values(_)
+            | RelNode::Series { .. }
+            | RelNode::History(_)
+            | RelNode::Summary(_)
+            | RelNode::CohortGrid(_)
+            | RelNode::Apply(_) => {
+                return Err(EngineError::Internal("a chain through what does not stream".into()));
+            }
+        };
+        Ok(BoundNode { identity: identity(rel), work, schema, rows: AtomicU64::new(0) })
+    }
+
+    /// The node that a morsel enters by: a scan with its rules, or a relation whose rows are there.
+    fn bind_start(rel: &RelRef, wanted: &BTreeSet<String>) -> Result<BoundNode, EngineError> {
+        let (rules, schema) = match &rel.node {
             RelNode::Scan(scan) => {
+                let schema = narrowed(&rel.schema, wanted);
                 let rules = scan
                     .rules
                     .iter()
@@ -264,21 +338,11 @@ impl Chains {
                         })
                     })
                     .collect::<Result<Vec<_>, EngineError>>()?;
-                Work::Start { rules }
+                (rules, schema)
             }
-            RelNode::Aggregate(_)
-            | RelNode::Window(_)
-            | RelNode::Join(_)
-            | RelNode::Sort { .. }
-            | RelNode::Values(_)
-            | RelNode::Series { .. }
-            | RelNode::History(_)
-            | RelNode::Summary(_)
-            | RelNode::CohortGrid(_) => {
-                schema = rel.schema.as_ref().clone();
-                Work::Start { rules: Vec::new() }
-            }
+            _ => (Vec::new(), rel.schema.as_ref().clone()),
         };
+        let work = Work::Start { rules };
         Ok(BoundNode { identity: identity(rel), work, schema, rows: AtomicU64::new(0) })
     }
 
@@ -303,7 +367,8 @@ impl Chains {
     }
 
     /// Runs all chains over one morsel of the leaf: one batch per node. `place` says where the
-    /// morsel is from, `start` the number of its first row, for a breach of contract.
+    /// morsel is from, `start` the number of its first row, for a breach of contract; `ordinal` is its
+    /// number in the pass.
     ///
     /// # Errors
     /// A broken rule, or a value for which an expression has no result.
@@ -312,6 +377,7 @@ impl Chains {
         morsel: RecordBatch,
         place: &Place,
         start: usize,
+        ordinal: u64,
     ) -> Result<Vec<RecordBatch>, EngineError> {
         let mut morsel = Some(morsel);
         let mut batches: Vec<RecordBatch> = Vec::with_capacity(self.nodes.len());
@@ -339,6 +405,21 @@ impl Chains {
                     let input = &batches[*input];
                     let columns = program.run(input, &self.calendar)?;
                     batch_of(&node.schema, columns, input.num_rows())?
+                }
+                Work::Dedupe { input, keep, first_rows } => {
+                    let kept = batches[*input].project(keep).map_err(arrow_error)?;
+                    let rows = first_rows.of_morsel(ordinal);
+                    if rows.len() == kept.num_rows() {
+                        kept
+                    } else {
+                        let rows = UInt32Array::from(rows.to_vec());
+                        let columns = kept
+                            .columns()
+                            .iter()
+                            .map(|column| compute::take(column, &rows, None).map_err(arrow_error))
+                            .collect::<Result<Vec<_>, _>>()?;
+                        batch_of(&node.schema, columns, rows.len())?
+                    }
                 }
                 Work::Lookup { input, keep, program, index, columns } => {
                     let input = &batches[*input];
@@ -405,6 +486,10 @@ fn needs_below<'a>(
                 reads(&column.value, &mut below);
             }
             Some((input, below))
+        }
+        RelNode::Dedupe(dedupe) => {
+            below.extend(wanted.iter().cloned());
+            Some((&dedupe.input, below))
         }
         RelNode::Lookup(lookup) => {
             let added: Vec<&String> = lookup.columns.iter().map(|(_, to)| to).collect();

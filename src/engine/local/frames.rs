@@ -1,5 +1,6 @@
 //! Work on small frames: what is left when the folds are done.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Int64Array, UInt32Array};
@@ -64,6 +65,26 @@ pub(super) fn sort(frame: &Frame, keys: &[SortKey]) -> Result<Frame, EngineError
     Ok(Frame::new(frame.schema.clone(), rows_at(frame, &rows)?, frame.rows())?)
 }
 
+/// Some rows of a frame.
+pub(super) fn at(rel: &Rel, frame: &Frame, rows: Vec<u32>) -> Result<Frame, EngineError> {
+    let count = rows.len();
+    finish(rel, rows_at(frame, &UInt32Array::from(rows))?, count)
+}
+
+/// The rows of several frames.
+pub(super) fn union(rel: &Rel, parts: &[Frame]) -> Result<Frame, EngineError> {
+    let mut columns = Vec::with_capacity(rel.schema.fields.len());
+    for (place, field) in rel.schema.fields.iter().enumerate() {
+        let parts = parts
+            .iter()
+            .map(|part| with_precision(&flat(part.batch.column(place))?, field.data_type))
+            .collect::<Result<Vec<_>, _>>()?;
+        let parts: Vec<&dyn Array> = parts.iter().map(|part| part.as_ref()).collect();
+        columns.push(compute::concat(&parts).map_err(arrow_error)?);
+    }
+    finish(rel, columns, parts.iter().map(Frame::rows).sum())
+}
+
 /// Pairs of rows.
 pub(super) fn join(
     rel: &Rel,
@@ -71,7 +92,8 @@ pub(super) fn join(
     left: &Frame,
     right: &Frame,
 ) -> Result<Frame, EngineError> {
-    let (left_rows, right_rows) = if join.keys.is_empty() {
+    let mut alone = Vec::new();
+    let (mut left_rows, mut right_rows): (Vec<u32>, Vec<Option<u32>>) = if join.keys.is_empty() {
         let all = |count: usize| 0..count as u32;
         let pairs = all(left.rows()).flat_map(|a| all(right.rows()).map(move |b| (a, Some(b))));
         pairs.unzip()
@@ -97,29 +119,53 @@ pub(super) fn join(
                 .collect::<Result<Vec<Option<u32>>, EngineError>>()
         };
         let (left_ids, right_ids) = (ids(left, &left_places)?, ids(right, &right_places)?);
-        let pairs = polars::join(&left_ids, &right_ids, join.kind == JoinKind::Left)?;
+        if join.kind == JoinKind::Full {
+            let known: BTreeSet<u32> = left_ids.iter().flatten().copied().collect();
+            let partner = |id: &Option<u32>| id.is_some_and(|id| known.contains(&id));
+            alone =
+                (0..right.rows() as u32).filter(|&r| !partner(&right_ids[r as usize])).collect();
+        }
+        let keep_left = matches!(join.kind, JoinKind::Left | JoinKind::Full | JoinKind::Anti);
+        let pairs = polars::join(&left_ids, &right_ids, keep_left)?;
         (pairs.left, pairs.right)
     };
-    let mut left_rows: Vec<u32> = left_rows;
-    let right_rows: Vec<Option<u32>> = right_rows;
-    let mut columns;
     match join.kind {
         JoinKind::Semi => {
             left_rows.dedup();
-            columns = rows_at(left, &UInt32Array::from(left_rows.clone()))?;
+            return at(rel, left, left_rows);
         }
-        JoinKind::Inner | JoinKind::Left => {
-            columns = rows_at(left, &UInt32Array::from(left_rows.clone()))?;
-            let keys: Vec<&String> = join.keys.iter().map(|(_, name)| name).collect();
-            let rows = UInt32Array::from(right_rows);
-            for (field, column) in right.schema.fields.iter().zip(rows_at(right, &rows)?) {
-                if !keys.contains(&&field.name) {
-                    columns.push(column);
-                }
-            }
+        JoinKind::Anti => {
+            let partner = left_rows.iter().zip(&right_rows);
+            let alone = partner.filter(|(_, right)| right.is_none()).map(|(left, _)| *left);
+            return at(rel, left, alone.collect());
+        }
+        JoinKind::Inner | JoinKind::Left | JoinKind::Full => {}
+    }
+    // Right rows without a partner come last; their keys stand in the left's key columns.
+    let paired = left_rows.len();
+    let with_alone: Vec<Option<u32>> = left_rows
+        .iter()
+        .map(|&row| Some(row))
+        .chain(std::iter::repeat_n(None, alone.len()))
+        .collect();
+    right_rows.extend(alone.iter().map(|&row| Some(row)));
+    let rows = with_alone.len();
+    let mut columns = rows_at(left, &UInt32Array::from(with_alone))?;
+    let right_columns = rows_at(right, &UInt32Array::from(right_rows))?;
+    for (own, other) in join.keys.iter().filter(|_| !alone.is_empty()) {
+        let (own, other) = (place(left, own)?, place(right, other)?);
+        let from_left = columns[own].slice(0, paired);
+        let from_right = right_columns[other].slice(paired, alone.len());
+        let from_right = with_precision(&from_right, left.schema.fields[own].data_type)?;
+        columns[own] = compute::concat(&[&from_left, &from_right]).map_err(arrow_error)?;
+    }
+    let keys: Vec<&String> = join.keys.iter().map(|(_, name)| name).collect();
+    for (field, column) in right.schema.fields.iter().zip(right_columns) {
+        if !keys.contains(&&field.name) {
+            columns.push(column);
         }
     }
-    finish(rel, columns, left_rows.len())
+    finish(rel, columns, rows)
 }
 
 /// Columns under the types that a relation states.

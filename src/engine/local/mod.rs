@@ -22,7 +22,9 @@ mod guard;
 mod intern;
 mod kernel;
 mod lazy;
+mod legs;
 mod page;
+mod passes;
 mod polars;
 mod temporal;
 

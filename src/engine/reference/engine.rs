@@ -1,7 +1,7 @@
 //! Relations, one node at a time.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use crate::engine::{Engine, EngineError, Place};
 use crate::frame::{DataType, Frame, Schema, Value, pow10};
 use crate::ir::relation::{Built, Lookup, Scan};
 use crate::ir::{
-    Aggregate, Calendar, Join, JoinKind, Rel, RelNode, RelRef, SortKey, Window, WindowFunc, explain,
+    Aggregate, Apply, Calendar, Dedupe, Join, JoinKind, Rel, RelNode, RelRef, SortKey, Window,
+    WindowFunc, explain,
 };
 
 /// More rows than this from one row of a series are taken for a mistake.
@@ -124,6 +125,14 @@ impl Run<'_> {
                 let (input, table) = (self.table(&node.input)?, self.table(&node.table)?);
                 lookup(node, &input, &table, calendar)
             }
+            RelNode::Dedupe(node) => dedupe(node, &*self.table(&node.input)?, calendar),
+            RelNode::Union { inputs } => {
+                let mut rows = Vec::new();
+                for input in inputs {
+                    rows.extend(self.table(input)?.rows.iter().cloned());
+                }
+                Ok(rows)
+            }
             RelNode::Aggregate(node) => aggregate(node, &*self.table(&node.input)?, calendar),
             RelNode::Window(node) => window(node, &*self.table(&node.input)?),
             RelNode::Join(node) => {
@@ -156,6 +165,7 @@ impl Run<'_> {
             RelNode::History(history) => self.expansion(rel, history.expand()),
             RelNode::Summary(summary) => self.expansion(rel, summary.expand()),
             RelNode::CohortGrid(grid) => self.expansion(rel, grid.expand()),
+            RelNode::Apply(apply) => self.apply(apply),
         }
     }
 
@@ -198,6 +208,21 @@ impl Run<'_> {
             }
         }
         Ok(table.rows)
+    }
+
+    /// The rows of a table of a function of tables.
+    fn apply(&mut self, apply: &Apply) -> Result<Vec<Vec<Value>>, EngineError> {
+        let call = &apply.call;
+        let mut inputs = Vec::new();
+        for input in &call.inputs {
+            let table = self.table(input)?;
+            inputs.push(Frame::from_rows(input.schema.clone(), &table.rows)?);
+        }
+        let tables = call.function.apply(&inputs, &self.engine.calendar)?;
+        let name = call.function.name();
+        let table = tables.get(apply.output);
+        let table = table.ok_or_else(|| internal(format!("{name} gives too few tables")))?;
+        Ok(table.to_rows())
     }
 
     /// The rows of a history node: those of its definition.
@@ -322,6 +347,8 @@ fn describe(rel: &Rel) -> String {
         RelNode::Filter { .. }
         | RelNode::Project { .. }
         | RelNode::Lookup(_)
+        | RelNode::Dedupe(_)
+        | RelNode::Union { .. }
         | RelNode::Aggregate(_)
         | RelNode::Window(_)
         | RelNode::Join(_)
@@ -330,8 +357,36 @@ fn describe(rel: &Rel) -> String {
         | RelNode::Series { .. }
         | RelNode::History(_)
         | RelNode::Summary(_)
-        | RelNode::CohortGrid(_) => format!("the table `{}`", explain::line(rel)),
+        | RelNode::CohortGrid(_)
+        | RelNode::Apply(_) => format!("the table `{}`", explain::line(rel)),
     }
+}
+
+fn dedupe(
+    node: &Dedupe,
+    input: &Table,
+    calendar: &Calendar,
+) -> Result<Vec<Vec<Value>>, EngineError> {
+    let mut order = node.order.iter().map(|order| order.descending);
+    let descending: Vec<bool> = order.by_ref().collect();
+    let first = |a: &[Value], b: &[Value]| {
+        let parts = a.iter().zip(b).zip(&descending).map(|((a, b), &descending)| {
+            let nulls_last = a.is_null().cmp(&b.is_null());
+            nulls_last.then_with(|| if descending { b.cmp(a) } else { a.cmp(b) })
+        });
+        parts.fold(Ordering::Equal, Ordering::then) == Ordering::Less
+    };
+    let mut firsts: BTreeMap<Vec<Value>, (Vec<Value>, &[Value])> = BTreeMap::new();
+    for row in input.iter() {
+        let key = node.keys.iter().map(|key| evaluate(key, row, calendar));
+        let key = key.collect::<Result<Vec<_>, _>>()?;
+        let order = node.order.iter().map(|order| evaluate(&order.value, row, calendar));
+        let order = order.collect::<Result<Vec<_>, _>>()?;
+        if firsts.get(&key).is_none_or(|(known, _)| first(&order, known)) {
+            firsts.insert(key, (order, row.values));
+        }
+    }
+    Ok(firsts.into_values().map(|(_, row)| row.to_vec()).collect())
 }
 
 fn aggregate(
@@ -417,12 +472,30 @@ fn join(node: &Join, left: &Table, right: &Table) -> Result<Vec<Vec<Value>>, Eng
         let pairs = partners.iter().map(|partner| [&row[..], &pick(partner, &columns)].concat());
         match node.kind {
             JoinKind::Inner => rows.extend(pairs),
-            JoinKind::Left if partners.is_empty() => {
+            JoinKind::Left | JoinKind::Full if partners.is_empty() => {
                 rows.push([&row[..], &vec![Value::Null; columns.len()]].concat());
             }
-            JoinKind::Left => rows.extend(pairs),
+            JoinKind::Left | JoinKind::Full => rows.extend(pairs),
             JoinKind::Semi if partners.is_empty() => {}
             JoinKind::Semi => rows.push(row.clone()),
+            JoinKind::Anti if partners.is_empty() => rows.push(row.clone()),
+            JoinKind::Anti => {}
+        }
+    }
+    if node.kind == JoinKind::Full {
+        let known: BTreeSet<Vec<Value>> =
+            left.rows.iter().map(|row| pick(row, &left_keys)).filter(|key| matches(key)).collect();
+        for row in &right.rows {
+            let key = pick(row, &right_keys);
+            if known.contains(&key) {
+                continue;
+            }
+            let mut alone = vec![Value::Null; left.schema.fields.len()];
+            for (&place, value) in left_keys.iter().zip(key) {
+                alone[place] = value;
+            }
+            alone.extend(pick(row, &columns));
+            rows.push(alone);
         }
     }
     Ok(rows)

@@ -5,6 +5,7 @@ mod aggregates;
 mod bytes;
 mod expressions;
 mod histories;
+mod relations;
 
 use std::sync::Arc;
 

@@ -8,6 +8,7 @@
 mod aggregate;
 mod cohort;
 mod collect;
+mod dedupe;
 mod history;
 mod people;
 mod state;
@@ -28,6 +29,7 @@ use crate::ir::{Calendar, Expr, RelNode, RelRef};
 pub use aggregate::AggregateFold;
 pub(super) use cohort::CohortFold;
 pub(super) use collect::CollectFold;
+pub(super) use dedupe::{DedupeFold, FirstRows, needs as dedupe_needs};
 pub(super) use history::HistoryFold;
 pub(super) use summary::SummaryFold;
 
@@ -148,11 +150,14 @@ pub(super) fn needs(rel: &RelRef) -> Option<(&RelRef, BTreeSet<String>)> {
         | RelNode::Filter { .. }
         | RelNode::Project { .. }
         | RelNode::Lookup(_)
+        | RelNode::Dedupe(_)
+        | RelNode::Union { .. }
         | RelNode::Window(_)
         | RelNode::Join(_)
         | RelNode::Sort { .. }
         | RelNode::Values(_)
-        | RelNode::Series { .. } => return None,
+        | RelNode::Series { .. }
+        | RelNode::Apply(_) => return None,
     };
     Some((input, needed))
 }
@@ -172,10 +177,13 @@ pub(super) fn of(
         | RelNode::Filter { .. }
         | RelNode::Project { .. }
         | RelNode::Lookup(_)
+        | RelNode::Dedupe(_)
+        | RelNode::Union { .. }
         | RelNode::Window(_)
         | RelNode::Join(_)
         | RelNode::Sort { .. }
         | RelNode::Values(_)
-        | RelNode::Series { .. } => return Ok(None),
+        | RelNode::Series { .. }
+        | RelNode::Apply(_) => return Ok(None),
     }))
 }

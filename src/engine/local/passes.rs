@@ -1,0 +1,397 @@
+//! Passes over the input: which there are, what each feeds, and how the threads share one.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::prelude::*;
+
+use super::chain::{Chains, dedupes, identity, leaf, lookup_tables, narrowed, rule_columns};
+use super::decode::Decoding;
+use super::engine::{Computed, Frames, Local};
+use super::fold::{self, AnyFold, AnyState, CollectFold, DedupeFold, FirstRows, Morsel, ScanFacts};
+use super::legs::Legs;
+use crate::engine::{EngineError, Place};
+use crate::ir::{RelNode, RelRef};
+
+/// Something that must be computed in passes over scans.
+struct Job {
+    rel: RelRef,
+    task: Task,
+    needs: BTreeSet<String>,
+    /// The chains it takes in that no pass has run yet, each over one scan, with their numbers.
+    legs: Vec<(u64, RelRef)>,
+    /// What the passes so far have come to.
+    state: Option<AnyState>,
+}
+
+/// What becomes of the rows of a job's chains.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Task {
+    /// They are the table.
+    Collect,
+    /// They are folded.
+    Fold,
+    /// The places of those that a `Dedupe` keeps are noted.
+    FirstRows,
+}
+
+/// A job's part in a pass.
+struct Part {
+    job: usize,
+    leg: u64,
+    chain: RelRef,
+}
+
+type Folds = Vec<Box<dyn AnyFold>>;
+
+/// The jobs of a run, as they are found.
+#[derive(Default)]
+struct Jobs {
+    list: Vec<Job>,
+    legs: Legs,
+    seen: BTreeSet<usize>,
+    seen_dedupes: BTreeSet<usize>,
+}
+
+impl Jobs {
+    /// The folds and chains that need a pass over a scan.
+    fn find(&mut self, rel: &RelRef) {
+        if !self.seen.insert(identity(rel)) {
+            return;
+        }
+        let streams = rel.streams() || matches!(rel.node, RelNode::Union { .. });
+        let work = if streams {
+            let needs = rel.schema.names().map(str::to_owned).collect();
+            self.legs.of(rel).map(|legs| (Task::Collect, needs, legs))
+        } else {
+            fold::needs(rel)
+                .and_then(|(input, needs)| Some((Task::Fold, needs, self.legs.of(input)?)))
+        };
+        match work {
+            Some((task, needs, legs)) => self.push(rel, task, needs, legs),
+            None => rel.inputs().into_iter().for_each(|input| self.find(input)),
+        }
+    }
+
+    fn push(&mut self, rel: &RelRef, task: Task, needs: BTreeSet<String>, legs: Vec<RelRef>) {
+        for leg in &legs {
+            for table in lookup_tables(leg) {
+                self.find(table);
+            }
+            for rel in dedupes(leg) {
+                self.first_rows(rel);
+            }
+        }
+        let legs = (0..).zip(legs).collect();
+        self.list.push(Job { rel: rel.clone(), task, needs, legs, state: None });
+    }
+
+    fn first_rows(&mut self, rel: &RelRef) {
+        if !self.seen_dedupes.insert(identity(rel)) {
+            return;
+        }
+        if let RelNode::Dedupe(dedupe) = &rel.node {
+            let needs = fold::dedupe_needs(dedupe);
+            self.push(rel, Task::FirstRows, needs, vec![dedupe.input.clone()]);
+        }
+    }
+
+    /// Relations whose tables wait for a pass.
+    fn pending(&self) -> HashSet<usize> {
+        let open = self.list.iter().filter(|job| job.task != Task::FirstRows);
+        open.filter(|job| !job.legs.is_empty()).map(|job| identity(&job.rel)).collect()
+    }
+}
+
+/// True if a relation can be had from the frames that are there, without a pass.
+fn reachable(rel: &RelRef, frames: &Frames, pending: &HashSet<usize>) -> bool {
+    frames.tables.contains_key(&identity(rel))
+        || !pending.contains(&identity(rel))
+            && !matches!(rel.node, RelNode::Scan(_))
+            && rel.inputs().iter().all(|input| reachable(input, frames, pending))
+}
+
+impl Local<'_> {
+    /// Runs passes until every job is done. A pass takes all chains over one scan whose look-up tables
+    /// are there.
+    pub(super) fn passes(
+        &self,
+        outputs: &[RelRef],
+        frames: &mut Frames,
+    ) -> Result<(), EngineError> {
+        let mut jobs = Jobs::default();
+        for output in outputs {
+            jobs.find(output);
+        }
+        while jobs.list.iter().any(|job| !job.legs.is_empty()) {
+            let pending = jobs.pending();
+            let mut order: Vec<usize> = Vec::new();
+            let mut ready: BTreeMap<usize, Vec<Part>> = BTreeMap::new();
+            for (number, job) in jobs.list.iter_mut().enumerate() {
+                let waits = |leg: &RelRef| {
+                    lookup_tables(leg).iter().any(|table| !reachable(table, frames, &pending))
+                        || dedupes(leg)
+                            .iter()
+                            .any(|rel| !frames.first_rows.contains_key(&identity(rel)))
+                };
+                let (waiting, can) =
+                    std::mem::take(&mut job.legs).into_iter().partition(|(_, leg)| waits(leg));
+                job.legs = waiting;
+                let can: Vec<(u64, RelRef)> = can;
+                for (leg, chain) in can {
+                    let scan = identity(leaf(&chain));
+                    if !ready.contains_key(&scan) {
+                        order.push(scan);
+                    }
+                    ready.entry(scan).or_default().push(Part { job: number, leg, chain });
+                }
+            }
+            if ready.is_empty() {
+                return Err(EngineError::Internal("look-ups that wait for each other".into()));
+            }
+            for scan in order {
+                let parts = &ready[&scan];
+                for table in parts.iter().flat_map(|part| lookup_tables(&part.chain)) {
+                    self.frame(table, frames)?;
+                }
+                self.pass(parts, &mut jobs.list, frames)?;
+            }
+        }
+        // A chain over a union has the rows of its parts.
+        for (rel, legs) in jobs.legs.divided() {
+            let counts = self.counts();
+            let rows = legs.iter().map(|leg| counts.of(leg)).sum::<Option<u64>>();
+            drop(counts);
+            if let Some(rows) = rows {
+                self.count(rel, rows);
+            }
+        }
+        Ok(())
+    }
+
+    /// One pass over a scan.
+    fn pass(
+        &self,
+        parts: &[Part],
+        jobs: &mut [Job],
+        frames: &mut Frames,
+    ) -> Result<(), EngineError> {
+        let scan_rel = leaf(&parts[0].chain).clone();
+        let RelNode::Scan(scan) = &scan_rel.node else {
+            return Err(EngineError::Internal("a pass over what is not a scan".into()));
+        };
+        let source = self.sources.get(scan.source.as_ref()).ok_or_else(|| {
+            EngineError::Internal(format!("the source `{}` was not opened", scan.source))
+        })?;
+        let mut ends: Vec<_> =
+            parts.iter().map(|part| (part.chain.clone(), jobs[part.job].needs.clone())).collect();
+        ends.push((scan_rel.clone(), rule_columns(&scan_rel)));
+        let mut known = Computed::of(frames);
+        let chains = Chains::bind(&ends, None, &self.calendar, &mut known)?;
+        let (folds, places) = self.folds(parts, jobs, &chains)?;
+        let facts = ScanFacts { rows: source.files.iter().map(|file| file.rows).sum() };
+
+        let decoding = Decoding {
+            source: &scan.source,
+            fields: chains.leaf_fields(),
+            finite: &scan.finite,
+            calendar: &self.calendar,
+        };
+        let items: Vec<(usize, usize)> = source
+            .files
+            .iter()
+            .enumerate()
+            .flat_map(|(file, input)| (0..input.row_groups()).map(move |group| (file, group)))
+            .collect();
+        tracing::debug!(
+            source = %scan.source,
+            folds = folds.len(),
+            row_groups = items.len(),
+            columns = decoding.fields.len(),
+            "a pass over the source"
+        );
+        self.monitor.begin(&scan.source, facts.rows);
+        let failure = Failure::default();
+        let start = || -> Vec<AnyState> { folds.iter().map(|fold| fold.start(&facts)).collect() };
+        let take = |states: &mut Vec<AnyState>, item: usize| -> Result<(), EngineError> {
+            let (file, group) = items[item];
+            let input = &source.files[file];
+            let place = Place {
+                source: scan.source.to_string(),
+                file: Some(input.name.clone()),
+                row_group: Some(group),
+                column: None,
+            };
+            decoding.row_group(input, group, |first, batch| {
+                if self.monitor.stopped() {
+                    return Err(EngineError::Interrupted);
+                }
+                let rows = batch.num_rows() as u64;
+                let ordinal = ((item as u64) << 32) | first as u64;
+                let batches = chains.run(batch, &place, first, ordinal)?;
+                for (number, part) in parts.iter().enumerate() {
+                    let batch = &batches[places[number]];
+                    let morsel = Morsel { batch, ordinal: (part.leg << 56) | ordinal };
+                    folds[number].take(&mut states[number], &morsel)?;
+                }
+                self.monitor.advance(rows);
+                Ok(())
+            })
+        };
+        // One state per thread, not one per piece of work: a state grows with the customers, and
+        // merging two of them costs as much as making one.
+        let next = AtomicUsize::new(0);
+        let work = |_| {
+            let mut states: Option<Vec<AnyState>> = None;
+            loop {
+                let item = next.fetch_add(1, Ordering::Relaxed);
+                if item >= items.len() || failure.before(item) || self.monitor.stopped() {
+                    return states;
+                }
+                if let Err(error) = take(states.get_or_insert_with(start), item) {
+                    failure.note(item, error);
+                }
+            }
+        };
+        let threads = self.pool.current_num_threads();
+        let mut results: Vec<Vec<AnyState>> = self
+            .pool
+            .install(|| (0..threads).into_par_iter().with_max_len(1).filter_map(work).collect());
+        self.monitor.end(&scan.source);
+        if self.monitor.stopped() {
+            return Err(EngineError::Interrupted);
+        }
+        failure.into_result()?;
+        let counts: HashMap<usize, u64> = chains.counts().collect();
+        for part in parts {
+            self.note_counts(&part.chain, &counts);
+        }
+        let mut states = results.pop().unwrap_or_else(start);
+        for result in results {
+            states = merge(&folds, states, result)?;
+        }
+        let mut last: BTreeMap<usize, usize> = BTreeMap::new();
+        for (number, (part, state)) in parts.iter().zip(states).enumerate() {
+            let job = &mut jobs[part.job];
+            job.state = Some(match job.state.take() {
+                None => state,
+                Some(known) => folds[number].merge(known, state)?,
+            });
+            last.insert(part.job, number);
+        }
+        for (job, number) in last {
+            if self.monitor.stopped() {
+                return Err(EngineError::Interrupted);
+            }
+            self.finish(&mut jobs[job], folds[number].as_ref(), frames)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps what a job comes to, once it has seen all its rows.
+    fn finish(
+        &self,
+        job: &mut Job,
+        fold: &dyn AnyFold,
+        frames: &mut Frames,
+    ) -> Result<(), EngineError> {
+        if !job.legs.is_empty() {
+            return Ok(());
+        }
+        let Some(state) = job.state.take() else { return Ok(()) };
+        let frame = fold.finish(state)?;
+        if job.task == Task::FirstRows {
+            let rows = Arc::new(FirstRows::of(&frame));
+            frames.first_rows.insert(identity(&job.rel), (job.rel.clone(), rows));
+        } else {
+            self.keep(&job.rel, frame, frames);
+        }
+        Ok(())
+    }
+
+    fn note_counts(&self, chain: &RelRef, counts: &HashMap<usize, u64>) {
+        if let Some(&rows) = counts.get(&identity(chain)) {
+            self.count(chain, rows);
+        }
+        if chain.streams()
+            && let Some(input) = chain.inputs().first()
+        {
+            self.note_counts(input, counts);
+        }
+    }
+
+    /// The folds of parts, and the place of each one's input.
+    fn folds(
+        &self,
+        parts: &[Part],
+        jobs: &[Job],
+        chains: &Chains,
+    ) -> Result<(Folds, Vec<usize>), EngineError> {
+        let (mut folds, mut places) = (Vec::new(), Vec::new());
+        let odd = |what: &str| EngineError::Internal(what.into());
+        for part in parts {
+            let job = &jobs[part.job];
+            let place = chains.place(&part.chain).ok_or_else(|| odd("a job without its chain"))?;
+            folds.push(match (job.task, &job.rel.node) {
+                (Task::Collect, _) => {
+                    let schema = Arc::new(narrowed(&job.rel.schema, &job.needs));
+                    Box::new(CollectFold { schema }) as Box<dyn AnyFold>
+                }
+                (Task::FirstRows, RelNode::Dedupe(dedupe)) => {
+                    Box::new(DedupeFold::new(dedupe, chains.schema(place), &self.calendar)?)
+                }
+                _ => fold::of(&job.rel, chains.schema(place), &self.calendar)?
+                    .ok_or_else(|| odd("a job that is no fold"))?,
+            });
+            places.push(place);
+        }
+        Ok((folds, places))
+    }
+}
+
+fn merge(
+    folds: &[Box<dyn AnyFold>],
+    left: Vec<AnyState>,
+    right: Vec<AnyState>,
+) -> Result<Vec<AnyState>, EngineError> {
+    folds
+        .iter()
+        .zip(left.into_iter().zip(right))
+        .map(|(fold, (left, right))| fold.merge(left, right))
+        .collect()
+}
+
+/// The fault of the first row group that has one, whichever thread met it first.
+struct Failure {
+    item: AtomicU64,
+    error: Mutex<Option<(usize, EngineError)>>,
+}
+
+impl Default for Failure {
+    fn default() -> Self {
+        Failure { item: AtomicU64::new(u64::MAX), error: Mutex::new(None) }
+    }
+}
+
+impl Failure {
+    /// True if an earlier row group failed, so that this one no longer matters.
+    fn before(&self, item: usize) -> bool {
+        self.item.load(Ordering::Relaxed) < item as u64
+    }
+
+    fn note(&self, item: usize, error: EngineError) {
+        let mut known = self.error.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.as_ref().is_none_or(|(first, _)| item < *first) {
+            *known = Some((item, error));
+            self.item.fetch_min(item as u64, Ordering::Relaxed);
+        }
+    }
+
+    fn into_result(self) -> Result<(), EngineError> {
+        match self.error.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            None => Ok(()),
+            Some((_, error)) => Err(error),
+        }
+    }
+}
