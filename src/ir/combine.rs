@@ -9,6 +9,7 @@ use super::relation::{
     Built, Dedupe, Join, JoinKind, Lookup, Order, Rel, RelNode, RelRef, all_columns, check, column,
     distinct, fault,
 };
+use crate::frame::Field;
 
 /// Columns of another table, found under its unique key.
 ///
