@@ -82,6 +82,19 @@ impl Expr {
         }
     }
 
+    /// The expression with its columns under other names; `None` if one of them is gone.
+    pub fn renamed(&self, name_of: &impl Fn(&str) -> Option<String>) -> Option<Expr> {
+        let node = match &self.node {
+            ExprNode::Column(name) => ExprNode::Column(name_of(name)?.into()),
+            ExprNode::Literal(value) => ExprNode::Literal(value.clone()),
+            ExprNode::Call(func, arguments) => {
+                let arguments = arguments.iter().map(|argument| argument.renamed(name_of));
+                ExprNode::Call(*func, arguments.collect::<Option<_>>()?)
+            }
+        };
+        Some(Expr { node, data_type: self.data_type })
+    }
+
     /// The names of the columns read, sorted and without repeats.
     pub fn columns(&self) -> Vec<&str> {
         let mut names = Vec::new();

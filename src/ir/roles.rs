@@ -2,7 +2,7 @@
 
 use super::Func;
 use super::expression::Expr;
-use super::relation::{Named, RelRef};
+use super::relation::{Named, RelRef, named};
 use super::typing::{Typed, build, call};
 use crate::frame::{DataType, Schema, Value};
 
@@ -95,18 +95,30 @@ pub struct OrderRoles {
 impl Roles {
     /// The roles whose columns a schema still has, with their types.
     pub fn living_in(&self, schema: &Schema) -> Roles {
-        let lives = |expr: &Expr| {
-            let mut lives = true;
-            expr.for_each_column(&mut |name| lives &= schema.field(name).is_some());
-            lives
-        };
-        let keep = |expr: &Option<Expr>| expr.clone().filter(|expr| lives(expr));
+        self.renamed(&|name| schema.field(name).map(|_| name.to_owned()))
+    }
+
+    /// The roles over columns under other names; those with a column that is gone are left out.
+    pub fn renamed(&self, name_of: &impl Fn(&str) -> Option<String>) -> Roles {
+        let keep = |expr: &Option<Expr>| expr.as_ref().and_then(|expr| expr.renamed(name_of));
+        let customer = self.customer.as_ref().and_then(|customer| {
+            let value = customer.value.renamed(name_of)?;
+            let name = match customer.value.as_column() {
+                Some(column) if column == customer.name => name_of(column)?,
+                _ => customer.name.clone(),
+            };
+            Some(named(name, value))
+        });
+        let key: Option<Vec<Expr>> = self.key.iter().map(|key| key.renamed(name_of)).collect();
+        let value = self.value.as_ref().and_then(|value| {
+            Some(Money { expr: value.expr.renamed(name_of)?, currency: value.currency.clone() })
+        });
         Roles {
             flawed: self.flawed,
-            customer: self.customer.clone().filter(|customer| lives(&customer.value)),
+            customer,
             time: keep(&self.time),
-            key: if self.key.iter().all(lives) { self.key.clone() } else { Vec::new() },
-            value: self.value.clone().filter(|value| lives(&value.expr)),
+            key: key.unwrap_or_default(),
+            value,
             order: self.order.as_ref().map(|order| OrderRoles {
                 id: keep(&order.id),
                 sold: keep(&order.sold),

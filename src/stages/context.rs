@@ -103,6 +103,21 @@ impl StageContext<'_> {
         self.others.get(&name.value).cloned()
     }
 
+    /// A column of a table by its name; an unknown one is noted.
+    pub fn column(&mut self, name: &Spanned<String>, table: &Table) -> Option<Expr> {
+        let field = table.rel.schema.field(&name.value);
+        if field.is_none() {
+            self.diagnostics.push(Diagnostic::unknown(
+                Code::UnknownColumn,
+                name.span,
+                format!("`{}` has no column `{}`", table.name, name.value),
+                &name.value,
+                table.rel.schema.names(),
+            ));
+        }
+        field.map(|field| Expr::column(&name.value, field.data_type))
+    }
+
     /// An expression over a table.
     pub fn parse(&mut self, written: &Expression, table: &Table) -> Option<Expr> {
         let (parameters, calendar, as_of) = (self.parameters, self.calendar, self.as_of);

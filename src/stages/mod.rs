@@ -16,10 +16,14 @@ mod view;
 
 pub mod cohort_retention;
 pub mod customer_summary;
+pub mod deduplicate;
 pub mod derive;
 pub mod filter;
+pub mod join;
 pub mod rfm;
 pub mod segment_metrics;
+pub mod select;
+pub mod union;
 
 pub use context::{SegmentTable, Segments, StageContext};
 pub use dimension::{Dimension, DimensionSpec};

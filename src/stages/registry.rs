@@ -5,7 +5,10 @@ use std::fmt::Debug;
 use super::context::StageContext;
 use super::dimension::DimensionSpec;
 use super::view::View;
-use super::{cohort_retention, customer_summary, derive, filter, rfm, segment_metrics};
+use super::{
+    cohort_retention, customer_summary, deduplicate, derive, filter, join, rfm, segment_metrics,
+    select, union,
+};
 use crate::diagnostic::Spanned;
 use crate::document::{Decoder, Field, Node};
 use crate::ir::{RelRef, Roles};
@@ -64,6 +67,10 @@ pub fn registry() -> &'static [StageKind] {
     static REGISTRY: &[StageKind] = &[
         filter::KIND,
         derive::KIND,
+        select::KIND,
+        deduplicate::KIND,
+        join::KIND,
+        union::KIND,
         segment_metrics::KIND,
         customer_summary::KIND,
         rfm::KIND,

@@ -21,6 +21,8 @@ struct Job {
     needs: BTreeSet<String>,
     /// The chains it takes in that no pass has run yet, each over one scan, with their numbers.
     legs: Vec<(u64, RelRef)>,
+    /// How many of its chains are not taken in yet.
+    open: usize,
     /// What the passes so far have come to.
     state: Option<AnyState>,
 }
@@ -83,8 +85,9 @@ impl Jobs {
                 self.first_rows(rel);
             }
         }
+        let open = legs.len();
         let legs = (0..).zip(legs).collect();
-        self.list.push(Job { rel: rel.clone(), task, needs, legs, state: None });
+        self.list.push(Job { rel: rel.clone(), task, needs, legs, open, state: None });
     }
 
     fn first_rows(&mut self, rel: &RelRef) {
@@ -100,7 +103,7 @@ impl Jobs {
     /// Relations whose tables wait for a pass.
     fn pending(&self) -> HashSet<usize> {
         let open = self.list.iter().filter(|job| job.task != Task::FirstRows);
-        open.filter(|job| !job.legs.is_empty()).map(|job| identity(&job.rel)).collect()
+        open.filter(|job| job.open > 0).map(|job| identity(&job.rel)).collect()
     }
 }
 
@@ -274,6 +277,7 @@ impl Local<'_> {
         let mut last: BTreeMap<usize, usize> = BTreeMap::new();
         for (number, (part, state)) in parts.iter().zip(states).enumerate() {
             let job = &mut jobs[part.job];
+            job.open -= 1;
             job.state = Some(match job.state.take() {
                 None => state,
                 Some(known) => folds[number].merge(known, state)?,
@@ -296,7 +300,7 @@ impl Local<'_> {
         fold: &dyn AnyFold,
         frames: &mut Frames,
     ) -> Result<(), EngineError> {
-        if !job.legs.is_empty() {
+        if job.open > 0 {
             return Ok(());
         }
         let Some(state) = job.state.take() else { return Ok(()) };
