@@ -34,8 +34,11 @@ impl<'a> Decoder<'a> {
         self.diagnostics.push(diagnostic);
     }
 
-    /// Notes that `node` is not what a key takes.
+    /// Notes that `node` is not what a key takes; of a value that is not known nothing is noted.
     pub fn wrong_type(&mut self, node: &Node, expected: &str) {
+        if node.kind == NodeKind::Unknown {
+            return;
+        }
         let mut diagnostic = Diagnostic::at(
             Code::WrongType,
             node.span,

@@ -26,13 +26,15 @@ pub enum NodeKind {
     Text(String),
     List(Vec<Node>),
     Map(Vec<(Spanned<String>, Node)>),
+    /// A text that names a parameter whose value is not known, which is noted: whoever reads it is not.
+    Unknown,
 }
 
 impl Node {
     /// What the node is, in words: "a map", "the number 5".
     pub fn describe(&self) -> String {
         match &self.kind {
-            NodeKind::Null => "nothing".into(),
+            NodeKind::Null | NodeKind::Unknown => "nothing".into(),
             NodeKind::Bool(value) => format!("`{value}`"),
             NodeKind::Integer(_) | NodeKind::Number(_) => format!("the number {}", self.written),
             NodeKind::Text(text) if text.chars().count() <= 40 => format!("the text `{text}`"),

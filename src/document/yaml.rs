@@ -220,7 +220,7 @@ impl Builder<'_> {
                 span.end = span.start + first;
                 node.span = span;
             }
-            NodeKind::Null | NodeKind::Text(_) => {}
+            NodeKind::Null | NodeKind::Text(_) | NodeKind::Unknown => {}
         }
         node
     }

@@ -30,12 +30,14 @@ pub struct Field {
     pub name: String,
     pub data_type: DataType,
     pub unit: Unit,
+    /// True if what makes the column is wrong, which is noted: a plan with such a column is never run.
+    pub flawed: bool,
 }
 
 impl Field {
     /// A column without a unit.
     pub fn new(name: impl Into<String>, data_type: DataType) -> Self {
-        Field { name: name.into(), data_type, unit: Unit::None }
+        Field { name: name.into(), data_type, unit: Unit::None, flawed: false }
     }
 
     /// The same column with a unit.

@@ -1,6 +1,7 @@
 //! SQL expression text to typed [`Expr`].
 
 mod names;
+mod parameters;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,6 +12,8 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token};
 
 use self::names::{MAX_OPERATORS, operators};
+pub use self::parameters::UNDECLARED;
+use self::parameters::replace_parameters;
 use super::calendar::Calendar;
 use super::expression::Expr;
 use super::function::{Func, Part};
@@ -87,65 +90,6 @@ pub fn condition(
         return None;
     }
     Some(expr)
-}
-
-/// Puts `$params_x` in place of `${params.x}`, padded to the same length so that places stay right.
-fn replace_parameters(
-    written: &Expression,
-    scope: &Scope,
-    diagnostics: &mut Diagnostics,
-) -> Option<(String, BTreeMap<String, Expr>)> {
-    let mut text = String::with_capacity(written.text.len());
-    let mut placeholders = BTreeMap::new();
-    let mut good = true;
-    let mut quoted = false;
-    let mut rest = written.text.as_str();
-    while let Some(next) = rest.chars().next() {
-        let at = written.text.len() - rest.len();
-        if next == '\'' {
-            quoted = !quoted;
-        }
-        let Some((name, after)) = rest.strip_prefix("${").and_then(|tail| tail.split_once('}'))
-        else {
-            text.push(next);
-            rest = &rest[next.len_utf8()..];
-            continue;
-        };
-        let length = rest.len() - after.len();
-        let place = written.place(at, at + length);
-        if quoted {
-            diagnostics.push(
-                Diagnostic::at(
-                    Code::InvalidExpression,
-                    place,
-                    "a parameter inside a quoted text is not replaced",
-                )
-                .help(format!(
-                    "a parameter is a value of its own: use `${{{name}}}` without quotes"
-                )),
-            );
-            good = false;
-        } else if let Some((value, data_type)) = scope.parameters.get(name) {
-            let placeholder = format!("${}", name.replace('.', "_"));
-            placeholders.insert(placeholder.clone(), Expr::literal(value.clone(), *data_type));
-            text.push_str(&placeholder);
-            text.extend(std::iter::repeat_n(' ', length - placeholder.len()));
-            rest = after;
-            continue;
-        } else {
-            diagnostics.push(Diagnostic::unknown(
-                Code::UnknownParameter,
-                place,
-                format!("`{name}` is not declared"),
-                name,
-                scope.parameters.keys().map(String::as_str),
-            ));
-            good = false;
-        }
-        text.extend(std::iter::repeat_n(' ', length));
-        rest = after;
-    }
-    good.then_some((text, placeholders))
 }
 
 struct Reader<'a> {
@@ -419,6 +363,10 @@ impl Reader<'_> {
 
     fn identifier(&mut self, name: &str, node: &ast::Expr) -> Option<Expr> {
         if let Some(field) = self.scope.schema.field(name) {
+            // What is wrong with it is noted where it is made.
+            if field.flawed {
+                return None;
+            }
             return Some(Expr::column(name, field.data_type));
         }
         if name == "as_of" {
@@ -580,25 +528,30 @@ impl Reader<'_> {
             B::And => Func::And,
             B::Or => Func::Or,
             B::StringConcat => Func::Concat,
-            _ => return self.unsupported(node),
+            _ => {
+                self.unknown_operator(left, op, right);
+                return None;
+            }
         };
         self.apply(func, &[left, right], node)
     }
-}
 
-/// Puts expressions in place of columns: what a role or a derived column means further down.
-pub fn substitute(expr: &Expr, meaning: &impl Fn(&str) -> Option<Expr>) -> Expr {
-    use super::expression::ExprNode;
-    match &expr.node {
-        ExprNode::Column(name) => meaning(name).unwrap_or_else(|| expr.clone()),
-        ExprNode::Literal(_) => expr.clone(),
-        ExprNode::Call(func, arguments) => Expr {
-            node: ExprNode::Call(
-                *func,
-                arguments.iter().map(|argument| substitute(argument, meaning)).collect(),
-            ),
-            data_type: expr.data_type,
-        },
+    fn unknown_operator(&mut self, left: &ast::Expr, op: &ast::BinaryOperator, right: &ast::Expr) {
+        let sign = op.to_string();
+        let between = self.offset(left.span().end).zip(self.offset(right.span().start));
+        let at = between.and_then(|(from, to)| {
+            let at = from + self.text.get(from..to)?.find(&sign)?;
+            Some(self.written.place(at, at + sign.len()))
+        });
+        let mut diagnostic = Diagnostic::at(
+            Code::InvalidExpression,
+            at.unwrap_or(self.written.span),
+            format!("`{sign}` is not an operator of the expression language"),
+        );
+        if sign == "&&" {
+            diagnostic = diagnostic.help("write `and`");
+        }
+        self.diagnostics.push(diagnostic);
     }
 }
 

@@ -288,7 +288,8 @@ fn unit_of(expr: &Expr, schema: &Schema) -> Unit {
 
 /// A field for an expression: a plain column keeps its unit.
 pub(crate) fn field_of(name: &str, expr: &Expr, schema: &Schema) -> Field {
-    Field::new(name, expr.data_type).with_unit(unit_of(expr, schema))
+    let flawed = expr.as_column().and_then(|name| schema.field(name)).is_some_and(|f| f.flawed);
+    Field { flawed, ..Field::new(name, expr.data_type).with_unit(unit_of(expr, schema)) }
 }
 
 /// The rows of a source.
@@ -373,6 +374,21 @@ pub fn column(input: &RelRef, name: &str) -> Result<Expr, TypeError> {
         Some(field) => Ok(Expr::column(name, field.data_type)),
         None => Err(fault(format!("there is no column `{name}`"))),
     }
+}
+
+/// The same rows with further columns of which nothing is known but that they are wrong.
+///
+/// # Errors
+/// Never for names that the input does not have.
+pub fn with_flaws(input: &RelRef, names: &[String]) -> Built {
+    let more = names.iter().map(|name| named(name, Expr::null(DataType::String))).collect();
+    let rel = extend(input, more)?;
+    let fields = rel.schema.fields.iter().map(|field| Field {
+        flawed: field.flawed || names.contains(&field.name),
+        ..field.clone()
+    });
+    let node = RelNode::Project { input: rel.clone(), columns: all_columns(&rel) };
+    Ok(Arc::new(Rel { node, schema: distinct(fields.collect())? }))
 }
 
 /// The same rows with units on some columns.

@@ -1,5 +1,8 @@
 //! Metrics by name: the pipeline's own and the built-in ones.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use super::lowering::{IntervalMethod, Statistic};
 use super::registry::{Metric, MetricKind, find, registry};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
@@ -30,6 +33,8 @@ pub struct Declared {
 #[derive(Debug, Default)]
 pub struct Catalog {
     declared: Vec<Declared>,
+    /// Which of them were asked for.
+    named: RefCell<BTreeSet<String>>,
     /// Metrics that are there but wrong, which is noted.
     broken: Vec<String>,
 }
@@ -71,6 +76,7 @@ impl Catalog {
         diagnostics: &mut Diagnostics,
     ) -> Option<Found<'_>> {
         if let Some(declared) = self.declared.iter().find(|d| d.name.value == name.value) {
+            self.named.borrow_mut().insert(name.value.clone());
             return Some(Found::Declared(declared));
         }
         if let Some((kind, metric)) = built_in(&name.value) {
@@ -100,6 +106,13 @@ impl Catalog {
         }
         diagnostics.push(diagnostic);
         None
+    }
+
+    /// The declared metrics that nobody has asked for so far.
+    pub fn unnamed(&self) -> Vec<Spanned<String>> {
+        let named = self.named.borrow();
+        let names = self.declared.iter().map(|declared| declared.name.clone());
+        names.filter(|name| !named.contains(&name.value)).collect()
     }
 
     /// Names for suggestions.

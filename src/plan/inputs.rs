@@ -441,11 +441,13 @@ fn contract(
     let literal = |scalar: &Scalar, diagnostics: &mut Diagnostics| {
         let value = scalar_of(scalar, field.data_type, calendar);
         if value.is_none() {
-            diagnostics.push(Diagnostic::at(
+            let mut diagnostic = Diagnostic::at(
                 Code::TypeMismatch,
                 scalar.span,
                 format!("`{}` is not a {}, which `{name}` is", scalar.written, field.data_type),
-            ));
+            );
+            diagnostic.help = example(field.data_type).map(|text| format!("write {text}"));
+            diagnostics.push(diagnostic);
         }
         value
     };
@@ -479,6 +481,18 @@ fn contract(
         let violated = call(Func::RegexpMatches, vec![column, literal]).and_then(build::not);
         add(format!("a value that does not fit `{pattern}`"), violated, span, diagnostics);
     }
+}
+
+/// A value of a type as it is written.
+fn example(data_type: DataType) -> Option<&'static str> {
+    Some(match data_type {
+        DataType::Bool => "`true` or `false`",
+        DataType::Int32 | DataType::Int64 => "a whole number such as `5`",
+        DataType::Float64 | DataType::Decimal { .. } => "a number such as `0.5`",
+        DataType::Date => "a date such as `2026-11-01`",
+        DataType::Timestamp => "a timestamp such as `2026-11-01T06:00`",
+        DataType::String | DataType::Duration => return None,
+    })
 }
 
 fn scalar_of(scalar: &Scalar, data_type: DataType, calendar: &Calendar) -> Option<Expr> {

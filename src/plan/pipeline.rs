@@ -12,7 +12,7 @@ use crate::ir::parse::{self, Scope};
 use crate::ir::relation::{self, Built};
 use crate::ir::typing::build;
 use crate::ir::{RelRef, SortKey, Table, named};
-use crate::metrics::Catalog;
+use crate::metrics::{Catalog, Lowering, Subject};
 use crate::spec::{Pipeline, Segment};
 use crate::stages::{self, SegmentTable, Segments, Stage, StageContext, View};
 
@@ -85,6 +85,7 @@ pub fn plan(
     planner.names();
     planner.sources(files);
     let mut planned = planner.stages();
+    planner.unnamed_metrics();
     let order = |name: &str| pipeline.stages.iter().position(|stage| stage.name.value == name);
     planned.sort_by_key(|stage| order(&stage.name));
     planner.outputs(&mut planned);
@@ -293,7 +294,39 @@ impl Planner<'_> {
             &name.value,
             known.iter().map(String::as_str),
         ));
-        None
+        // What reads it is looked at with the table that was probably meant, if that is there.
+        let near = crate::diagnostic::nearest(&name.value, known.iter().map(String::as_str))?;
+        self.tables.get(near).cloned().flatten()
+    }
+
+    /// Metrics that no stage names are lowered all the same, for their mistakes: over whichever table
+    /// they have the fewest with.
+    fn unnamed_metrics(&mut self) {
+        for name in self.metrics.unnamed() {
+            let mut least: Option<Vec<Diagnostic>> = None;
+            // Sources first: where several tables would do, they are the ones to speak of.
+            let sources = self.pipeline.sources.iter().map(|source| source.name.value.as_str());
+            let names: Vec<&str> = sources.chain(self.tables.keys().map(String::as_str)).collect();
+            for table in names.into_iter().filter_map(|name| self.tables.get(name)?.as_ref()) {
+                let subject = Subject {
+                    table: &table.name,
+                    schema: &table.rel.schema,
+                    roles: &table.roles,
+                    parameters: &self.parameters,
+                    calendar: &self.pipeline.calendar,
+                    as_of: self.as_of,
+                    level: self.pipeline.level,
+                    first_time: None,
+                };
+                let mut found = Diagnostics::default();
+                Lowering::new(&subject, &self.metrics, &mut found).add(&name);
+                let found = found.into_sorted();
+                if least.as_ref().is_none_or(|least| found.len() < least.len()) {
+                    least = Some(found);
+                }
+            }
+            self.diagnostics.extend(least.into_iter().flatten());
+        }
     }
 
     fn segment(&mut self, segment: &Segment) {

@@ -1,12 +1,13 @@
 //! `params`, `env`, and putting their values into the text leaves of a document.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
 use crate::document::{
     Decode, Decoder, Instant, Interval, Node, NodeKind, Setting, Share, parse_instant,
 };
 use crate::frame::{DataType, Value};
+use crate::ir::parse::UNDECLARED;
 
 crate::choice! {
     /// The type of a parameter.
@@ -27,15 +28,18 @@ crate::choice! {
 pub struct Parameters {
     /// Under `params.x` and `env.X`: the value as it is written, and as expressions see it.
     values: BTreeMap<String, (String, Value, DataType)>,
+    /// Names whose value is wrong, which is noted.
+    broken: BTreeSet<String>,
 }
 
 impl Parameters {
-    /// Typed values for expressions.
+    /// Typed values for expressions; a value that is wrong is null, which fits everywhere.
     pub fn typed(&self) -> BTreeMap<String, (Value, DataType)> {
         let typed = |(name, (_, value, data_type)): (&String, &(String, Value, DataType))| {
             (name.clone(), (value.clone(), *data_type))
         };
-        self.values.iter().map(typed).collect()
+        let broken = self.broken.iter().map(|name| (name.clone(), (Value::Null, DataType::String)));
+        self.values.iter().map(typed).chain(broken).collect()
     }
 
     /// Names and written values, for the manifest.
@@ -67,8 +71,10 @@ impl Parameters {
         {
             known.push(name.value.clone());
             let given = set.get(&name.value).map(String::as_str);
-            if let Some(value) = parameter(&name, node, given, &parameters, decoder) {
-                parameters.values.insert(format!("params.{}", name.value), value);
+            let full = format!("params.{}", name.value);
+            match parameter(&name, node, given, &parameters, decoder) {
+                Some(value) => drop(parameters.values.insert(full, value)),
+                None => drop(parameters.broken.insert(full)),
             }
         }
         for name in set.keys().filter(|name| !known.contains(name)) {
@@ -92,8 +98,10 @@ impl Parameters {
             }
             NodeKind::Text(text) if text.contains("${") => {
                 let template = text.clone();
-                let (filled, whole) = self.replace(&template, node.span, node.verbatim, decoder);
+                let (filled, whole, known) =
+                    self.replace(&template, node.span, node.verbatim, decoder);
                 node.kind = match whole {
+                    _ if !known => NodeKind::Unknown,
                     Some(Value::Int(value)) => NodeKind::Integer(value),
                     Some(Value::Float(value)) if !filled.ends_with('%') => NodeKind::Number(value),
                     Some(Value::Bool(value)) => NodeKind::Bool(value),
@@ -106,16 +114,17 @@ impl Parameters {
         }
     }
 
-    /// The text with values put in; if it is nothing but one parameter, that parameter's value.
+    /// The text with values put in; if it is nothing but one parameter, that parameter's value; and
+    /// whether all values are known.
     fn replace(
         &self,
         text: &str,
         span: Span,
         verbatim: Option<usize>,
         decoder: &mut Decoder,
-    ) -> (String, Option<Value>) {
+    ) -> (String, Option<Value>, bool) {
         let mut filled = String::new();
-        let mut whole = None;
+        let (mut whole, mut known) = (None, true);
         let mut rest = text;
         while let Some(start) = rest.find("${") {
             filled.push_str(&rest[..start]);
@@ -125,7 +134,7 @@ impl Parameters {
                     Diagnostic::at(Code::InvalidValue, span, "`${` without its `}`")
                         .help("write `${params.NAME}` or `${env.NAME}`"),
                 );
-                return (filled, None);
+                return (filled, None, false);
             };
             let inner = &rest[start + 2..start + length];
             let (name, default) = match inner.split_once(":-") {
@@ -144,21 +153,25 @@ impl Parameters {
                     filled.push_str(written);
                     whole = (text.len() == length + 1).then(|| value.clone());
                 }
-                (None, _) => decoder.report(
-                    Diagnostic::unknown(
-                        Code::UnknownParameter,
-                        place,
-                        format!("`{name}` is not declared"),
-                        name,
-                        self.values.keys().map(String::as_str),
+                (None, _) if self.broken.contains(name) => known = false,
+                (None, _) => {
+                    known = false;
+                    decoder.report(
+                        Diagnostic::unknown(
+                            Code::UnknownParameter,
+                            place,
+                            format!("`{name}` is not declared"),
+                            name,
+                            self.values.keys().map(String::as_str),
+                        )
+                        .note(UNDECLARED),
                     )
-                    .note("parameters are declared under `params:`, variables listed under `env:`"),
-                ),
+                }
             }
             rest = &rest[start + length + 1..];
         }
         filled.push_str(rest);
-        (filled, whole)
+        (filled, whole, known)
     }
 }
 

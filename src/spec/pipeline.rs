@@ -429,8 +429,14 @@ fn stage<S>(
         }
         [] => {
             for (key, value) in &others {
-                let known = bodies.kinds.iter().copied().chain(common);
-                decoder.unknown_key(Code::UnknownStageKind, &what, key, value, known);
+                let known = || bodies.kinds.iter().copied().chain(common);
+                decoder.unknown_key(Code::UnknownStageKind, &what, key, value, known());
+                // The options are looked at as those of the kind that was probably meant.
+                let near = crate::diagnostic::nearest(&key.value, known());
+                if let Some(near) = near.filter(|near| bodies.kinds.contains(near)) {
+                    let kind = Spanned::new(near.to_owned(), key.span);
+                    body = Some((kind, (bodies.decode)(near, value, decoder)));
+                }
             }
             if others.is_empty() {
                 decoder.report(

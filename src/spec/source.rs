@@ -81,7 +81,7 @@ pub struct Scalar {
 impl Decode for Scalar {
     fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
         match &node.kind {
-            NodeKind::Null | NodeKind::List(_) | NodeKind::Map(_) => {
+            NodeKind::Null | NodeKind::List(_) | NodeKind::Map(_) | NodeKind::Unknown => {
                 decoder.wrong_type(node, &Self::expects());
                 None
             }

@@ -65,10 +65,10 @@ impl Stage for Derive {
     fn plan(&self, cx: &mut StageContext) -> Option<Vec<Output>> {
         let table = cx.input()?;
         let mut columns = Vec::new();
-        let mut good = true;
+        let mut wrong = Vec::new();
         for (name, written) in &self.0 {
             let Some(expr) = cx.parse(written, &table) else {
-                good = false;
+                wrong.push(name.value.clone());
                 continue;
             };
             match table.rel.schema.field(&name.value) {
@@ -81,15 +81,16 @@ impl Stage for Derive {
                             name.value, field.data_type, table.name, expr.data_type
                         ),
                     );
-                    good = false;
+                    wrong.push(name.value.clone());
                 }
                 _ => columns.push(named(&name.value, expr)),
             }
         }
-        if !good {
-            return None;
+        let mut rel = cx.typed(relation::extend(&table.rel, columns))?;
+        if !wrong.is_empty() {
+            // What reads the table is looked at all the same, but not what it says of these columns.
+            rel = cx.typed(relation::with_flaws(&rel, &wrong))?;
         }
-        let rel = cx.typed(relation::extend(&table.rel, columns))?;
         let (grain, views) = (Vec::new(), vec![View::Rows]);
         Some(vec![Output { suffix: None, rel, grain, roles: table.roles, views }])
     }
