@@ -1,9 +1,12 @@
 //! What a run would do, as text.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use super::prepare::Prepared;
 use crate::ir::explain::Explained;
+use crate::ir::{RelNode, RelRef};
 
 /// The plan: sources and what is known of their files, then each stage with its tables, their columns
 /// and the relations that make them. With a name, only that stage; `None` if there is none.
@@ -51,7 +54,54 @@ pub fn explain(prepared: &Prepared, stage: Option<&str>) -> Option<String> {
             for line in explained.explain(&table.rel).lines() {
                 let _ = writeln!(text, "    | {line}");
             }
+            held(&table.rel, prepared, &mut BTreeSet::new(), &mut text);
         }
     }
     (found || stage.is_none()).then_some(text)
+}
+
+/// From so many rows on, a table that a join holds in memory is worth a word.
+const LARGE: u64 = 1_000_000;
+
+/// What joins of a table hold in memory, where that is large: a join takes both of its sides whole, and
+/// one that nothing has reduced has the rows of its source.
+fn held(rel: &RelRef, prepared: &Prepared, seen: &mut BTreeSet<usize>, text: &mut String) {
+    if !seen.insert(Arc::as_ptr(rel) as usize) {
+        return;
+    }
+    if let RelNode::Join(join) = &rel.node {
+        for side in [&join.left, &join.right] {
+            for source in unreduced(side) {
+                let rows = prepared
+                    .inputs
+                    .get(source)
+                    .map_or(0, |input| input.files.iter().map(|file| file.rows).sum::<u64>());
+                if rows >= LARGE {
+                    let columns = side.schema.fields.len() as u64;
+                    let _ = writeln!(
+                        text,
+                        "    warning: a join holds up to {rows} rows of `{source}` in memory, about {} MB; \
+                         with unique keys and without `many: true` it streams",
+                        rows * columns * 12 / 1_000_000
+                    );
+                }
+            }
+        }
+    }
+    for input in rel.inputs() {
+        held(input, prepared, seen, text);
+    }
+}
+
+/// The sources whose rows a relation gives one by one.
+fn unreduced(rel: &RelRef) -> Vec<&str> {
+    match &rel.node {
+        RelNode::Scan(scan) => vec![scan.source.as_ref()],
+        RelNode::Union { inputs } => inputs.iter().flat_map(unreduced).collect(),
+        RelNode::Sort { input, .. } => unreduced(input),
+        RelNode::Window(window) => unreduced(&window.input),
+        RelNode::Join(join) => unreduced(&join.left),
+        _ if rel.streams() => rel.inputs().first().map_or(Vec::new(), |input| unreduced(input)),
+        _ => Vec::new(),
+    }
 }

@@ -3,6 +3,7 @@
 mod cases;
 mod cli;
 mod engines;
+mod explain;
 mod mistakes;
 mod parquet;
 mod support;
