@@ -21,7 +21,7 @@ Examples:
 
 Exit status:
   0 done   1 a stage failed   2 command line or pipeline   4 input   5 no input rows
-  6 output   70 bug   130 interrupted   143 terminated";
+  6 output   8 locked by another run   70 bug   130 interrupted   143 terminated";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -44,7 +44,8 @@ pub enum Command {
 pub struct PipelineArguments {
     /// The pipeline
     pub pipeline: PathBuf,
-    /// First day or instant not seen, instead of the pipeline's: 2026-11-01, 2026-11-01T06:00, today
+    /// First day or instant not seen, instead of the pipeline's: 2026-11-01, 2026-11-01T06:00, today,
+    /// latest (the day after the last event)
     #[arg(long, value_name = "DATE")]
     pub as_of: Option<String>,
     /// Set a parameter: params.NAME=VALUE

@@ -14,7 +14,8 @@ use super::{diagnostics, manual};
 use crate::diagnostic::SourceText;
 use crate::document::{Instant, parse_instant};
 use crate::engine::EngineError;
-use crate::run::{self, ExitStatus, Prepared, Request, RunError, exit_status_of};
+use crate::run::{self, ExitStatus, Failure, Prepared, Request, RunError, exit_status_of};
+use crate::spec::AsOf;
 
 /// Runs the program and gives its exit status.
 pub fn main() -> ExitStatus {
@@ -95,10 +96,13 @@ fn request(arguments: &PipelineArguments) -> Result<Request, String> {
     }
     let as_of = match arguments.as_of.as_deref() {
         None => None,
-        Some("today") => Some(today()),
-        Some(text) => Some(parse_instant(text).ok_or_else(|| {
-            format!("`--as-of {text}` is not a date such as 2026-11-01, a timestamp, or `today`")
-        })?),
+        Some("today") => Some(AsOf::At(today())),
+        Some("latest") => Some(AsOf::Latest),
+        Some(text) => Some(AsOf::At(parse_instant(text).ok_or_else(|| {
+            format!(
+                "`--as-of {text}` is not a date such as 2026-11-01, a timestamp, `today` or `latest`"
+            )
+        })?)),
     };
     Ok(Request {
         pipeline: arguments.pipeline.clone(),
@@ -117,8 +121,11 @@ fn today() -> Instant {
     parse_instant(date.get(..10).unwrap_or_default()).unwrap_or(Instant::Date(0))
 }
 
-/// Reads and plans; a failure is printed and becomes an exit status.
-fn prepared(arguments: &PipelineArguments) -> Result<Prepared, ExitStatus> {
+/// Reads and plans; a failure is recorded, printed, and becomes an exit status.
+fn prepared(
+    arguments: &PipelineArguments,
+    record: &dyn Fn(&Failure),
+) -> Result<Prepared, ExitStatus> {
     let request = request(arguments).map_err(|reason| {
         error(&reason);
         ExitStatus::Pipeline
@@ -134,6 +141,7 @@ fn prepared(arguments: &PipelineArguments) -> Result<Prepared, ExitStatus> {
             Ok(prepared)
         }
         Err(failure) => {
+            record(&failure);
             fail(&failure.error, failure.source.as_ref(), arguments.format);
             Err(exit_status_of(&failure.error))
         }
@@ -153,7 +161,7 @@ fn fail(failure: &RunError, source: Option<&SourceText>, format: Format) {
 }
 
 fn check(arguments: &PipelineArguments) -> ExitStatus {
-    let prepared = match prepared(arguments) {
+    let prepared = match prepared(arguments, &|_| {}) {
         Ok(prepared) => prepared,
         Err(status) => return status,
     };
@@ -180,7 +188,7 @@ fn check(arguments: &PipelineArguments) -> ExitStatus {
 }
 
 fn explain(arguments: &PipelineArguments, stage: Option<&str>) -> ExitStatus {
-    let prepared = match prepared(arguments) {
+    let prepared = match prepared(arguments, &|_| {}) {
         Ok(prepared) => prepared,
         Err(status) => return status,
     };
@@ -201,15 +209,16 @@ fn explain(arguments: &PipelineArguments, stage: Option<&str>) -> ExitStatus {
 
 fn run(arguments: &RunArguments) -> ExitStatus {
     let signals = Signals::listen();
-    let prepared = match prepared(&arguments.pipeline) {
-        Ok(prepared) => prepared,
-        Err(status) => return status,
-    };
     let threads = arguments
         .threads
         .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
-    let progress = Progress::new(arguments.quiet, signals.clone());
     let root: PathBuf = arguments.pipeline.root.clone().unwrap_or_default();
+    let recorded = |failure: &Failure| run::record_failure(failure, &root, threads);
+    let prepared = match prepared(&arguments.pipeline, &recorded) {
+        Ok(prepared) => prepared,
+        Err(status) => return status,
+    };
+    let progress = Progress::new(arguments.quiet, signals.clone());
     match run::execute(&prepared, &root, threads, &progress) {
         Ok(executed) => {
             for (table, rows) in &executed.tables {

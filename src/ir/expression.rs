@@ -63,6 +63,11 @@ impl Expr {
         }
     }
 
+    /// True for `… is null`.
+    pub fn is_null_test(&self) -> bool {
+        matches!(&self.node, ExprNode::Call(Func::IsNull, _))
+    }
+
     /// The column's name, if it is one.
     pub fn as_column(&self) -> Option<&str> {
         match &self.node {

@@ -11,7 +11,9 @@
 
 mod graph;
 mod inputs;
+mod latest;
 mod pipeline;
 
 pub use inputs::{FileColumn, FileSchema, InputSchema};
+pub use latest::{LastEvent, last_events};
 pub use pipeline::{Plan, PlannedStage, PlannedTable, body, plan};

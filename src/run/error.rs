@@ -21,6 +21,8 @@ pub enum ExitStatus {
     NoRows = 5,
     /// The output cannot be written.
     Output = 6,
+    /// Another run is writing to the same place; later it may work.
+    Locked = 8,
     /// A bug of this program.
     Bug = 70,
     /// Interrupted from the keyboard (SIGINT).
@@ -38,6 +40,7 @@ impl ExitStatus {
         (ExitStatus::Input, "the input is unreadable, corrupt or against its contract"),
         (ExitStatus::NoRows, "the input has no rows"),
         (ExitStatus::Output, "the output cannot be written"),
+        (ExitStatus::Locked, "locked by another run; try again later"),
         (ExitStatus::Bug, "a bug of this program"),
         (ExitStatus::Interrupted, "interrupted (SIGINT)"),
         (ExitStatus::Terminated, "terminated (SIGTERM)"),
@@ -66,9 +69,16 @@ pub enum RunError {
     /// The output cannot be written.
     #[error("cannot write {path}: {reason}", path = .path.display())]
     Output { path: PathBuf, reason: String, help: Option<String> },
+    /// Another run writes to the same directory.
+    #[error("{path} is locked by another run{who}", path = .path.display(), who = who(.holder))]
+    Locked { path: PathBuf, holder: String },
     /// A signal ended the run.
     #[error("stopped by a signal; nothing was published")]
     Signal(ExitStatus),
+}
+
+fn who(holder: &str) -> String {
+    if holder.is_empty() { String::new() } else { format!(": {holder}") }
 }
 
 fn problems(list: &[Diagnostic]) -> String {
@@ -84,6 +94,9 @@ impl RunError {
     pub fn help(&self) -> Option<String> {
         match self {
             RunError::Output { help, .. } => help.clone(),
+            RunError::Locked { .. } => Some(
+                "run again when it has ended, or choose another `outputs: {directory: …}`".into(),
+            ),
             RunError::NoRows { .. } => Some(
                 "look at the path; a job that may find nothing should test for exit status 5"
                     .into(),
@@ -126,6 +139,7 @@ pub fn exit_status_of(error: &RunError) -> ExitStatus {
         },
         RunError::NoRows { .. } => ExitStatus::NoRows,
         RunError::Output { .. } => ExitStatus::Output,
+        RunError::Locked { .. } => ExitStatus::Locked,
         RunError::Signal(status) => *status,
     }
 }
@@ -145,6 +159,6 @@ mod tests {
         assert_eq!(of(RunError::Diagnostics(vec![not_found, unknown])), 2);
         let mut codes: Vec<u8> = ExitStatus::ALL.iter().map(|(status, _)| status.code()).collect();
         codes.dedup();
-        assert_eq!(codes, [0, 1, 2, 4, 5, 6, 70, 130, 143]);
+        assert_eq!(codes, [0, 1, 2, 4, 5, 6, 8, 70, 130, 143]);
     }
 }

@@ -9,7 +9,7 @@ use super::manifest::{
     ColumnRecord, FileRecord, InputRecord, MANIFEST_VERSION, Manifest, SourceRecord, StageRecord,
     TableRecord,
 };
-use super::prepare::Prepared;
+use super::prepare::{Failure, Prepared};
 use super::publish::Staging;
 use super::{report, write};
 use crate::diagnostic::Severity;
@@ -44,7 +44,7 @@ pub fn execute(
         reason = "the run's id and timings, for the manifest only"
     )]
     let (started, clock) = (jiff::Timestamp::now(), Clock::now());
-    let run_id = run_id(started, prepared);
+    let run_id = run_id(started, &prepared.plan.hash);
     let directory = root.join(&prepared.pipeline.outputs.directory.value);
     let staging = Staging::open(&directory, &run_id)?;
     let mut manifest = begin(prepared, &run_id, started, threads);
@@ -92,6 +92,57 @@ pub fn execute(
     })
 }
 
+/// Leaves a manifest of a run that failed before its data was read: a file that is missing or damaged,
+/// or that breaks its contract by its columns. A mistake in the pipeline leaves nothing, because
+/// nothing was run.
+pub fn record_failure(failure: &Failure, root: &Path, threads: usize) {
+    let status = exit_status_of(&failure.error);
+    let Some(pipeline) = &failure.pipeline else { return };
+    if !matches!(status, ExitStatus::Input | ExitStatus::NoRows) {
+        return;
+    }
+    #[expect(clippy::disallowed_methods, reason = "the run's id, for the manifest only")]
+    let started = jiff::Timestamp::now();
+    let run_id = run_id(started, &pipeline.name);
+    // The failure itself is what is told; that its record could not be written is not.
+    let Ok(staging) = Staging::open(&root.join(&pipeline.outputs.directory.value), &run_id) else {
+        return;
+    };
+    let messages = match &failure.error {
+        RunError::Diagnostics(list) => {
+            let errors = list.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+            errors.map(|diagnostic| diagnostic.message.clone()).collect::<Vec<_>>().join("; ")
+        }
+        error => error.to_string(),
+    };
+    let manifest = Manifest {
+        manifest_version: MANIFEST_VERSION,
+        tenure_version: env!("CARGO_PKG_VERSION"),
+        run_id,
+        pipeline: pipeline.name.clone(),
+        pipeline_file: failure.source.as_ref().map(|text| text.name.clone()).unwrap_or_default(),
+        status: "failed",
+        exit_status: status.code(),
+        error: Some(messages),
+        as_of: match pipeline.latest {
+            Some(_) => "latest".to_owned(),
+            None => Value::Timestamp(pipeline.calendar.resolve(pipeline.as_of)).to_string(),
+        },
+        timezone: pipeline.calendar.zone_name().to_owned(),
+        seed: pipeline.seed,
+        parameters: pipeline
+            .parameters
+            .written()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
+        threads,
+        started: started.to_string(),
+        ..Manifest::default()
+    };
+    let _ = write::text(&staging.folder().join("manifest.json"), &manifest.to_json());
+    staging.keep(usize::try_from(pipeline.outputs.keep_runs.value).unwrap_or(3));
+}
+
 /// How long a run may take to stop by itself.
 const PATIENCE: Duration = Duration::from_millis(1_500);
 
@@ -124,10 +175,10 @@ fn stopped(mut manifest: Manifest, monitor: &dyn Monitor) -> String {
 }
 
 /// Ids sort by time; the rest tells apart runs of the same millisecond.
-fn run_id(started: jiff::Timestamp, prepared: &Prepared) -> String {
+fn run_id(started: jiff::Timestamp, salt: &str) -> String {
     let text = started.to_string();
     let time: String = text.chars().filter(|c| c.is_ascii_digit() || *c == 'T').collect();
-    let salt = format!("{} {} {text}", prepared.plan.hash, std::process::id());
+    let salt = format!("{salt} {} {text}", std::process::id());
     let hash = blake3::hash(salt.as_bytes()).to_hex();
     format!("{:.18}Z-{}", format!("{time:0<18}"), &hash[..6])
 }

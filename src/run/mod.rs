@@ -19,7 +19,7 @@ mod views;
 mod write;
 
 pub use error::{ExitStatus, RunError, exit_status_of};
-pub use execute::{Executed, execute};
+pub use execute::{Executed, execute, record_failure};
 pub use explain::explain;
 pub use manifest::manifest_schema;
 pub use prepare::{Failure, Prepared, Request, prepare};

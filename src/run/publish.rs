@@ -4,8 +4,8 @@
 //! put in place by renaming a new link over the old one: all tables of a run become visible at once,
 //! and a process killed between any two steps leaves the old link.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::error::RunError;
@@ -16,6 +16,37 @@ pub(super) struct Staging {
     link: PathBuf,
     runs: PathBuf,
     run_id: String,
+    /// Held while the run lasts. The kernel lets it go with the process, however that ends.
+    _lock: File,
+}
+
+/// The file whose lock says that a run is at work here.
+const LOCK: &str = ".lock";
+
+/// Takes the lock of a folder of runs, and notes in it who has it.
+fn lock(runs: &Path, run_id: &str) -> Result<File, RunError> {
+    let path = runs.join(LOCK);
+    let mut file = File::options()
+        .create(true)
+        .read(true)
+        .write(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(|error| failed(&path, &error))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let holder = fs::read_to_string(&path).unwrap_or_default().trim().to_owned();
+            return Err(RunError::Locked { path: runs.to_owned(), holder });
+        }
+        Err(TryLockError::Error(error)) => return Err(failed(&path, &error)),
+    }
+    // What is noted helps whoever waits; the lock holds without it.
+    let _ = file
+        .set_len(0)
+        .and_then(|()| write!(file, "{run_id} (process {})", std::process::id()))
+        .and_then(|()| file.flush());
+    Ok(file)
 }
 
 fn failed(path: &Path, error: &io::Error) -> RunError {
@@ -39,7 +70,8 @@ impl Staging {
     /// Makes the run's folder, before the long work.
     ///
     /// # Errors
-    /// If `<directory>` is something else than a link, or nothing can be written beside it.
+    /// If `<directory>` is something else than a link, nothing can be written beside it, or another
+    /// run is at work there.
     pub fn open(directory: &Path, run_id: &str) -> Result<Self, RunError> {
         let name = directory.file_name().ok_or_else(|| RunError::Output {
             path: directory.to_owned(),
@@ -60,10 +92,13 @@ impl Staging {
                 ),
             });
         }
+        let runs = directory.with_file_name(runs);
+        fs::create_dir_all(&runs).map_err(|error| failed(&runs, &error))?;
         let staging = Staging {
             link: directory.to_owned(),
-            runs: directory.with_file_name(runs),
             run_id: run_id.to_owned(),
+            _lock: lock(&runs, run_id)?,
+            runs,
         };
         let folder = staging.folder();
         fs::create_dir_all(&folder).map_err(|error| failed(&folder, &error))?;
@@ -163,7 +198,20 @@ mod tests {
             .map(|entry| entry.file_name())
             .collect();
         kept.sort();
-        assert_eq!(kept, ["0", "2", "3", "4"]);
+        assert_eq!(kept, [".lock", "0", "2", "3", "4"]);
+        fs::remove_dir_all(&root).expect("it is ours");
+    }
+
+    #[test]
+    fn one_run_at_a_time() {
+        let root = std::env::temp_dir().join(format!("tenure-lock-{}", std::process::id()));
+        let first = Staging::open(&root.join("out"), "1").expect("it opens");
+        let error = Staging::open(&root.join("out"), "2").expect_err("it is locked");
+        let RunError::Locked { holder, .. } = error else { panic!("{error}") };
+        assert_eq!(holder, format!("1 (process {})", std::process::id()));
+        assert!(!root.join("out.runs/2").exists(), "who must wait leaves nothing");
+        drop(first);
+        Staging::open(&root.join("out"), "2").expect("it is free again");
         fs::remove_dir_all(&root).expect("it is ours");
     }
 

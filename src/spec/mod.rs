@@ -11,7 +11,7 @@ mod source;
 
 pub use parameters::{ParameterType, Parameters};
 pub use pipeline::{
-    Compression, Inputs, Outputs, Pipeline, ReportOptions, Segment, StageBody, StageSpec,
+    AsOf, Compression, Inputs, Outputs, Pipeline, ReportOptions, Segment, StageBody, StageSpec,
     TableOptions, parse,
 };
 pub use source::{ColumnRule, ColumnType, OrderBlock, Scalar, Source, ValueRole};

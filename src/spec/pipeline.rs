@@ -15,10 +15,42 @@ use crate::ir::calendar::{Month, Weekday};
 pub struct Inputs<'a> {
     /// Values of `--set params.x=…`.
     pub set: &'a BTreeMap<String, String>,
-    /// `--as-of`, already resolved.
-    pub as_of: Option<Instant>,
+    /// `--as-of`; `today` is resolved already.
+    pub as_of: Option<AsOf>,
     /// Looks up a variable of the environment; asked only for names listed under `env:`.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// The first moment not seen, as it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsOf {
+    At(Instant),
+    /// The day after the last event of the sources.
+    Latest,
+}
+
+impl Decode for AsOf {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        match &node.kind {
+            NodeKind::Text(word) if word == "latest" => Some(AsOf::Latest),
+            NodeKind::Text(word) if document::parse_instant(word).is_some() => {
+                Instant::decode(node, decoder).map(AsOf::At)
+            }
+            _ => {
+                decoder.wrong_type(node, &Self::expects());
+                None
+            }
+        }
+    }
+    fn expects() -> String {
+        format!("{}, or `latest`", Instant::expects())
+    }
+    fn show(&self) -> String {
+        match self {
+            AsOf::At(instant) => instant.show(),
+            AsOf::Latest => "latest".into(),
+        }
+    }
 }
 
 /// How a stage's body is read: by its kind.
@@ -34,7 +66,10 @@ pub struct StageBody<'a, S> {
 pub struct Pipeline<S> {
     pub name: String,
     pub description: Option<String>,
+    /// A stand-in, if it is the latest and not resolved yet.
     pub as_of: Instant,
+    /// Where it is said that `as_of` is the day after the last event, if it is.
+    pub latest: Option<Span>,
     pub calendar: Calendar,
     /// The level of every interval, such as 0.95.
     pub level: f64,
@@ -212,12 +247,13 @@ fn read<S>(
         }
         None => match reader.take("as_of") {
             Some(node) => {
-                Instant::decode(node, decoder).map(|value| Setting { value, span: Some(node.span) })
+                AsOf::decode(node, decoder).map(|value| Setting { value, span: Some(node.span) })
             }
             None => {
                 decoder.report(
                     Diagnostic::at(Code::MissingKey, top, "a pipeline needs the key `as_of`").help(
-                        "`as_of` is the first day that is not seen; write it here or give `--as-of`",
+                        "`as_of` is the first day that is not seen; write a date, or `as_of: latest` for the \
+                         day after the last event, here or as `--as-of`",
                     ),
                 );
                 None
@@ -287,7 +323,8 @@ fn read<S>(
     let seed = seed.unwrap_or(Setting::default_of(1));
     let level = level.unwrap_or(Setting::default_of(Share(0.95)));
     // With a stand-in for what is missing, the rest can be looked at all the same.
-    let as_of = as_of.unwrap_or(Setting::default_of(Instant::Date(0)));
+    let as_of = as_of.unwrap_or(Setting::default_of(AsOf::At(Instant::Date(0))));
+    let latest = (as_of.value == AsOf::Latest).then(|| as_of.place(top));
     let mut settings = vec![(
         "as_of".to_owned(),
         as_of.value.show(),
@@ -305,7 +342,11 @@ fn read<S>(
     Some(Pipeline {
         name: name.map_or_else(|| "pipeline".to_owned(), |name| name.value.value),
         description: description.map(|setting| setting.value),
-        as_of: as_of.value,
+        as_of: match as_of.value {
+            AsOf::At(instant) => instant,
+            AsOf::Latest => Instant::Date(0),
+        },
+        latest,
         calendar,
         level: level.value.0,
         seed: seed.value,

@@ -4,6 +4,7 @@ mod cases;
 mod cli;
 mod engines;
 mod explain;
+mod input;
 mod mistakes;
 mod parquet;
 mod support;

@@ -216,7 +216,7 @@ impl Decoding<'_> {
         .map_err(super::kernel::arrow_error)
     }
 
-    fn convert(&self, column: &ArrayRef, to: DataType) -> Result<ArrayRef, String> {
+    pub(super) fn convert(&self, column: &ArrayRef, to: DataType) -> Result<ArrayRef, String> {
         let cast = |column: &ArrayRef, to: &ArrowType| {
             compute::cast(column, to).map_err(|error| error.to_string())
         };

@@ -26,6 +26,7 @@ mod legs;
 mod page;
 mod passes;
 mod polars;
+mod statistics;
 mod temporal;
 
 pub use engine::{Counts, Local, LocalSource};
