@@ -106,6 +106,7 @@ functions! {
     Extract(Part) "extract" "part from time" Propagates "A part of the date or clock as int64.";
     Shift(Interval) "+ interval" "time" Propagates "The time shifted by an interval.";
     AddDuration "+ duration" "time, duration" Propagates "The time so much later.";
+    AddDays "+ days" "date, int64" Propagates "The date so many days later.";
     Elapsed(TimeUnit) "elapsed" "'unit', from, to" Propagates "The time from the first to the second in units, float64.";
     Between "- time" "time, time" Propagates "The duration from the second to the first.";
     DateDiff(TimeUnit) "date_diff" "'unit', from, to" Propagates "How many borders of that calendar unit lie between.";

@@ -501,7 +501,20 @@ impl Reader<'_> {
             let (a, b) = (a?, b?);
             let is_time =
                 |expr: &Expr| matches!(expr.data_type, DataType::Date | DataType::Timestamp);
+            let days = |time: &Expr, days: &Expr| {
+                time.data_type == DataType::Date && days.data_type.is_integer()
+            };
             let func = match op {
+                B::Plus if days(&a, &b) => Func::AddDays,
+                B::Plus if days(&b, &a) => {
+                    let place = self.place(node);
+                    return self.call(Func::AddDays, &[right, left], vec![b, a], place);
+                }
+                B::Minus if days(&a, &b) => {
+                    let place = self.place(node);
+                    let back = self.call(Func::Negate, &[right], vec![b], place)?;
+                    return self.call(Func::AddDays, &[left, right], vec![a, back], place);
+                }
                 B::Minus if is_time(&a) && is_time(&b) => Func::Between,
                 B::Plus if is_time(&a) && b.data_type == DataType::Duration => Func::AddDuration,
                 B::Minus if is_time(&a) && b.data_type == DataType::Duration => {
@@ -618,6 +631,9 @@ mod tests {
         check("ordered_at + interval '1 month'", "(ordered_at + interval '1 months'): date");
         check("date_trunc('month', ordered_at)", "date_trunc('month', ordered_at): date");
         check("if(amount > 0, 1, 0)", "case_when((amount > 0.00), 1, 0): int64");
+        check("ordered_at + customer_id", "(ordered_at + customer_id): date");
+        check("7 + ordered_at", "(ordered_at + 7): date");
+        check("ordered_at - 7", "(ordered_at + (-7)): date");
         check("amount between 1 and 2.5", "((amount >= 1.00) and (amount <= 2.50)): bool");
         check("status in ('a', 'b')", "(status in ('a', 'b')): bool");
         check("ordered_at >= date '1998-07-01'", "(ordered_at >= date '1998-07-01'): bool");

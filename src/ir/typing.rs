@@ -293,6 +293,12 @@ fn resolve(func: Func, mut args: Vec<Expr>) -> Result<(Vec<Expr>, DataType), Typ
             args.extend(duration);
             Ok((args, T::Timestamp))
         }
+        Func::AddDays => {
+            need(2..=2)?;
+            args[0] = expect(func, args[0].clone(), T::Date, 0)?;
+            args[1] = expect(func, args[1].clone(), T::Int64, 1)?;
+            Ok((args, T::Date))
+        }
         Func::Between => {
             need(2..=2)?;
             unify_times(func, &mut args)?;

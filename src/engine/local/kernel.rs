@@ -290,6 +290,7 @@ pub(super) fn call(
                 .collect::<Result<TimestampMicrosecondArray, _>>()?;
             Arc::new(sums.with_timezone("UTC"))
         }
+        Func::AddDays => temporal::add_days(&args[0], &args[1], func)?,
         Func::Between => temporal::between(&args[0], &args[1], func)?,
         Func::Elapsed(unit) => temporal::elapsed(&args[0], &args[1], unit),
         Func::DateDiff(unit) => temporal::date_diff(&args[0], &args[1], unit, calendar),

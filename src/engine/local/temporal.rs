@@ -6,7 +6,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, Date32Array, DurationMicrosecondArray, Float64Array, Int64Array,
     TimestampMicrosecondArray,
 };
-use arrow::datatypes::{DataType as ArrowType, Date32Type, TimestampMicrosecondType};
+use arrow::datatypes::{DataType as ArrowType, Date32Type, Int64Type, TimestampMicrosecondType};
 
 use super::evaluate::overflow;
 use super::kernel::dates;
@@ -206,6 +206,24 @@ fn differences(later: &ArrayRef, earlier: &ArrayRef) -> Vec<Option<i128>> {
             .map(|(a, b)| Some(i128::from(a?) - i128::from(b?)))
             .collect(),
     }
+}
+
+/// Dates so many days later.
+pub(super) fn add_days(
+    dates: &ArrayRef,
+    days: &ArrayRef,
+    func: Func,
+) -> Result<ArrayRef, EngineError> {
+    let (dates, days) = (dates.as_primitive::<Date32Type>(), days.as_primitive::<Int64Type>());
+    let later = |date: i32, days: i64| {
+        let day = i64::from(date).checked_add(days).and_then(|day| i32::try_from(day).ok());
+        day.map(Some).ok_or_else(|| overflow(func))
+    };
+    let sums = dates.iter().zip(days).map(|pair| match pair {
+        (Some(date), Some(days)) => later(date, days),
+        _ => Ok(None),
+    });
+    Ok(Arc::new(sums.collect::<Result<Date32Array, _>>()?))
 }
 
 pub(super) fn between(

@@ -225,6 +225,7 @@ fn call(
         Func::DateTrunc(unit) => time::truncate(func, unit, with.at(0)?, calendar),
         Func::Extract(part) => time::extract(func, part, with.at(0)?, calendar),
         Func::Shift(interval) => time::shift(func, interval, with.at(0)?, calendar),
+        Func::AddDays => time::add_days(func, with.at(0)?, with.int(1)?),
         Func::AddDuration => time::add_duration(func, with.at(0)?, with.at(1)?),
         Func::Elapsed(unit) => time::elapsed(func, unit, with.at(0)?, with.at(1)?),
         Func::Between => time::between(func, with.at(0)?, with.at(1)?),

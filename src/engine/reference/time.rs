@@ -125,6 +125,14 @@ pub(super) fn add_duration(func: Func, time: &Value, duration: &Value) -> Evalua
     later.map(Value::Timestamp).ok_or_else(|| overflow(func))
 }
 
+pub(super) fn add_days(func: Func, date: &Value, days: i64) -> Evaluated {
+    let Value::Date(day) = date else {
+        return Err(wrong(func, std::slice::from_ref(date)));
+    };
+    let later = i64::from(*day).checked_add(days).and_then(|day| i32::try_from(day).ok());
+    later.map(Value::Date).ok_or_else(|| overflow(func))
+}
+
 pub(super) fn elapsed(func: Func, unit: TimeUnit, from: &Value, to: &Value) -> Evaluated {
     let length = match unit.micros() {
         Some(micros) => micros as f64,

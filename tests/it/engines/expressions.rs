@@ -240,6 +240,7 @@ fn signatures() -> Vec<(Func, Vec<Take>)> {
         row(Func::AddDuration, &[take, Duration]);
         row(Func::Between, &[take, take]);
     }
+    row(Func::AddDays, &[Date, Int]);
     for func in [Func::WilsonLow, Func::WilsonHigh] {
         row(func, &[Int, Int, Fixed(&Float)]);
     }
