@@ -105,6 +105,48 @@ impl Interval {
     }
 }
 
+impl Decode for Interval {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        match &node.kind {
+            NodeKind::Text(text) => match Interval::parse(text) {
+                Ok(interval) => Some(interval),
+                Err(reason) => {
+                    decoder.report(
+                        Diagnostic::at(
+                            Code::InvalidValue,
+                            node.span,
+                            format!("not a duration: {reason}"),
+                        )
+                        .help("write `26h`, `90d`, `39 weeks`, `6 months` or `1 year`"),
+                    );
+                    None
+                }
+            },
+            NodeKind::Integer(value) => {
+                decoder.report(
+                    Diagnostic::at(
+                        Code::WrongType,
+                        node.span,
+                        format!("expected a duration, found the number {value}"),
+                    )
+                    .help(format!("write it with a unit: `{value}d`")),
+                );
+                None
+            }
+            _ => {
+                decoder.wrong_type(node, &Self::expects());
+                None
+            }
+        }
+    }
+    fn expects() -> String {
+        "a duration such as `26h`, `90d` or `6 months`".into()
+    }
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
 impl std::fmt::Display for Interval {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.months != 0 {

@@ -495,7 +495,7 @@ fn example(data_type: DataType) -> Option<&'static str> {
     })
 }
 
-fn scalar_of(scalar: &Scalar, data_type: DataType, calendar: &Calendar) -> Option<Expr> {
+pub(super) fn scalar_of(scalar: &Scalar, data_type: DataType, calendar: &Calendar) -> Option<Expr> {
     let text = scalar.written.as_str();
     let value = match data_type {
         DataType::String => Value::text(text),

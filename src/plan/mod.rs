@@ -13,6 +13,7 @@ mod graph;
 mod inputs;
 mod latest;
 mod pipeline;
+mod segments;
 
 pub use inputs::{FileColumn, FileSchema, InputSchema};
 pub use latest::{LastEvent, last_events};

@@ -10,11 +10,10 @@ use crate::frame::{DataType, Value};
 use crate::ir::explain::explain;
 use crate::ir::parse::{self, Scope};
 use crate::ir::relation::{self, Built};
-use crate::ir::typing::build;
-use crate::ir::{RelRef, SortKey, Table, named};
+use crate::ir::{RelRef, SortKey, Table};
 use crate::metrics::{Catalog, Lowering, Subject};
-use crate::spec::{Pipeline, Segment};
-use crate::stages::{self, SegmentTable, Segments, Stage, StageContext, View};
+use crate::spec::Pipeline;
+use crate::stages::{self, Segments, Stage, StageContext, View};
 
 /// A pipeline known to make sense.
 #[derive(Debug)]
@@ -120,15 +119,15 @@ fn told(settings: Vec<(String, String, bool)>) -> Vec<(String, String, bool)> {
     settings.into_iter().filter(|(key, _, default)| !(*default && role(key))).collect()
 }
 
-struct Planner<'a> {
-    pipeline: &'a Pipeline<Box<dyn Stage>>,
-    parameters: BTreeMap<String, (Value, DataType)>,
-    as_of: i64,
+pub(super) struct Planner<'a> {
+    pub(super) pipeline: &'a Pipeline<Box<dyn Stage>>,
+    pub(super) parameters: BTreeMap<String, (Value, DataType)>,
+    pub(super) as_of: i64,
     metrics: Catalog,
     /// Sources, stages and companions; `None` if it could not be had.
     tables: BTreeMap<String, Option<Table>>,
-    segments: Segments,
-    diagnostics: &'a mut Diagnostics,
+    pub(super) segments: Segments,
+    pub(super) diagnostics: &'a mut Diagnostics,
 }
 
 impl Planner<'_> {
@@ -249,7 +248,7 @@ impl Planner<'_> {
     }
 
     /// A table by name; an unknown one is noted.
-    fn table(&mut self, name: &Spanned<String>) -> Option<Table> {
+    pub(super) fn table(&mut self, name: &Spanned<String>) -> Option<Table> {
         if let Some(table) = self.tables.get(&name.value) {
             return table.clone();
         }
@@ -326,57 +325,6 @@ impl Planner<'_> {
                 }
             }
             self.diagnostics.extend(least.into_iter().flatten());
-        }
-    }
-
-    fn segment(&mut self, segment: &Segment) {
-        self.segments.insert(segment.name.value.clone(), None);
-        let Some(table) = self.table(&segment.table) else { return };
-        let Some(customer) = table.roles.customer.clone() else {
-            if table.roles.flawed {
-                return;
-            }
-            self.diagnostics.push(
-                Diagnostic::at(
-                    Code::MissingRole,
-                    segment.table.span,
-                    format!(
-                        "a segment needs the role `customer`, which `{}` does not have",
-                        table.name
-                    ),
-                )
-                .help("say which column it is at the source: `customer: COLUMN`"),
-            );
-            return;
-        };
-        let Some(field) = table.rel.schema.field(&segment.column.value) else {
-            self.diagnostics.push(Diagnostic::unknown(
-                Code::UnknownColumn,
-                segment.column.span,
-                format!("`{}` has no column `{}`", table.name, segment.column.value),
-                &segment.column.value,
-                table.rel.schema.names(),
-            ));
-            return;
-        };
-        let column = crate::ir::Expr::column(&segment.column.value, field.data_type);
-        let built = build::cast(column, DataType::String).and_then(|text| {
-            relation::project(
-                &table.rel,
-                vec![named("customer", customer.value), named("segment", text)],
-            )
-        });
-        match built {
-            Ok(rel) => {
-                let table = table.name.clone();
-                let found = SegmentTable { rel, table };
-                self.segments.insert(segment.name.value.clone(), Some(found));
-            }
-            Err(error) => self.diagnostics.push(Diagnostic::at(
-                Code::TypeMismatch,
-                segment.column.span,
-                error.message,
-            )),
         }
     }
 

@@ -7,11 +7,14 @@
 
 mod parameters;
 mod pipeline;
+mod segment;
 mod source;
 
 pub use parameters::{ParameterType, Parameters};
 pub use pipeline::{
-    AsOf, Compression, Inputs, Outputs, Pipeline, ReportOptions, Segment, StageBody, StageSpec,
+    AsOf, Compression, Inputs, Outputs, Pipeline, ReportOptions, StageBody, StageSpec,
     TableOptions, parse,
 };
+pub(crate) use segment::ascending as segment_cuts_ascend;
+pub use segment::{Membership, Segment, SegmentForm};
 pub use source::{ColumnRule, ColumnType, OrderBlock, Scalar, Source, ValueRole};

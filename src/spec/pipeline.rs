@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::parameters::Parameters;
+use super::segment::{self, Segment};
 use super::source::{self, Source};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceText, Span, Spanned};
 use crate::document::{
@@ -100,14 +101,6 @@ pub struct StageSpec<S> {
     /// Absent: as the kind has it.
     pub publish: Option<bool>,
     pub description: Option<String>,
-}
-
-/// A segment as written: a column of a table with one row per customer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Segment {
-    pub name: Spanned<String>,
-    pub table: Spanned<String>,
-    pub column: Spanned<String>,
 }
 
 crate::choice! {
@@ -289,7 +282,8 @@ fn read<S>(
         }
         None => missing(top, "sources", decoder),
     }
-    let segments = reader.take("segments").map(|node| segments(node, decoder)).unwrap_or_default();
+    let segments =
+        reader.take("segments").map(|node| segment::decode(node, decoder)).unwrap_or_default();
     let metrics = match reader.take("metrics") {
         Some(node) => decoder
             .named(node, "metrics")
@@ -404,44 +398,6 @@ fn calendar(
         ));
     }
     Calendar::new("UTC", week_starts, year_starts).unwrap_or_default()
-}
-
-fn segments(node: &Node, decoder: &mut Decoder) -> Vec<Segment> {
-    let mut segments = Vec::new();
-    for (name, node) in decoder.named(node, "segments") {
-        // `plan: customers.plan` is short for `plan: {column: customers.plan}`.
-        let column = match &node.kind {
-            NodeKind::Map(_) => {
-                let Some(mut reader) = decoder.map(node, "a segment") else { continue };
-                let column = reader.required::<Spanned<String>>("column", decoder);
-                reader.finish(decoder);
-                let Some(column) = column else { continue };
-                column.value
-            }
-            _ => match Spanned::<String>::decode(node, decoder) {
-                Some(column) => column,
-                None => continue,
-            },
-        };
-        let Some((table, field)) = column.value.split_once('.') else {
-            decoder.report(
-                Diagnostic::at(
-                    Code::InvalidValue,
-                    column.span,
-                    format!("`{}` does not name a column of a table", column.value),
-                )
-                .help("write `TABLE.COLUMN`, such as `customers.plan`"),
-            );
-            continue;
-        };
-        let split = column.span.start + table.len();
-        segments.push(Segment {
-            name,
-            table: Spanned::new(table.to_owned(), Span::new(column.span.start, split)),
-            column: Spanned::new(field.to_owned(), Span::new(split + 1, column.span.end)),
-        });
-    }
-    segments
 }
 
 fn stage<S>(

@@ -4,20 +4,40 @@ use std::collections::BTreeMap;
 
 use super::dimension::{Dimension, DimensionSpec};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
-use crate::document::{Expression, TimeUnit};
+use crate::document::{Expression, Interval, TimeUnit};
 use crate::frame::{DataType, Value};
 use crate::ir::parse::{self, Scope};
 use crate::ir::relation::{self, Built};
-use crate::ir::typing::{TypeError, build};
-use crate::ir::{Calendar, Expr, Money, Named, RelRef, Table};
+use crate::ir::typing::{TypeError, build, call};
+use crate::ir::{Calendar, Expr, Func, Money, Named, RelRef, Table};
 use crate::metrics::Catalog;
 
-/// A segment: a column of a table with one row per customer.
+/// A segment: a label for each customer of a table.
 #[derive(Debug, Clone)]
 pub struct SegmentTable {
-    /// Columns `customer` and `segment` (text).
+    /// Columns `customer` and `segment`: the label, or the moment that `since` counts from.
     pub rel: RelRef,
     pub table: String,
+    /// Set where the label depends on the time that has passed.
+    pub since: Option<Since>,
+    /// The label of customers without one.
+    pub unknown: Option<String>,
+}
+
+/// Cells of the time since a moment: below each cut, and beyond the last.
+#[derive(Debug, Clone)]
+pub struct Since {
+    pub cuts: Vec<Interval>,
+    pub labels: Vec<String>,
+}
+
+/// When the time since a moment is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Measured {
+    /// At the event.
+    AtEvent,
+    /// At `as_of`: in tables of customers.
+    AtEnd,
 }
 
 /// Segments by name; `None` for one that is there but wrong, which is noted.
@@ -28,6 +48,22 @@ pub(super) struct RoleOverrides<'a> {
     pub customer: &'a Option<Expression>,
     pub time: &'a Option<Expression>,
     pub value: &'a Option<Expression>,
+}
+
+impl Since {
+    /// The label of the time from a moment to another; null where one is not known.
+    fn label(&self, since: Expr, at: Expr) -> Result<Expr, TypeError> {
+        let unknown = build::or(build::is_null(since.clone())?, build::is_null(at.clone())?)?;
+        let text = |label: &str| Expr::literal(Value::text(label), DataType::String);
+        let mut arguments = vec![unknown, Expr::null(DataType::String)];
+        for (&cut, label) in self.cuts.iter().zip(&self.labels) {
+            let end = call(Func::Shift(cut), vec![since.clone()])?;
+            arguments.push(build::lt(at.clone(), end)?);
+            arguments.push(text(label));
+        }
+        arguments.push(text(self.labels.last().map_or("", String::as_str)));
+        call(Func::Case, arguments)
+    }
 }
 
 /// What a stage is planned with.
@@ -216,10 +252,28 @@ impl StageContext<'_> {
         specs: &[DimensionSpec],
         table: &mut Table,
     ) -> Option<Vec<Dimension>> {
+        self.resolve(specs, table, Measured::AtEvent)
+    }
+
+    /// Dimensions of a table of customers: the time since a moment is measured at `as_of`.
+    pub fn customer_dimensions(
+        &mut self,
+        specs: &[DimensionSpec],
+        table: &mut Table,
+    ) -> Option<Vec<Dimension>> {
+        self.resolve(specs, table, Measured::AtEnd)
+    }
+
+    fn resolve(
+        &mut self,
+        specs: &[DimensionSpec],
+        table: &mut Table,
+        measured: Measured,
+    ) -> Option<Vec<Dimension>> {
         let mut dimensions: Vec<Dimension> = Vec::new();
         let mut good = true;
         for spec in specs {
-            match self.dimension(spec, table) {
+            match self.dimension(spec, table, measured) {
                 Some(dimension) if dimensions.iter().any(|d| d.name == dimension.name) => {
                     self.report(
                         Code::DuplicateName,
@@ -235,9 +289,14 @@ impl StageContext<'_> {
         good.then_some(dimensions)
     }
 
-    fn dimension(&mut self, spec: &DimensionSpec, table: &mut Table) -> Option<Dimension> {
+    fn dimension(
+        &mut self,
+        spec: &DimensionSpec,
+        table: &mut Table,
+        measured: Measured,
+    ) -> Option<Dimension> {
         match spec {
-            DimensionSpec::Named(name) => self.named_dimension(name, table),
+            DimensionSpec::Named(name) => self.named_dimension(name, table, measured),
             DimensionSpec::Grain { unit, of, name, span } => {
                 let of = self.parse(of, table)?;
                 let name = name.clone().unwrap_or_else(|| unit.word().to_owned());
@@ -250,7 +309,12 @@ impl StageContext<'_> {
         }
     }
 
-    fn named_dimension(&mut self, name: &Spanned<String>, table: &mut Table) -> Option<Dimension> {
+    fn named_dimension(
+        &mut self,
+        name: &Spanned<String>,
+        table: &mut Table,
+        measured: Measured,
+    ) -> Option<Dimension> {
         let column = table.rel.schema.field(&name.value).map(|field| field.data_type);
         let segment = match self.segments.get(&name.value) {
             Some(None) => return None,
@@ -269,9 +333,7 @@ impl StageContext<'_> {
                 None
             }
             (Some(segment), None) => {
-                let rel = self.attach(&name.value, &segment, table)?;
-                table.rel = rel;
-                let expr = Expr::column(&name.value, DataType::String);
+                let expr = self.attach(&name.value, &segment, table, measured)?;
                 Some(Dimension { name: name.value.clone(), expr, grain: None })
             }
             (None, Some(data_type)) => {
@@ -308,7 +370,14 @@ impl StageContext<'_> {
         }
     }
 
-    fn attach(&mut self, name: &str, segment: &SegmentTable, table: &Table) -> Option<RelRef> {
+    /// Looks a segment up; gives its label over the table, which gains a column.
+    fn attach(
+        &mut self,
+        name: &str,
+        segment: &SegmentTable,
+        table: &mut Table,
+        measured: Measured,
+    ) -> Option<Expr> {
         let customer = self.customer(table)?.value;
         let key = segment.rel.schema.field("customer").map(|field| field.data_type)?;
         let customer = match (customer.data_type, key) {
@@ -334,7 +403,29 @@ impl StageContext<'_> {
             vec![(customer, "customer".to_owned())],
             vec![("segment".to_owned(), name.to_owned())],
         );
-        self.typed(looked_up)
+        table.rel = self.typed(looked_up)?;
+        let value = self.typed(relation::column(&table.rel, name))?;
+        let label = match &segment.since {
+            None => value,
+            Some(since) => {
+                let at = match measured {
+                    Measured::AtEvent => self.time(table)?,
+                    Measured::AtEnd => {
+                        Expr::literal(Value::Timestamp(self.as_of), DataType::Timestamp)
+                    }
+                };
+                let label = since.label(value, at);
+                self.typed(label)?
+            }
+        };
+        match &segment.unknown {
+            None => Some(label),
+            Some(unknown) => {
+                let unknown = Expr::literal(Value::text(unknown), DataType::String);
+                let label = build::coalesce(label, unknown);
+                self.typed(label)
+            }
+        }
     }
 
     fn grain(&mut self, unit: TimeUnit, of: Expr, name: String, span: Span) -> Option<Dimension> {
@@ -354,8 +445,7 @@ impl StageContext<'_> {
             );
             return None;
         }
-        let expr =
-            self.typed(crate::ir::typing::call(crate::ir::Func::DateTrunc(unit), vec![of]))?;
+        let expr = self.typed(call(Func::DateTrunc(unit), vec![of]))?;
         Some(Dimension { name, expr, grain: Some(unit) })
     }
 }

@@ -101,7 +101,7 @@ pub(super) struct Rules<'a> {
 /// The summary relation, and the roles of what comes of it.
 pub(super) fn summarise(cx: &mut StageContext, rules: Rules) -> Option<(RelRef, Roles)> {
     let mut table = cx.input()?;
-    let dimensions = cx.dimensions(rules.by, &mut table);
+    let dimensions = cx.customer_dimensions(rules.by, &mut table);
     let (_, _) = (cx.customer(&table)?, cx.time(&table)?);
     let collapse = rules.collapse == Collapse::Day;
     let purchases = cx.purchases(&table, &dimensions?, None, !collapse)?;

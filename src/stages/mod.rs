@@ -25,7 +25,7 @@ pub mod segment_metrics;
 pub mod select;
 pub mod union;
 
-pub use context::{SegmentTable, Segments, StageContext};
+pub use context::{SegmentTable, Segments, Since, StageContext};
 pub use dimension::{Dimension, DimensionSpec};
 pub use registry::{Companion, Output, Stage, StageKind, find, registry};
 pub use view::View;
