@@ -10,8 +10,11 @@
 //!   size of row groups or the number of threads.
 //! - Aggregates come out sorted by their keys, nulls last.
 
+mod contract;
 pub mod local;
 pub mod reference;
+
+pub use contract::{Breach, Findings, Moved, Rejected, Rounded, RowNumber};
 
 use crate::frame::{Frame, FrameError};
 use crate::ir::{ApplyError, RelRef};
@@ -84,22 +87,18 @@ pub enum EngineError {
     /// A file cannot be read or decoded.
     #[error("{place}: {reason}")]
     Unreadable { place: Box<Place>, reason: String },
-    /// Rows break the source's contract.
-    #[error("{place}: {rows} {} {fault}, first in row {first_row} (from 0)", if *.rows == 1 { "row has" } else { "rows have" })]
-    Contract {
-        place: Box<Place>,
-        fault: String,
-        /// How many rows of the row group (or table) break it.
-        rows: usize,
-        /// The first of them, counted from 0 in its row group (or table).
-        first_row: usize,
-    },
+    /// Rows break the source's contract, more than it bears.
+    #[error("{0}")]
+    Contract(Box<Breach>),
     /// A table that must have one row per key has several.
     #[error("{table} has more than one row for the key {key}")]
     NotUnique { table: String, key: String },
     /// A value for which an expression has no result.
     #[error("{0}")]
     Evaluate(#[from] EvaluateError),
+    /// The same, where the rows of a source are read.
+    #[error("{place}: {error}")]
+    EvaluateAt { place: Box<Place>, error: EvaluateError },
     /// A table that cannot be put together.
     #[error(transparent)]
     Frame(#[from] FrameError),
@@ -112,6 +111,18 @@ pub enum EngineError {
     /// A fault of the program itself.
     #[error("{0}")]
     Internal(String),
+}
+
+impl EngineError {
+    /// Says where in the input a value has no result.
+    pub(crate) fn at(self, place: &Place) -> Self {
+        match self {
+            EngineError::Evaluate(error) => {
+                EngineError::EvaluateAt { place: Box::new(place.clone()), error }
+            }
+            other => other,
+        }
+    }
 }
 
 /// Why an expression has no value.

@@ -20,7 +20,7 @@ pub fn expand_all(rel: &RelRef) -> Built {
         return expand_all(&expanded);
     }
     let node = match &rel.node {
-        RelNode::Scan(_) | RelNode::Values(_) => return Ok(rel.clone()),
+        RelNode::Scan(_) | RelNode::Rejected { .. } | RelNode::Values(_) => return Ok(rel.clone()),
         RelNode::Filter { input, predicate } => {
             RelNode::Filter { input: expand_all(input)?, predicate: predicate.clone() }
         }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use super::Expr;
 use super::history::Events;
-use super::relation::{Measure, MeasureFunc, Named, Rel, RelNode, RelRef, SortKey, WindowFunc};
+use super::relation::{
+    BadRows, Measure, MeasureFunc, Named, Rel, RelNode, RelRef, SortKey, WindowFunc,
+};
 
 /// The tree of a relation, one node a line, inputs indented below. Projections that change nothing
 /// are left out.
@@ -106,8 +108,19 @@ pub fn line(rel: &Rel) -> String {
                 .iter()
                 .map(|rule| format!("{} has {}", rule.column, rule.fault))
                 .collect();
-            format!("Scan {} [{}], refuses [{}]", scan.source, columns.join(", "), rules.join("; "))
+            let mut text = format!(
+                "Scan {} [{}], refuses [{}]",
+                scan.source,
+                columns.join(", "),
+                rules.join("; ")
+            );
+            if scan.bad_rows != BadRows::FAIL {
+                let BadRows { action, tolerate } = scan.bad_rows;
+                let _ = write!(text, ", {action} up to {tolerate}");
+            }
+            text
         }
+        RelNode::Rejected { .. } => "Rejected".to_owned(),
         RelNode::Filter { predicate, .. } => format!("Filter {predicate}"),
         RelNode::Project { columns, .. } => format!("Project {}", names(columns)),
         RelNode::Lookup(lookup) => {

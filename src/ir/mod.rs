@@ -21,6 +21,7 @@ pub mod history;
 pub mod parse;
 pub mod relation;
 pub mod roles;
+pub mod scan;
 pub mod typing;
 
 pub use apply::{Apply, ApplyError, Call, FrameFunction};

@@ -8,6 +8,7 @@ pub use super::combine::{apply, dedupe, join, lookup, union};
 pub use super::expand::expand_all;
 use super::expression::Expr;
 use super::history::{CohortGrid, History, Summary};
+pub use super::scan::{BadRowAction, BadRows, Rounding, Rule, Scan, reason, rejected, scan};
 use super::typing::TypeError;
 use crate::frame::{DataType, Field, Frame, Schema, Unit};
 
@@ -39,6 +40,8 @@ pub fn named<T>(name: impl Into<String>, value: T) -> Named<T> {
 pub enum RelNode {
     /// The rows of a source, checked against its contract.
     Scan(Scan),
+    /// The bad rows of a source, with the reasons.
+    Rejected { scan: RelRef },
     /// The rows for which the condition is true.
     Filter { input: RelRef, predicate: Expr },
     /// As many rows, with these columns.
@@ -70,28 +73,6 @@ pub enum RelNode {
     CohortGrid(CohortGrid),
     /// A table of a pure function of tables.
     Apply(Apply),
-}
-
-/// A source's rows.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Scan {
-    pub source: Arc<str>,
-    /// What no row may do; the first rule broken by a row is its fault.
-    pub rules: Vec<Rule>,
-    /// Columns of doubles that may hold neither NaN nor an infinity. In other columns those read
-    /// as null.
-    pub finite: Vec<String>,
-}
-
-/// A clause of a source's contract.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Rule {
-    /// The column it is about.
-    pub column: String,
-    /// What a row that breaks it has: "a null", "a value below 0".
-    pub fault: String,
-    /// True for rows that break it.
-    pub violated: Expr,
 }
 
 /// An n:1 join.
@@ -290,21 +271,6 @@ fn unit_of(expr: &Expr, schema: &Schema) -> Unit {
 pub(crate) fn field_of(name: &str, expr: &Expr, schema: &Schema) -> Field {
     let flawed = expr.as_column().and_then(|name| schema.field(name)).is_some_and(|f| f.flawed);
     Field { flawed, ..Field::new(name, expr.data_type).with_unit(unit_of(expr, schema)) }
-}
-
-/// The rows of a source.
-pub fn scan(source: impl Into<Arc<str>>, schema: Arc<Schema>, rules: Vec<Rule>) -> RelRef {
-    scan_finite(source, schema, rules, Vec::new())
-}
-
-/// The rows of a source, some of whose columns of doubles must be finite.
-pub fn scan_finite(
-    source: impl Into<Arc<str>>,
-    schema: Arc<Schema>,
-    rules: Vec<Rule>,
-    finite: Vec<String>,
-) -> RelRef {
-    Arc::new(Rel { node: RelNode::Scan(Scan { source: source.into(), rules, finite }), schema })
 }
 
 /// A table given outright.
@@ -601,6 +567,7 @@ impl Rel {
     pub fn inputs(&self) -> Vec<&RelRef> {
         match &self.node {
             RelNode::Scan(_) | RelNode::Values(_) => vec![],
+            RelNode::Rejected { scan } => vec![scan],
             RelNode::Filter { input, .. }
             | RelNode::Project { input, .. }
             | RelNode::Sort { input, .. }
@@ -623,6 +590,7 @@ impl Rel {
     pub fn streams(&self) -> bool {
         match &self.node {
             RelNode::Scan(_)
+            | RelNode::Rejected { .. }
             | RelNode::Filter { .. }
             | RelNode::Project { .. }
             | RelNode::Lookup(_)

@@ -7,7 +7,8 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::document::{Expression, TimeUnit, parse_instant};
 use crate::frame::{DataType, Field, Schema, Unit, Value, parse_decimal};
 use crate::ir::parse::{self, Scope};
-use crate::ir::relation::{self, Rule};
+use crate::ir::relation;
+use crate::ir::scan::{Rule, Scan};
 use crate::ir::typing::{TypeError, build, call};
 use crate::ir::{Calendar, Expr, Func, Money, OrderRoles, Roles, Table, named};
 use crate::spec::{ColumnRule, ColumnType, Scalar, Source};
@@ -151,7 +152,7 @@ pub(super) fn bind(
     }
     // What reads a flawed source is looked at all the same, for its own mistakes.
     roles.flawed = source.flawed || diagnostics.len() > before;
-    let scan = relation::scan_finite(name, Arc::new(schema), rules, finite);
+    let scan = Scan { rules, finite, ..Scan::of(name) }.with_schema(Arc::new(schema));
     let rel = match &roles.time {
         None => scan,
         Some(time) => {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::engine::EngineError;
+use crate::engine::{EngineError, EvaluateError};
 
 /// What the process exits with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +101,7 @@ impl RunError {
                 "look at the path; a job that may find nothing should test for exit status 5"
                     .into(),
             ),
-            RunError::Engine(EngineError::Contract { .. }) => Some(
+            RunError::Engine(EngineError::Contract(_)) => Some(
                 "mend the rows, or change what the source's `columns` and roles ask of them".into(),
             ),
             RunError::Engine(EngineError::Unreadable { .. }) => {
@@ -110,9 +110,10 @@ impl RunError {
             RunError::Engine(EngineError::NotUnique { .. }) => {
                 Some("a segment's table has one row per customer".into())
             }
-            RunError::Engine(EngineError::Evaluate(crate::engine::EvaluateError::Cast {
-                ..
-            })) => Some("`try_cast` gives null where a value cannot be cast".into()),
+            RunError::Engine(
+                EngineError::Evaluate(EvaluateError::Cast { .. })
+                | EngineError::EvaluateAt { error: EvaluateError::Cast { .. }, .. },
+            ) => Some("`try_cast` gives null where a value cannot be cast".into()),
             _ => None,
         }
     }
@@ -129,11 +130,12 @@ pub fn exit_status_of(error: &RunError) -> ExitStatus {
         RunError::Pipeline { .. } => ExitStatus::Pipeline,
         RunError::Engine(error) => match error {
             EngineError::Unreadable { .. }
-            | EngineError::Contract { .. }
+            | EngineError::Contract(_)
             | EngineError::NotUnique { .. } => ExitStatus::Input,
-            EngineError::Evaluate(_) | EngineError::Frame(_) | EngineError::Apply(_) => {
-                ExitStatus::StageFailed
-            }
+            EngineError::Evaluate(_)
+            | EngineError::EvaluateAt { .. }
+            | EngineError::Frame(_)
+            | EngineError::Apply(_) => ExitStatus::StageFailed,
             EngineError::Interrupted => ExitStatus::Interrupted,
             EngineError::Internal(_) => ExitStatus::Bug,
         },

@@ -187,7 +187,10 @@ pub fn agree(
             equal(&expected, &found, 1e-12).map_err(story)?;
             Ok(Some(found))
         }
-        (Err(EngineError::Evaluate(_)), Err(EngineError::Evaluate(_))) => Ok(None),
+        (
+            Err(EngineError::Evaluate(_)),
+            Err(EngineError::Evaluate(_) | EngineError::EvaluateAt { .. }),
+        ) => Ok(None),
         (expected, found) => {
             let shown = |result: Result<String, EngineError>| match result {
                 Ok(text) => text,

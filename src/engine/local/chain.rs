@@ -11,12 +11,14 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute;
 use arrow::datatypes::{Field as ArrowField, Schema as ArrowSchema};
 
+use super::contract::{Admitted, Contract};
 use super::evaluate::Program;
 use super::fold::FirstRows;
 use super::intern::{Interner, Keys};
 use super::kernel::arrow_error;
-use crate::engine::{EngineError, Place};
+use crate::engine::EngineError;
 use crate::frame::{Field, Frame, Schema};
+use crate::ir::scan::REASONS;
 use crate::ir::{Calendar, Expr, RelNode, RelRef};
 
 /// The identity of a shared relation.
@@ -30,6 +32,7 @@ pub(super) fn leaf(rel: &RelRef) -> &RelRef {
         RelNode::Filter { input, .. } | RelNode::Project { input, .. } => leaf(input),
         RelNode::Lookup(lookup) => leaf(&lookup.input),
         RelNode::Dedupe(dedupe) => leaf(&dedupe.input),
+        RelNode::Rejected { scan } => leaf(scan),
         RelNode::Scan(_)
         | RelNode::Union { .. }
         | RelNode::Aggregate(_)
@@ -159,9 +162,11 @@ pub(super) trait Known {
 
 /// What a bound node does to a morsel.
 enum Work {
-    /// The decoded columns, after the rules of the contract.
-    Start {
-        rules: Vec<BoundRule>,
+    /// The rows that were admitted.
+    Start,
+    /// The rows that were not, and why.
+    Rejected {
+        keep: Vec<usize>,
     },
     Filter {
         input: usize,
@@ -186,12 +191,6 @@ enum Work {
     },
 }
 
-struct BoundRule {
-    column: String,
-    fault: String,
-    program: Program,
-}
-
 struct BoundNode {
     identity: usize,
     work: Work,
@@ -203,6 +202,8 @@ struct BoundNode {
 /// All chains over one leaf, bound.
 pub(super) struct Chains {
     nodes: Vec<BoundNode>,
+    /// The contract of the scan they begin at.
+    contract: Option<Contract>,
     calendar: Calendar,
 }
 
@@ -246,12 +247,12 @@ impl Chains {
             let Some((input, below)) = needs_below(rel, &wanted) else { continue };
             needed.entry(identity(input)).or_default().extend(below);
         }
-        let mut chains = Chains { nodes: Vec::new(), calendar: calendar.clone() };
+        let mut chains = Chains { nodes: Vec::new(), contract: None, calendar: calendar.clone() };
         for rel in &order {
             let wanted = needed.get(&identity(rel)).cloned().unwrap_or_default();
             let node = match below(rel) {
                 Some(_) => chains.bind_node(rel, &wanted, known)?,
-                None => Self::bind_start(rel, &wanted)?,
+                None => chains.bind_start(rel, &wanted)?,
             };
             chains.nodes.push(node);
         }
@@ -304,6 +305,10 @@ impl Chains {
                 let keep = keep(&self.nodes[input].schema, &schema);
                 Work::Dedupe { input, keep, first_rows: known.first_rows(rel)? }
             }
+            RelNode::Rejected { scan } => {
+                let from = &self.nodes[find(scan)?].schema;
+                Work::Rejected { keep: keep(from, &schema) }
+            }
             RelNode::Scan(_)
             | RelNode::Union { .. }
             | RelNode::Aggregate(_)
@@ -322,28 +327,27 @@ impl Chains {
         Ok(BoundNode { identity: identity(rel), work, schema, rows: AtomicU64::new(0) })
     }
 
-    /// The node that a morsel enters by: a scan with its rules, or a relation whose rows are there.
-    fn bind_start(rel: &RelRef, wanted: &BTreeSet<String>) -> Result<BoundNode, EngineError> {
-        let (rules, schema) = match &rel.node {
+    /// The node that a morsel enters by: a scan with its contract, or a relation whose rows are there.
+    fn bind_start(
+        &mut self,
+        rel: &RelRef,
+        wanted: &BTreeSet<String>,
+    ) -> Result<BoundNode, EngineError> {
+        let schema = match &rel.node {
             RelNode::Scan(scan) => {
                 let schema = narrowed(&rel.schema, wanted);
-                let rules = scan
-                    .rules
-                    .iter()
-                    .map(|rule| {
-                        Ok(BoundRule {
-                            column: rule.column.clone(),
-                            fault: rule.fault.clone(),
-                            program: Program::bind([&rule.violated], &schema)?,
-                        })
-                    })
-                    .collect::<Result<Vec<_>, EngineError>>()?;
-                (rules, schema)
+                self.contract = Some(Contract::bind(scan, &schema)?);
+                schema
             }
-            _ => (Vec::new(), rel.schema.as_ref().clone()),
+            _ => rel.schema.as_ref().clone(),
         };
-        let work = Work::Start { rules };
-        Ok(BoundNode { identity: identity(rel), work, schema, rows: AtomicU64::new(0) })
+        let rows = AtomicU64::new(0);
+        Ok(BoundNode { identity: identity(rel), work: Work::Start, schema, rows })
+    }
+
+    /// The contract of the scan they begin at, if they do.
+    pub fn contract(&self) -> Option<&Contract> {
+        self.contract.as_ref()
     }
 
     /// The columns of the leaf that are decoded.
@@ -366,32 +370,30 @@ impl Chains {
         self.nodes.iter().map(|node| (node.identity, node.rows.load(Ordering::Relaxed)))
     }
 
-    /// Runs all chains over one morsel of the leaf: one batch per node. `place` says where the
-    /// morsel is from, `start` the number of its first row, for a breach of contract; `ordinal` is its
-    /// number in the pass.
+    /// Runs all chains over one morsel of the leaf: one batch per node. `ordinal` is its number in the
+    /// pass.
     ///
     /// # Errors
-    /// A broken rule, or a value for which an expression has no result.
-    pub fn run(
-        &self,
-        morsel: RecordBatch,
-        place: &Place,
-        start: usize,
-        ordinal: u64,
-    ) -> Result<Vec<RecordBatch>, EngineError> {
-        let mut morsel = Some(morsel);
+    /// A value for which an expression has no result.
+    pub fn run(&self, morsel: Admitted, ordinal: u64) -> Result<Vec<RecordBatch>, EngineError> {
+        let Admitted { rows, rejected, lost: _ } = morsel;
+        let mut morsel = Some(rows);
         let mut batches: Vec<RecordBatch> = Vec::with_capacity(self.nodes.len());
         for node in &self.nodes {
             let batch = match &node.work {
-                Work::Start { rules } => {
-                    let batch = morsel.take().ok_or_else(|| {
-                        EngineError::Internal("a pass over two leaves at once".into())
-                    })?;
-                    for rule in rules {
-                        self.obey(rule, &batch, place, start)?;
+                Work::Start => morsel.take().ok_or_else(|| {
+                    EngineError::Internal("a pass over two leaves at once".into())
+                })?,
+                Work::Rejected { keep } => match &rejected {
+                    None => RecordBatch::new_empty(node.schema.arrow()),
+                    Some((rows, reasons)) => {
+                        let mut columns = super::intern::columns_at(rows, keep);
+                        if node.schema.field(REASONS).is_some() {
+                            columns.push(reasons.clone());
+                        }
+                        batch_of(&node.schema, columns, rows.num_rows())?
                     }
-                    batch
-                }
+                },
                 Work::Filter { input, program, keep } => {
                     let selected = program.select(&batches[*input], &self.calendar)?;
                     let kept = batches[*input].project(keep).map_err(arrow_error)?;
@@ -439,27 +441,6 @@ impl Chains {
         }
         Ok(batches)
     }
-
-    fn obey(
-        &self,
-        rule: &BoundRule,
-        batch: &RecordBatch,
-        place: &Place,
-        start: usize,
-    ) -> Result<(), EngineError> {
-        let violated = rule.program.select(batch, &self.calendar)?;
-        let rows = violated.true_count();
-        if rows == 0 {
-            return Ok(());
-        }
-        let first = (0..violated.len()).find(|&row| violated.value(row)).unwrap_or(0);
-        Err(EngineError::Contract {
-            place: Box::new(Place { column: Some(rule.column.clone()), ..place.clone() }),
-            fault: rule.fault.clone(),
-            rows,
-            first_row: start + first,
-        })
-    }
 }
 
 fn depth(rel: &RelRef) -> usize {
@@ -499,18 +480,25 @@ fn needs_below<'a>(
             }
             Some((&lookup.input, below))
         }
+        RelNode::Rejected { scan } => {
+            below.extend(wanted.iter().filter(|name| *name != REASONS).cloned());
+            Some((scan, below))
+        }
         _ => None,
     }
 }
 
-/// The columns that the rules of a scan read.
+/// The columns that the contract of a scan reads.
 pub(super) fn rule_columns(rel: &RelRef) -> BTreeSet<String> {
     let mut needed = BTreeSet::new();
     if let RelNode::Scan(scan) = &rel.node {
         for rule in &scan.rules {
             reads(&rule.violated, &mut needed);
         }
-        needed.extend(scan.finite.iter().cloned());
+        needed.extend(scan.finite.iter().chain(&scan.strict).cloned());
+        if let Some(money) = &scan.money {
+            reads(&money.value, &mut needed);
+        }
     }
     needed
 }

@@ -4,32 +4,50 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, RecordBatch, RecordBatchOptions,
-    TimestampMicrosecondArray, new_null_array,
-};
-use arrow::compute;
-use arrow::datatypes::{
-    DataType as ArrowType, Field as ArrowField, Float64Type, Int64Type, Schema as ArrowSchema,
-    TimeUnit, TimestampMicrosecondType, UInt64Type,
-};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::datatypes::{Field as ArrowField, Schema as ArrowSchema};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
-use super::file::InputFile;
+use super::convert::{self, convert, value_of_text};
+use super::csv::{CsvFile, Records};
+use super::file::{Form, InputFile};
 use super::guard::guarded;
 use super::page::check_pages;
 use crate::engine::{EngineError, Place};
-use crate::frame::{DataType, Field};
+use crate::frame::{DataType, Field, Value, column_of};
 use crate::ir::Calendar;
 
 /// Rows of a morsel: small enough for the caches, large enough that per-morsel work is nothing.
 pub(super) const MORSEL_ROWS: usize = 65_536;
 
+/// The most characters of a cell that are told with its fault.
+const SHOWN: usize = 40;
+
+/// A morsel as it was read.
+pub(super) struct Decoded {
+    pub batch: RecordBatch,
+    pub faults: Vec<Fault>,
+    /// The line on which each row begins, in files that have lines.
+    pub lines: Option<Vec<u64>>,
+    /// Columns whose doubles come from `float32`.
+    pub single: Vec<String>,
+}
+
+/// Rows with a value that has no place in its column's type; in the morsel it is null.
+pub(super) struct Fault {
+    /// `None` if the row as a whole is at fault.
+    pub column: Option<String>,
+    pub fault: &'static str,
+    /// In ascending order, with the text that was found, where there was one.
+    pub rows: Vec<(usize, Option<String>)>,
+}
+
 /// The chunks of one row group in memory, as a file that holds nothing else.
+#[derive(Clone)]
 struct Chunks {
     length: u64,
     chunks: Vec<(u64, Bytes)>,
@@ -75,6 +93,8 @@ pub(super) struct Decoding<'a> {
     pub fields: &'a [Field],
     /// Columns of doubles that must be finite.
     pub finite: &'a [String],
+    /// Columns whose values must fit, or else their rows are at fault.
+    pub strict: &'a [String],
     pub calendar: &'a Calendar,
 }
 
@@ -88,7 +108,8 @@ impl Decoding<'_> {
         })
     }
 
-    /// Decodes a row group and hands over its morsels, each with the number of its first row.
+    /// Decodes a row group, or a piece of CSV, and hands over its morsels, each with the number of its
+    /// first row.
     ///
     /// # Errors
     /// A row group that cannot be read, or what `take` gives.
@@ -96,20 +117,32 @@ impl Decoding<'_> {
         &self,
         file: &InputFile,
         row_group: usize,
-        mut take: impl FnMut(usize, RecordBatch) -> Result<(), EngineError>,
+        take: impl FnMut(usize, Decoded) -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        match &file.form {
+            Form::Parquet(metadata) => self.parquet(file, metadata, row_group, take),
+            Form::Csv(csv) => self.csv(file, csv, row_group, take),
+        }
+    }
+
+    fn parquet(
+        &self,
+        file: &InputFile,
+        metadata: &ArrowReaderMetadata,
+        row_group: usize,
+        mut take: impl FnMut(usize, Decoded) -> Result<(), EngineError>,
     ) -> Result<(), EngineError> {
         let unreadable = |column: Option<&str>, reason: String| EngineError::Unreadable {
             place: self.place(file, row_group, column),
             reason,
         };
-        let group = file.metadata.metadata().row_group(row_group);
-        let wanted: Vec<usize> = file
-            .columns
-            .iter()
-            .enumerate()
-            .filter(|(_, column)| self.fields.iter().any(|field| field.name == column.name))
-            .map(|(index, _)| index)
-            .collect();
+        let group = metadata.metadata().row_group(row_group);
+        let wanted = |name: &str| {
+            file.folder(name).is_none() && self.fields.iter().any(|field| field.name == name)
+        };
+        let roots = metadata.schema().fields().iter().enumerate();
+        let wanted: Vec<usize> =
+            roots.filter(|(_, field)| wanted(field.name())).map(|(root, _)| root).collect();
         let rows = usize::try_from(group.num_rows())
             .map_err(|_| unreadable(None, "a negative number of rows".into()))?;
         if wanted.is_empty() {
@@ -117,13 +150,14 @@ impl Decoding<'_> {
             let mut start = 0;
             while start < rows {
                 let count = (rows - start).min(MORSEL_ROWS);
-                take(start, self.normalise(file, row_group, start, None, count)?)?;
+                take(start, self.normalise(file, row_group, None, count)?)?;
                 start += count;
             }
             return Ok(());
         }
 
-        let mask = ProjectionMask::roots(file.metadata.parquet_schema(), wanted);
+        let described = metadata.parquet_schema();
+        let mask = ProjectionMask::roots(described, wanted.iter().copied());
         let mut input = File::open(&file.path).map_err(|e| unreadable(None, e.to_string()))?;
         let mut chunks = Vec::new();
         for (leaf, column) in group.columns().iter().enumerate() {
@@ -146,29 +180,137 @@ impl Decoding<'_> {
             chunks.push((start, Bytes::from(bytes)));
         }
         let chunks = Chunks { length: file.bytes, chunks };
-        let damaged = |reason: String| unreadable(None, format!("the data is damaged: {reason}"));
-        let mut reader = guarded(|| {
-            ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, file.metadata.clone())
-                .with_row_groups(vec![row_group])
-                .with_projection(mask)
-                .with_batch_size(MORSEL_ROWS)
-                .build()
-        })
-        .map_err(&damaged)?
-        .map_err(|error| damaged(error.to_string()))?;
+        let reader = |roots: &[usize]| {
+            let mask = ProjectionMask::roots(described, roots.iter().copied());
+            guarded(|| {
+                ParquetRecordBatchReaderBuilder::new_with_metadata(chunks.clone(), metadata.clone())
+                    .with_row_groups(vec![row_group])
+                    .with_projection(mask)
+                    .with_batch_size(MORSEL_ROWS)
+                    .build()
+            })
+            .and_then(|built| built.map_err(|error| error.to_string()))
+        };
+        let read = |roots: &[usize],
+                    take: &mut dyn FnMut(RecordBatch) -> Result<(), EngineError>|
+         -> Result<(), Stop> {
+            let mut reader = reader(roots).map_err(Stop::Damaged)?;
+            let mut count = 0;
+            while let Some(batch) = guarded(|| reader.next()).map_err(Stop::Damaged)? {
+                let batch = batch.map_err(|error| Stop::Damaged(error.to_string()))?;
+                count += batch.num_rows();
+                take(batch).map_err(Stop::Taken)?;
+            }
+            match count == rows {
+                true => Ok(()),
+                false => {
+                    Err(Stop::Damaged(format!("{count} rows, where the footer states {rows}")))
+                }
+            }
+        };
         let mut start = 0;
-        loop {
-            let next = guarded(|| reader.next()).map_err(&damaged)?;
-            let Some(batch) = next else { break };
-            let batch = batch.map_err(|error| damaged(error.to_string()))?;
+        let result = read(&wanted, &mut |batch| {
             let count = batch.num_rows();
-            take(start, self.normalise(file, row_group, start, Some(&batch), count)?)?;
+            take(start, self.normalise(file, row_group, Some(&batch), count)?)?;
             start += count;
+            Ok(())
+        });
+        match result {
+            Ok(()) => Ok(()),
+            Err(Stop::Taken(error)) => Err(error),
+            Err(Stop::Damaged(reason)) => {
+                // Which column it is shows when each is read by itself.
+                let fails = |root: &usize| match read(&[*root], &mut |_| Ok(())) {
+                    Err(Stop::Damaged(reason)) => Some((*root, reason)),
+                    Ok(()) | Err(Stop::Taken(_)) => None,
+                };
+                let culprit = wanted.iter().find_map(fails);
+                let name = culprit.as_ref().map(|(root, _)| metadata.schema().field(*root).name());
+                let reason = culprit.as_ref().map_or(&reason, |(_, reason)| reason);
+                Err(unreadable(name.map(String::as_str), format!("the data is damaged: {reason}")))
+            }
         }
-        if start != rows {
-            return Err(damaged(format!("{start} rows, where the footer states {rows}")));
+    }
+
+    fn csv(
+        &self,
+        file: &InputFile,
+        csv: &CsvFile,
+        piece: usize,
+        mut take: impl FnMut(usize, Decoded) -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        let place = csv.pieces[piece];
+        let bytes = csv.read(&file.path, place).map_err(|error| EngineError::Unreadable {
+            place: self.place(file, piece, None),
+            reason: error.to_string(),
+        })?;
+        let mut start = 0;
+        let mut records = Records::new(&bytes, place.first_line);
+        loop {
+            let morsel: Vec<_> = records.by_ref().take(MORSEL_ROWS).collect();
+            if morsel.is_empty() {
+                return Ok(());
+            }
+            let width = csv.header.len();
+            let ragged = morsel.iter().enumerate().filter(|(_, r)| r.cells.len() != width);
+            let ragged: Vec<(usize, Option<String>)> = ragged.map(|(row, _)| (row, None)).collect();
+            let mut faults = Vec::new();
+            if !ragged.is_empty() {
+                let fault = "another number of cells than the header";
+                faults.push(Fault { column: None, fault, rows: ragged });
+            }
+            let mut columns = Vec::with_capacity(self.fields.len());
+            for field in self.fields {
+                if let Some(value) = file.folder(&field.name) {
+                    columns.push(self.constant(file, piece, field, value, morsel.len())?);
+                    continue;
+                }
+                let Some(at) = csv.header.iter().position(|name| *name == field.name) else {
+                    columns.push(new_null_array(&field.data_type.arrow(), morsel.len()));
+                    continue;
+                };
+                let mut values = Vec::with_capacity(morsel.len());
+                let mut unfit: Vec<(&'static str, usize, String)> = Vec::new();
+                for (row, record) in morsel.iter().enumerate() {
+                    let cell = record.cells.get(at).filter(|_| record.cells.len() == width);
+                    let Some(cell) = cell else {
+                        values.push(Value::Null);
+                        continue;
+                    };
+                    let read = match cell.text() {
+                        Err(()) => Err(("a text that is not UTF-8", String::new())),
+                        // Nothing between two commas is null; an empty text has quotes.
+                        Ok(text) if text.is_empty() && !cell.quoted => Ok(Value::Null),
+                        Ok(text) if text.is_empty() && field.data_type != DataType::String => {
+                            Ok(Value::Null)
+                        }
+                        Ok(text) => value_of_text(&text, field.data_type, self.calendar)
+                            .map_err(|fault| (fault, text.chars().take(SHOWN).collect())),
+                    };
+                    values.push(read.unwrap_or_else(|(fault, text)| {
+                        unfit.push((fault, row, text));
+                        Value::Null
+                    }));
+                }
+                for (fault, row, text) in unfit {
+                    let column = Some(field.name.clone());
+                    let known = |known: &&mut Fault| known.fault == fault && known.column == column;
+                    match faults.iter_mut().find(known) {
+                        Some(known) => known.rows.push((row, Some(text))),
+                        None => faults.push(Fault { column, fault, rows: vec![(row, Some(text))] }),
+                    }
+                }
+                columns.push(
+                    column_of(field.data_type, values.iter())
+                        .map_err(super::kernel::arrow_error)?,
+                );
+            }
+            let lines = Some(morsel.iter().map(|record| record.line).collect());
+            let batch = self.batch(columns, morsel.len())?;
+            let decoded = Decoded { batch, faults, lines, single: Vec::new() };
+            take(start, decoded)?;
+            start += morsel.len();
         }
-        Ok(())
     }
 
     /// The wanted columns in our types.
@@ -176,120 +318,91 @@ impl Decoding<'_> {
         &self,
         file: &InputFile,
         row_group: usize,
-        start: usize,
         batch: Option<&RecordBatch>,
         rows: usize,
-    ) -> Result<RecordBatch, EngineError> {
+    ) -> Result<Decoded, EngineError> {
         let mut columns = Vec::with_capacity(self.fields.len());
+        let (mut faults, mut single) = (Vec::new(), Vec::new());
         for field in self.fields {
-            let column = match batch.and_then(|batch| batch.column_by_name(&field.name)) {
-                None => new_null_array(&field.data_type.arrow(), rows),
-                Some(column) => {
-                    let place = || self.place(file, row_group, Some(&field.name));
-                    let finite = self.finite.contains(&field.name);
-                    let column = finite_only(column, finite).map_err(|(rows, row)| {
-                        EngineError::Contract {
-                            place: place(),
-                            fault: "NaN or an infinity, which is no amount".into(),
-                            rows,
-                            first_row: start + row,
-                        }
-                    })?;
-                    self.convert(&column, field.data_type)
-                        .map_err(|reason| EngineError::Unreadable { place: place(), reason })?
-                }
+            let name = &field.name;
+            if let Some(value) = file.folder(name) {
+                columns.push(self.constant(file, row_group, field, value, rows)?);
+                continue;
+            }
+            let Some(column) = batch.and_then(|batch| batch.column_by_name(name)) else {
+                columns.push(new_null_array(&field.data_type.arrow(), rows));
+                continue;
             };
+            let mut fault = |fault: &'static str, rows: Vec<usize>| {
+                let rows = rows.into_iter().map(|row| (row, None)).collect();
+                faults.push(Fault { column: Some(name.clone()), fault, rows });
+            };
+            let (column, endless) = convert::finite(column);
+            if !endless.is_empty() && self.finite.contains(name) {
+                fault("NaN or an infinity, which is no amount", endless);
+            }
+            let unreadable = |reason: String| EngineError::Unreadable {
+                place: self.place(file, row_group, Some(name)),
+                reason,
+            };
+            let (column, unfit) =
+                convert(&column, field.data_type, self.calendar).map_err(unreadable)?;
+            if let Some(unfit) = unfit {
+                if !self.strict.contains(name) {
+                    return Err(unreadable(format!(
+                        "{} row(s) have {}",
+                        unfit.rows.len(),
+                        unfit.fault
+                    )));
+                }
+                fault(unfit.fault, unfit.rows);
+            }
+            if file.columns.iter().any(|known| known.name == *name && known.single) {
+                single.push(name.clone());
+            }
             columns.push(column);
         }
-        let arrow_fields: Vec<ArrowField> = self
+        Ok(Decoded { batch: self.batch(columns, rows)?, faults, lines: None, single })
+    }
+
+    /// The value that a folder's name gives to every row.
+    fn constant(
+        &self,
+        file: &InputFile,
+        row_group: usize,
+        field: &Field,
+        value: Option<&str>,
+        rows: usize,
+    ) -> Result<ArrayRef, EngineError> {
+        let value = match value {
+            None => Value::Null,
+            Some(text) => value_of_text(text, field.data_type, self.calendar).map_err(|fault| {
+                EngineError::Unreadable {
+                    place: self.place(file, row_group, Some(&field.name)),
+                    reason: format!("its folder has {fault}: `{text}`"),
+                }
+            })?,
+        };
+        column_of(field.data_type, std::iter::repeat_n(&value, rows))
+            .map_err(super::kernel::arrow_error)
+    }
+
+    fn batch(&self, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch, EngineError> {
+        let fields: Vec<ArrowField> = self
             .fields
             .iter()
             .zip(&columns)
             .map(|(field, column)| ArrowField::new(&field.name, column.data_type().clone(), true))
             .collect();
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        RecordBatch::try_new_with_options(
-            Arc::new(ArrowSchema::new(arrow_fields)),
-            columns,
-            &options,
-        )
-        .map_err(super::kernel::arrow_error)
-    }
-
-    pub(super) fn convert(&self, column: &ArrayRef, to: DataType) -> Result<ArrayRef, String> {
-        let cast = |column: &ArrayRef, to: &ArrowType| {
-            compute::cast(column, to).map_err(|error| error.to_string())
-        };
-        match (column.data_type(), to) {
-            (found, _) if *found == to.arrow() => Ok(column.clone()),
-            (ArrowType::Dictionary(_, values), DataType::String)
-                if values.as_ref() == &ArrowType::Utf8 =>
-            {
-                Ok(column.clone())
-            }
-            (ArrowType::UInt64, DataType::Int64) => {
-                let values = column.as_primitive::<UInt64Type>();
-                if values.iter().flatten().any(|value| i64::try_from(value).is_err()) {
-                    return Err("a whole number is larger than int64 holds".into());
-                }
-                cast(column, &ArrowType::Int64)
-            }
-            (ArrowType::Timestamp(unit, zone), DataType::Timestamp) => {
-                let ticks = cast(column, &ArrowType::Int64)?;
-                let (times, over) = match unit {
-                    TimeUnit::Second => (1_000_000, 1),
-                    TimeUnit::Millisecond => (1_000, 1),
-                    TimeUnit::Microsecond => (1, 1),
-                    TimeUnit::Nanosecond => (1, 1_000),
-                };
-                let ticks_array = ticks.as_primitive::<Int64Type>();
-                if ticks_array.iter().flatten().any(|tick| tick.checked_mul(times).is_none()) {
-                    return Err("a timestamp is beyond the range of microseconds".into());
-                }
-                let local = zone.is_none();
-                let micros: TimestampMicrosecondArray =
-                    ticks.as_primitive::<Int64Type>().unary(|tick: i64| {
-                        let micros = tick.saturating_mul(times).div_euclid(over);
-                        if local { self.calendar.instant_of_local(micros) } else { micros }
-                    });
-                Ok(Arc::new(micros.with_timezone("UTC")))
-            }
-            (ArrowType::Date32 | ArrowType::Date64, DataType::Timestamp) => {
-                let days = cast(column, &ArrowType::Date32)?;
-                let micros = super::kernel::dates(&days)
-                    .unary::<_, TimestampMicrosecondType>(|day| self.calendar.midnight(day));
-                Ok(Arc::new(micros.with_timezone("UTC")))
-            }
-            (found, DataType::Decimal { .. }) if found.is_integer() => {
-                let whole = cast(column, &ArrowType::Int64)?;
-                cast(&whole, &to.arrow())
-            }
-            _ => cast(column, &to.arrow()),
-        }
+        RecordBatch::try_new_with_options(Arc::new(ArrowSchema::new(fields)), columns, &options)
+            .map_err(super::kernel::arrow_error)
     }
 }
 
-/// A column of doubles without NaN, infinities and the negative zero: the former refused (how many, and the first) or null.
-fn finite_only(column: &ArrayRef, refuse: bool) -> Result<ArrayRef, (usize, usize)> {
-    if !column.data_type().is_floating() {
-        return Ok(column.clone());
-    }
-    let Ok(doubles) = compute::cast(column, &ArrowType::Float64) else {
-        return Ok(column.clone());
-    };
-    let values = doubles.as_primitive::<Float64Type>();
-    let bad: Vec<usize> = (0..values.len())
-        .filter(|&row| values.is_valid(row) && !values.value(row).is_finite())
-        .collect();
-    match bad.first() {
-        // Zero has one sign, so that equal values are one key.
-        None => Ok(Arc::new(values.unary::<_, Float64Type>(|x| x + 0.0))),
-        Some(&first) if refuse => Err((bad.len(), first)),
-        Some(_) => Ok(Arc::new(
-            values
-                .iter()
-                .map(|x| x.filter(|x| x.is_finite()).map(|x| x + 0.0))
-                .collect::<Float64Array>(),
-        )),
-    }
+/// Why reading a row group ended early.
+enum Stop {
+    Damaged(String),
+    /// What whoever took the morsels said.
+    Taken(EngineError),
 }

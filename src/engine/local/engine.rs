@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::chain::{Chains, Index, Known, base, identity, leaf, lookup_tables};
+use super::contract::{Admitted, Found};
 use super::decode::MORSEL_ROWS;
 use super::file::InputFile;
 use super::fold::{self, AnyFold, DedupeFold, FirstRows, Morsel, ScanFacts};
 use super::frames;
-use crate::engine::{Engine, EngineError, Monitor, Place};
+use crate::engine::{Engine, EngineError, Findings, Monitor};
 use crate::frame::Frame;
 use crate::ir::{Apply, Calendar, Call, RelNode, RelRef};
 
@@ -26,6 +27,7 @@ pub struct Local<'a> {
     pub(super) pool: rayon::ThreadPool,
     /// Relations are kept alive beside their row counts, so that a pointer means one relation.
     counts: Mutex<HashMap<usize, (RelRef, u64)>>,
+    found: Mutex<Found>,
 }
 
 /// Rows that came out of relations during a run.
@@ -102,12 +104,29 @@ impl<'a> Local<'a> {
             .num_threads(threads.max(1))
             .build()
             .map_err(|error| EngineError::Internal(error.to_string()))?;
-        Ok(Local { sources, calendar, monitor, pool, counts: Mutex::default() })
+        Ok(Local {
+            sources,
+            calendar,
+            monitor,
+            pool,
+            counts: Mutex::default(),
+            found: Mutex::default(),
+        })
     }
 
     /// Rows that came out of each relation.
     pub fn counts(&self) -> Counts<'_> {
         Counts { counts: self.counts.lock().unwrap_or_else(PoisonError::into_inner) }
+    }
+
+    /// What the contract of a source has found, if the source was read.
+    pub fn findings(&self, source: &str) -> Option<Findings> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).get(source).cloned()
+    }
+
+    pub(super) fn note_findings(&self, source: &str, findings: Findings) {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.insert(source.to_owned(), findings);
     }
 
     pub(super) fn count(&self, rel: &RelRef, rows: u64) {
@@ -129,7 +148,7 @@ impl<'a> Local<'a> {
             return Err(EngineError::Interrupted);
         }
         let frame = match &rel.node {
-            RelNode::Scan(_) => {
+            RelNode::Scan(_) | RelNode::Rejected { .. } => {
                 return Err(EngineError::Internal("a scan that no pass has read".into()));
             }
             RelNode::Values(frame) => frame.clone(),
@@ -144,7 +163,7 @@ impl<'a> Local<'a> {
                 let mut known = Computed::of(frames);
                 let chains = Chains::bind(&ends, Some(start), &self.calendar, &mut known)?;
                 let place = chains.place(rel).unwrap_or(0);
-                let mut batches = chains.run(input.batch.clone(), &Place::default(), 0, 0)?;
+                let mut batches = chains.run(Admitted::all(input.batch.clone()), 0)?;
                 let batch = batches.swap_remove(place);
                 let rows = batch.num_rows();
                 frames::finish(rel, batch.columns().to_vec(), rows)?

@@ -35,7 +35,7 @@ impl Legs {
             legs.into_iter().map(over).collect()
         };
         match &rel.node {
-            RelNode::Scan(_) => Some(vec![rel.clone()]),
+            RelNode::Scan(_) | RelNode::Rejected { .. } => Some(vec![rel.clone()]),
             RelNode::Union { inputs } => {
                 let mut all = Vec::new();
                 for input in inputs {

@@ -12,6 +12,9 @@
 
 mod cast;
 mod chain;
+mod contract;
+mod convert;
+mod csv;
 mod decode;
 mod engine;
 mod evaluate;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::chain::{Chains, dedupes, identity, leaf, lookup_tables, narrowed, rule_columns};
+use super::contract::{Admitted, Contract};
 use super::decode::Decoding;
 use super::engine::{Computed, Frames, Local};
 use super::fold::{self, AnyFold, AnyState, CollectFold, DedupeFold, FirstRows, Morsel, ScanFacts};
@@ -199,6 +200,7 @@ impl Local<'_> {
             source: &scan.source,
             fields: chains.leaf_fields(),
             finite: &scan.finite,
+            strict: &scan.strict,
             calendar: &self.calendar,
         };
         let items: Vec<(usize, usize)> = source
@@ -215,7 +217,8 @@ impl Local<'_> {
             "a pass over the source"
         );
         self.monitor.begin(&scan.source, facts.rows);
-        let failure = Failure::default();
+        let (failure, late) = (Failure::default(), Failure::default());
+        let contract = chains.contract();
         let start = || -> Vec<AnyState> { folds.iter().map(|fold| fold.start(&facts)).collect() };
         let take = |states: &mut Vec<AnyState>, item: usize| -> Result<(), EngineError> {
             let (file, group) = items[item];
@@ -226,17 +229,37 @@ impl Local<'_> {
                 row_group: Some(group),
                 column: None,
             };
-            decoding.row_group(input, group, |first, batch| {
+            decoding.row_group(input, group, |first, decoded| {
                 if self.monitor.stopped() {
                     return Err(EngineError::Interrupted);
                 }
-                let rows = batch.num_rows() as u64;
+                let rows = decoded.batch.num_rows() as u64;
                 let ordinal = ((item as u64) << 32) | first as u64;
-                let batches = chains.run(batch, &place, first, ordinal)?;
-                for (number, part) in parts.iter().enumerate() {
-                    let batch = &batches[places[number]];
-                    let morsel = Morsel { batch, ordinal: (part.leg << 56) | ordinal };
-                    folds[number].take(&mut states[number], &morsel)?;
+                let admitted = match contract {
+                    Some(contract) => {
+                        contract.admit(decoded, &place, first, ordinal, &self.calendar)
+                    }
+                    None => Ok(Admitted::all(decoded.batch)),
+                };
+                let admitted = admitted.map_err(|error| error.at(&place))?;
+                // Of a run that fails already only the bad rows are still counted.
+                if !admitted.lost && !late.before(ordinal as usize) {
+                    let fold = || -> Result<(), EngineError> {
+                        let batches = chains.run(admitted, ordinal)?;
+                        for (number, part) in parts.iter().enumerate() {
+                            let batch = &batches[places[number]];
+                            let morsel = Morsel { batch, ordinal: (part.leg << 56) | ordinal };
+                            folds[number].take(&mut states[number], &morsel)?;
+                        }
+                        Ok(())
+                    };
+                    if let Err(error) = fold() {
+                        let error = error.at(&place);
+                        if !contract.is_some_and(Contract::counts_on) {
+                            return Err(error);
+                        }
+                        late.note(ordinal as usize, error);
+                    }
                 }
                 self.monitor.advance(rows);
                 Ok(())
@@ -266,6 +289,16 @@ impl Local<'_> {
             return Err(EngineError::Interrupted);
         }
         failure.into_result()?;
+        if let Some(contract) = contract {
+            self.note_findings(&scan.source, contract.findings());
+            // The first fault of the input is told, be it a bad row or a value without a result.
+            if let Some((ordinal, breach)) = contract.breach()
+                && !late.before(ordinal as usize)
+            {
+                return Err(EngineError::Contract(Box::new(breach)));
+            }
+        }
+        late.into_result()?;
         let counts: HashMap<usize, u64> = chains.counts().collect();
         for part in parts {
             self.note_counts(&part.chain, &counts);

@@ -2,11 +2,11 @@
 
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 
-use super::decode::Decoding;
+use super::convert::convert;
 use super::engine::LocalSource;
-use super::file::InputFile;
+use super::file::{Form, InputFile};
 use super::guard::guarded;
-use crate::frame::{DataType, Field, Value, value_at};
+use crate::frame::{DataType, Value, value_at};
 use crate::ir::Calendar;
 
 impl LocalSource {
@@ -20,14 +20,12 @@ impl LocalSource {
     ) -> Option<Value> {
         let mut greatest = Value::Null;
         for file in &self.files {
-            let fields = [Field::new(column, data_type)];
-            let decoding = Decoding { source: "", fields: &fields, finite: &[], calendar };
             // A file without the column has only nulls there.
             let Some(found) = file.columns.iter().find(|found| found.name == column) else {
                 continue;
             };
             found.data_type?;
-            for value in maxima(file, column, &decoding)? {
+            for value in maxima(file, column, data_type, calendar)? {
                 if greatest.is_null() || (!value.is_null() && value > greatest) {
                     greatest = value;
                 }
@@ -38,22 +36,27 @@ impl LocalSource {
 }
 
 /// The greatest value in each row group, null where all are null.
-fn maxima(file: &InputFile, column: &str, decoding: &Decoding) -> Option<Vec<Value>> {
-    let metadata = file.metadata.metadata();
-    let groups = metadata.row_groups();
+fn maxima(
+    file: &InputFile,
+    column: &str,
+    data_type: DataType,
+    calendar: &Calendar,
+) -> Option<Vec<Value>> {
+    let Form::Parquet(metadata) = &file.form else { return None };
+    if file.folder(column).is_some() {
+        return None;
+    }
+    let groups = metadata.metadata().row_groups();
     let read = || -> Option<_> {
-        let converter = StatisticsConverter::try_new(
-            column,
-            file.metadata.schema(),
-            file.metadata.parquet_schema(),
-        )
-        .ok()?;
+        let converter =
+            StatisticsConverter::try_new(column, metadata.schema(), metadata.parquet_schema())
+                .ok()?;
         let maxima = converter.row_group_maxes(groups).ok()?;
         let nulls = converter.row_group_null_counts(groups).ok()?;
         Some((maxima, nulls))
     };
     let (maxima, nulls) = guarded(read).ok()??;
-    let maxima = decoding.convert(&maxima, decoding.fields[0].data_type).ok()?;
+    let (maxima, _) = convert(&maxima, data_type, calendar).ok()?;
     let mut values = Vec::new();
     for (place, group) in groups.iter().enumerate() {
         let value = value_at(&maxima, place);

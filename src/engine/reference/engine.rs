@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use super::evaluate::{Row, evaluate};
 use super::measure::{self, Group};
-use crate::engine::{Engine, EngineError, Place};
+use crate::engine::{Breach, Engine, EngineError, Place, Rejected, RowNumber};
 use crate::frame::{DataType, Frame, Schema, Value, pow10};
-use crate::ir::relation::{Built, Lookup, Scan};
+use crate::ir::relation::{Built, Lookup};
+use crate::ir::scan::{BETWEEN_REASONS, Rule, Scan, reason};
 use crate::ir::{
     Aggregate, Apply, Calendar, Dedupe, Join, JoinKind, Rel, RelNode, RelRef, SortKey, Window,
     WindowFunc, explain,
@@ -80,6 +81,12 @@ fn internal(message: String) -> EngineError {
     EngineError::Internal(message)
 }
 
+/// A source's rows, and those that break its contract, with all their reasons.
+struct Parted {
+    good: Vec<Vec<Value>>,
+    bad: Vec<(Vec<Value>, Vec<String>)>,
+}
+
 /// One run and the tables it has finished.
 struct Run<'a> {
     engine: &'a Reference,
@@ -103,7 +110,8 @@ impl Run<'_> {
     fn rows(&mut self, rel: &RelRef) -> Result<Vec<Vec<Value>>, EngineError> {
         let calendar = &self.engine.calendar;
         match &rel.node {
-            RelNode::Scan(scan) => self.scan(scan, &rel.schema),
+            RelNode::Scan(scan) => Ok(self.scan(scan, &rel.schema)?.good),
+            RelNode::Rejected { scan } => self.rejected(rel, scan),
             RelNode::Filter { input, predicate } => {
                 let input = self.table(input)?;
                 let mut rows = Vec::new();
@@ -169,8 +177,8 @@ impl Run<'_> {
         }
     }
 
-    /// The source's rows, after its contract.
-    fn scan(&self, scan: &Scan, schema: &Arc<Schema>) -> Result<Vec<Vec<Value>>, EngineError> {
+    /// The source's rows, parted by its contract.
+    fn scan(&self, scan: &Scan, schema: &Arc<Schema>) -> Result<Parted, EngineError> {
         let source = &scan.source;
         let frame = self.engine.sources.get(source.as_ref());
         let frame = frame.ok_or_else(|| internal(format!("there is no source `{source}`")))?;
@@ -187,27 +195,58 @@ impl Run<'_> {
         let row = |row| places.iter().map(|&place| frame.value(row, place)).collect();
         let table = Table { schema: schema.clone(), rows: (0..frame.rows()).map(row).collect() };
 
-        for rule in &scan.rules {
-            let mut broken = Vec::new();
-            for (index, row) in table.iter().enumerate() {
+        let mut parted = Parted { good: Vec::new(), bad: Vec::new() };
+        let mut first: Option<(usize, &Rule)> = None;
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        for (index, row) in table.iter().enumerate() {
+            let mut reasons = Vec::new();
+            for rule in &scan.rules {
                 if evaluate(&rule.violated, row, &self.engine.calendar)? == Value::Bool(true) {
-                    broken.push(index);
+                    reasons.push(reason(Some(&rule.column), &rule.fault));
+                    first.get_or_insert((index, rule));
                 }
             }
-            if let Some(&first_row) = broken.first() {
-                return Err(EngineError::Contract {
-                    place: Box::new(Place {
-                        source: source.to_string(),
-                        column: Some(rule.column.clone()),
-                        ..Place::default()
-                    }),
-                    fault: rule.fault.clone(),
-                    rows: broken.len(),
-                    first_row,
-                });
+            for reason in &reasons {
+                *counts.entry(reason.clone()).or_default() += 1;
+            }
+            match reasons.is_empty() {
+                true => parted.good.push(row.values.to_vec()),
+                false => parted.bad.push((row.values.to_vec(), reasons)),
             }
         }
-        Ok(table.rows)
+        let mut reasons: Vec<(String, u64)> = counts.into_iter().collect();
+        reasons.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
+        let (rows, bad) = (table.rows.len() as u64, parted.bad.len() as u64);
+        match first.filter(|_| !scan.bad_rows.bears(bad, rows)) {
+            None => Ok(parted),
+            Some((index, rule)) => Err(EngineError::Contract(Box::new(Breach {
+                place: Place {
+                    source: source.to_string(),
+                    column: Some(rule.column.clone()),
+                    ..Place::default()
+                },
+                fault: rule.fault.clone(),
+                row: RowNumber::Row(index as u64),
+                rejected: Rejected { rows, bad, reasons },
+                bad_rows: scan.bad_rows,
+            }))),
+        }
+    }
+
+    /// A source's bad rows, with the reasons as one text.
+    fn rejected(&self, rel: &Rel, scanned: &RelRef) -> Result<Vec<Vec<Value>>, EngineError> {
+        let RelNode::Scan(scan) = &scanned.node else {
+            return Err(internal("only a source has bad rows".into()));
+        };
+        let kept: Vec<usize> =
+            rel.schema.names().filter_map(|name| scanned.schema.index_of(name)).collect();
+        let parted = self.scan(scan, &scanned.schema)?;
+        let row = |(row, reasons): (Vec<Value>, Vec<String>)| {
+            let mut row = pick(&row, &kept);
+            row.push(Value::text(reasons.join(BETWEEN_REASONS)));
+            row
+        };
+        Ok(parted.bad.into_iter().map(row).collect())
     }
 
     /// The rows of a table of a function of tables.
@@ -344,7 +383,8 @@ fn lookup(
 fn describe(rel: &Rel) -> String {
     match &rel.node {
         RelNode::Scan(scan) => format!("source `{}`", scan.source),
-        RelNode::Filter { .. }
+        RelNode::Rejected { .. }
+        | RelNode::Filter { .. }
         | RelNode::Project { .. }
         | RelNode::Lookup(_)
         | RelNode::Dedupe(_)

@@ -147,6 +147,7 @@ pub(super) fn needs(rel: &RelRef) -> Option<(&RelRef, BTreeSet<String>)> {
             &grid.input
         }
         RelNode::Scan(_)
+        | RelNode::Rejected { .. }
         | RelNode::Filter { .. }
         | RelNode::Project { .. }
         | RelNode::Lookup(_)
@@ -174,6 +175,7 @@ pub(super) fn of(
         RelNode::Summary(_) => Box::new(SummaryFold::new(rel, input, calendar)?),
         RelNode::CohortGrid(_) => Box::new(CohortFold::new(rel, input, calendar)?),
         RelNode::Scan(_)
+        | RelNode::Rejected { .. }
         | RelNode::Filter { .. }
         | RelNode::Project { .. }
         | RelNode::Lookup(_)

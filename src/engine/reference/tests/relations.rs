@@ -51,12 +51,15 @@ fn the_first_broken_rule_is_reported() {
     assert_eq!(
         lines(run_orders(scan_orders(&rules))),
         [
-            "error: source `orders`, column `amount`: 2 rows have a value below 0, first in row 1 (from 0)"
+            "error: source `orders`, column `amount`: 2 rows have a value below 0, first in row 1 (from 0); \
+             2 of 4 rows are bad: 2: amount has a value below 0; 1: customer has a null"
         ]
     );
     assert_eq!(
         lines(run_orders(scan_orders(&rules[2..]))),
-        ["error: source `orders`, column `customer`: 1 row has a null, first in row 1 (from 0)"]
+        [
+            "error: source `orders`, column `customer`: 1 row has a null, first in row 1 (from 0); 1 of 4 rows is bad"
+        ]
     );
 }
 
