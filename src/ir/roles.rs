@@ -90,6 +90,10 @@ pub struct OrderRoles {
     pub sold: Option<Expr>,
     pub returned: Option<Expr>,
     pub quantity: Option<Expr>,
+    /// How many of them came back.
+    pub returned_quantity: Option<Expr>,
+    /// When they came back.
+    pub returned_at: Option<Expr>,
 }
 
 impl Roles {
@@ -124,6 +128,8 @@ impl Roles {
                 sold: keep(&order.sold),
                 returned: keep(&order.returned),
                 quantity: keep(&order.quantity),
+                returned_quantity: keep(&order.returned_quantity),
+                returned_at: keep(&order.returned_at),
             }),
         }
     }

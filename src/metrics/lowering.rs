@@ -66,6 +66,39 @@ pub enum Level {
     Rows,
     /// Orders put together from their lines, of the rows that pass a condition.
     Orders(Option<Expr>),
+    /// Orders that were sold or returned, of the rows that pass a condition.
+    Placed(Option<Expr>),
+    /// Those that came back, in the cell of the day on which they did.
+    CameBack(Option<Expr>),
+    /// The customers of each cell, of the rows that pass a condition.
+    Customers(Option<Expr>),
+}
+
+/// The columns of an order that was sold or returned; for a log without order ids, of a row.
+#[derive(Debug, Clone)]
+pub struct PlacedFields {
+    /// Whether any of it came back.
+    pub returned: Expr,
+    pub value: Option<Expr>,
+    /// Of what came back.
+    pub returned_value: Option<Expr>,
+    pub quantity: Option<Expr>,
+    pub returned_quantity: Option<Expr>,
+}
+
+/// The columns of a customer in a cell.
+#[derive(Debug, Clone)]
+pub struct CustomerFields {
+    /// Money of the customer's sold orders in the cell.
+    pub value: Expr,
+    /// The times of the first and the last of them.
+    pub first: Option<Expr>,
+    pub last: Option<Expr>,
+    /// 1 for the customer with the highest value in the cell; ties go by the customer.
+    pub rank: Expr,
+    /// How many customers the cell has.
+    pub customers: Expr,
+    pub level: Level,
 }
 
 /// The columns of an order.
@@ -122,6 +155,19 @@ pub struct Lowering<'a> {
     /// Metrics being lowered, for ratios of ratios.
     stack: Vec<String>,
 }
+
+/// Column names of orders that were sold or returned.
+pub const PLACED_COLUMNS: [&str; 5] = [
+    "#placed_returned",
+    "#placed_value",
+    "#placed_returned_value",
+    "#placed_quantity",
+    "#placed_returned_quantity",
+];
+
+/// Column names of the customers of a cell.
+pub const CUSTOMER_COLUMNS: [&str; 5] =
+    ["#customer_value", "#customer_first", "#customer_last", "#customer_rank", "#cell_customers"];
 
 /// Column names of orders put together from lines.
 pub const ORDER_COLUMNS: [&str; 4] =
@@ -237,7 +283,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// Notes that the input lacks a role.
-    fn lacks(&mut self, role: &str, key: &str) {
+    pub fn lacks(&mut self, role: &str, key: &str) {
         if self.subject.roles.flawed {
             return;
         }
@@ -293,6 +339,66 @@ impl<'a> Lowering<'a> {
             quantity: order.quantity,
             filter,
             level: Level::Rows,
+        })
+    }
+
+    /// The columns of orders that were sold or returned. What says that an order came back is missed
+    /// with a note.
+    pub fn placed(&mut self) -> Option<PlacedFields> {
+        let roles = self.subject.roles;
+        let order = roles.order.clone().unwrap_or_default();
+        let told = order.returned.is_some()
+            || order.returned_at.is_some()
+            || order.returned_quantity.is_some();
+        if !told {
+            self.lacks("order.returned", "order: {returned: CONDITION}");
+            return None;
+        }
+        let of = |name: &str, like: Option<&Expr>| {
+            like.map(|expr| {
+                let data_type = match expr.data_type {
+                    DataType::Decimal { scale, .. } => DataType::money(scale),
+                    DataType::Int32 => DataType::Int64,
+                    other => other,
+                };
+                Expr::column(name, data_type)
+            })
+        };
+        let [returned, value, returned_value, quantity, returned_quantity] = PLACED_COLUMNS;
+        let money = roles.value.as_ref().map(|value| &value.expr);
+        let units = order.returned_quantity.as_ref().or(order.quantity.as_ref());
+        Some(PlacedFields {
+            returned: Expr::column(returned, DataType::Bool),
+            value: of(value, money),
+            returned_value: of(returned_value, money),
+            quantity: of(quantity, order.quantity.as_ref()),
+            returned_quantity: of(returned_quantity, units),
+        })
+    }
+
+    /// The columns of the customers of a cell; missing roles are noted.
+    pub fn customers(&mut self) -> Option<CustomerFields> {
+        let roles = self.subject.roles;
+        if roles.customer.is_none() {
+            self.lacks("customer", "customer: COLUMN");
+        }
+        if roles.value.is_none() {
+            self.lacks("value", "value: COLUMN");
+        }
+        roles.customer.as_ref()?;
+        let [value, first, last, rank, customers] = CUSTOMER_COLUMNS;
+        let money = match roles.value.as_ref()?.expr.data_type {
+            DataType::Decimal { scale, .. } => DataType::money(scale),
+            other => other,
+        };
+        let time = |name: &str| roles.time.as_ref().map(|time| Expr::column(name, time.data_type));
+        Some(CustomerFields {
+            value: Expr::column(value, money),
+            first: time(first),
+            last: time(last),
+            rank: Expr::column(rank, DataType::Int64),
+            customers: Expr::column(customers, DataType::Int64),
+            level: Level::Customers(self.condition.clone()),
         })
     }
 

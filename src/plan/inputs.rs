@@ -193,13 +193,10 @@ fn order_roles<'a>(
     };
     let (id, sold) = (role(&block.id.value), role(&block.sold.value));
     let (returned, quantity) = (role(&block.returned.value), role(&block.quantity.value));
+    let (returned_quantity, returned_at) =
+        (role(&block.returned_quantity.value), role(&block.returned_at.value));
     // Typed, so that a mistake shows; the metrics that read them come later.
-    for written in [
-        &block.returned_quantity.value,
-        &block.returned_at.value,
-        &block.margin.value,
-        &block.category.value,
-    ] {
+    for written in [&block.margin.value, &block.category.value] {
         role(written);
     }
     let conditions = [&sold, &returned].into_iter().flatten().cloned().collect();
@@ -209,6 +206,8 @@ fn order_roles<'a>(
         sold: expr(sold),
         returned: expr(returned),
         quantity: expr(quantity),
+        returned_quantity: expr(returned_quantity),
+        returned_at: expr(returned_at),
     };
     (roles, conditions)
 }

@@ -8,6 +8,7 @@
 //! - Main tables hold one grain and add up; totals, averages and cuts are companions.
 //! - What a report shows of a stage is declared as plain [`View`]s; drawing is somebody else's.
 
+mod cells;
 mod context;
 mod dimension;
 mod purchases;

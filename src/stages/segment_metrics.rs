@@ -21,20 +21,23 @@
 //!
 //! Companion `_totals`, if `by` names more than calendar grains: the same columns without those
 //! dimensions.
+//!
+//! With `grouping_sets` there is no companion. Every combination has rows in the main table, told apart by
+//! a first column `grouping`: the names joined by `+`, `total` for `[]`. Dimensions that a combination
+//! leaves out are null in its rows, and so is `complete` where it has no calendar grain.
 
+use super::cells::{Cells, FIRST_TIME, Lowered};
 use super::cohort_retention::Totals;
 use super::context::{RoleOverrides, StageContext};
 use super::dimension::{Dimension, DimensionSpec};
-use super::purchases::known_sum;
 use super::registry::{Companion, Output, Stage, StageKind};
 use super::view::View;
-use crate::diagnostic::Spanned;
-use crate::document::{Decode, Decoder, Expression, Field, Node, Options, TimeUnit};
+use crate::diagnostic::{Code, Diagnostic, Spanned};
+use crate::document::{Decode, Decoder, Expression, Field, Node, Options};
 use crate::frame::{DataType, Value};
 use crate::ir::relation::{self, Built, column};
-use crate::ir::typing::{TypeError, build};
-use crate::ir::{Expr, JoinKind, Measure, MeasureFunc, Named, RelRef, Roles, Table, named};
-use crate::metrics::{Level, Lowering, MetricColumn, Subject};
+use crate::ir::{Expr, RelRef, Roles, Table, named};
+use crate::metrics::{Lowering, MetricColumn, Subject};
 
 /// The registry's entry.
 pub const KIND: StageKind = StageKind {
@@ -56,6 +59,8 @@ crate::options! {
         by: Vec<DimensionSpec> = Vec::new(),
         /// Names of metrics, built in or declared under `metrics:`.
         metrics: Vec<Spanned<String>>,
+        /// Combinations of the dimensions, each with rows of its own: `[[plan, month], [plan], []]`.
+        grouping_sets: Option<Vec<Vec<Spanned<String>>>> = None,
         /// Whether `_totals` is made.
         totals: Totals = Totals::Rows,
         /// Another customer than the input's.
@@ -75,9 +80,6 @@ fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Stage>> {
     Some(Box::new(SegmentMetrics::decode(node, decoder)?))
 }
 
-/// The column with the time of a customer's first order ever.
-const FIRST_TIME: &str = "#first_time";
-
 impl Stage for SegmentMetrics {
     fn plan(&self, cx: &mut StageContext) -> Option<Vec<Output>> {
         cx.override_roles(&RoleOverrides {
@@ -91,6 +93,9 @@ impl Stage for SegmentMetrics {
         let (dimensions, lowered) = (dimensions?, lowered?);
         let cells = Cells { table: &table, lowered: &lowered, as_of: cx.as_of };
 
+        if let Some(sets) = &self.grouping_sets.value {
+            return self.grouped(cx, &cells, &dimensions, sets);
+        }
         let main = cells.table(cx, &dimensions)?;
         let names = |dimensions: &[Dimension]| -> Vec<String> {
             dimensions.iter().map(|dimension| dimension.name.clone()).collect()
@@ -126,14 +131,89 @@ impl Stage for SegmentMetrics {
     }
 }
 
-/// What the metrics of a stage come to.
-struct Lowered {
-    measures: Vec<(Level, Named<Measure>)>,
-    columns: Vec<MetricColumn>,
-    wants_first_time: bool,
-}
+/// The column that tells grouping sets apart.
+const GROUPING: &str = "grouping";
 
 impl SegmentMetrics {
+    /// The cells of several combinations of the dimensions in one table.
+    fn grouped(
+        &self,
+        cx: &mut StageContext,
+        cells: &Cells,
+        dimensions: &[Dimension],
+        sets: &[Vec<Spanned<String>>],
+    ) -> Option<Vec<Output>> {
+        let mut good = true;
+        let mut seen: Vec<Vec<&str>> = Vec::new();
+        for set in sets {
+            for name in set.iter().filter(|name| !dimensions.iter().any(|d| d.name == name.value)) {
+                cx.diagnostics.push(Diagnostic::unknown(
+                    Code::UnknownDimension,
+                    name.span,
+                    format!("`{}` is not among the dimensions of `by`", name.value),
+                    &name.value,
+                    dimensions.iter().map(|dimension| dimension.name.as_str()),
+                ));
+                good = false;
+            }
+            let names = dimensions.iter().map(|dimension| dimension.name.as_str());
+            let set: Vec<&str> = names.filter(|n| set.iter().any(|s| s.value == *n)).collect();
+            if seen.contains(&set) {
+                let message = format!("the grouping set [{}] is there twice", set.join(", "));
+                cx.report(Code::DuplicateName, self.grouping_sets.span, message);
+                good = false;
+            }
+            seen.push(set);
+        }
+        if !good {
+            return None;
+        }
+        let mut parts = Vec::new();
+        for set in &seen {
+            let own: Vec<Dimension> = dimensions
+                .iter()
+                .filter(|dimension| set.contains(&dimension.name.as_str()))
+                .cloned()
+                .collect();
+            let table = cells.table(cx, &own)?;
+            let grouping = if set.is_empty() { "total".to_owned() } else { set.join("+") };
+            let part = self.grouping_part(&table, &grouping, dimensions, cells);
+            parts.push(cx.typed(part)?);
+        }
+        let main = cx.typed(relation::union(parts))?;
+        let names = dimensions.iter().map(|dimension| dimension.name.clone());
+        let grain = std::iter::once(GROUPING.to_owned()).chain(names).collect();
+        let roles = period_roles(&main, dimensions);
+        Some(vec![Output { suffix: None, rel: main, grain, roles, views: vec![View::Rows] }])
+    }
+
+    /// The cells of one combination under the columns of all.
+    fn grouping_part(
+        &self,
+        table: &RelRef,
+        grouping: &str,
+        dimensions: &[Dimension],
+        cells: &Cells,
+    ) -> Built {
+        let mut columns =
+            vec![named(GROUPING, Expr::literal(Value::text(grouping), DataType::String))];
+        let or_null = |name: &str, data_type: DataType| match table.schema.field(name) {
+            Some(_) => column(table, name),
+            None => Ok(Expr::null(data_type)),
+        };
+        for dimension in dimensions {
+            let value = or_null(&dimension.name, dimension.expr.data_type)?;
+            columns.push(named(&dimension.name, value));
+        }
+        if dimensions.iter().any(|dimension| dimension.grain.is_some()) {
+            columns.push(named("complete", or_null("complete", DataType::Bool)?));
+        }
+        for metric in &cells.lowered.columns {
+            columns.push(named(&metric.name, column(table, &metric.name)?));
+        }
+        relation::project(table, columns)
+    }
+
     fn lower(&self, cx: &mut StageContext, table: &Table) -> Option<Lowered> {
         let first_time =
             table.roles.time.as_ref().map(|time| Expr::column(FIRST_TIME, time.data_type));
@@ -180,191 +260,4 @@ fn views(dimensions: &[Dimension], columns: &[MetricColumn]) -> Vec<View> {
     }
     views.push(View::Rows);
     views
-}
-
-/// The cells of a table by different dimensions.
-struct Cells<'a> {
-    table: &'a Table,
-    lowered: &'a Lowered,
-    as_of: i64,
-}
-
-impl Cells<'_> {
-    fn table(&self, cx: &mut StageContext, dimensions: &[Dimension]) -> Option<RelRef> {
-        let built = self.build(dimensions);
-        cx.typed(built)
-    }
-
-    fn build(&self, dimensions: &[Dimension]) -> Built {
-        let rows = self.with_first_time(&self.table.rel)?;
-        let keys: Vec<Named<Expr>> = dimensions.iter().map(Dimension::key).collect();
-        let mut cells = relation::aggregate(&rows, keys, self.measures(&Level::Rows))?;
-        let mut levels: Vec<&Level> = Vec::new();
-        for (level, _) in &self.lowered.measures {
-            if *level != Level::Rows && !levels.contains(&level) {
-                levels.push(level);
-            }
-        }
-        for level in levels {
-            cells = self.join_orders(&cells, level, dimensions)?;
-        }
-        let mut columns = Vec::new();
-        for dimension in dimensions {
-            columns.push(named(&dimension.name, column(&cells, &dimension.name)?));
-        }
-        if let Some(complete) = self.complete(&cells, dimensions)? {
-            columns.push(named("complete", complete));
-        }
-        for metric in &self.lowered.columns {
-            columns.push(named(&metric.name, metric.expr.clone()));
-        }
-        let table = relation::project(&cells, columns)?;
-        let units = self.lowered.columns.iter().map(|c| (c.name.clone(), c.unit.clone()));
-        relation::with_units(&table, &units.collect())
-    }
-
-    fn measures(&self, level: &Level) -> Vec<Named<Measure>> {
-        let of_level = self.lowered.measures.iter().filter(|(other, _)| other == level);
-        of_level.map(|(_, measure)| measure.clone()).collect()
-    }
-
-    /// Rows with the time of their customer's first sold order, if a metric asked for it.
-    fn with_first_time(&self, rel: &RelRef) -> Built {
-        let roles = &self.table.roles;
-        let (true, Some(customer), Some(time)) =
-            (self.lowered.wants_first_time, &roles.customer, &roles.time)
-        else {
-            return Ok(rel.clone());
-        };
-        let first = self.first_times(customer, time)?;
-        let key = vec![(customer.value.clone(), "customer".to_owned())];
-        relation::lookup(rel, &first, key, vec![("first".into(), FIRST_TIME.into())])
-    }
-
-    fn first_times(&self, customer: &Named<Expr>, time: &Expr) -> Built {
-        let mut rel = self.table.rel.clone();
-        if let Some(sold) = self.table.roles.order.as_ref().and_then(|order| order.sold.clone()) {
-            rel = relation::filter(&rel, sold)?;
-        }
-        let first = Measure::of(MeasureFunc::Min(time.clone()));
-        let keys = vec![named("customer", customer.value.clone())];
-        relation::aggregate(&rel, keys, vec![named("first", first)])
-    }
-
-    /// The cells with measures over orders put together from their lines.
-    fn join_orders(&self, cells: &RelRef, level: &Level, dimensions: &[Dimension]) -> Built {
-        let Level::Orders(condition) = level else { return Ok(cells.clone()) };
-        let roles = &self.table.roles;
-        let order = roles.order.clone().unwrap_or_default();
-        let mut rel = self.table.rel.clone();
-        for condition in order.sold.iter().chain(condition) {
-            rel = relation::filter(&rel, condition.clone())?;
-        }
-        // Lines of one customer and id are one order; a dimension that differs between them splits
-        // it, but periods are those of the order's own time.
-        let [customer, time, value, quantity] = crate::metrics::ORDER_COLUMNS;
-        let of_time = |dimension: &Dimension| {
-            dimension.grain.filter(|_| {
-                roles.time.as_ref().is_some_and(|time| {
-                    matches!(&dimension.expr.node, crate::ir::ExprNode::Call(_, arguments)
-                        if arguments.as_slice() == std::slice::from_ref(time))
-                })
-            })
-        };
-        let mut keys: Vec<Named<Expr>> = dimensions
-            .iter()
-            .filter(|dimension| of_time(dimension).is_none())
-            .map(Dimension::key)
-            .collect();
-        if let Some(id) = &order.id {
-            keys.push(named("#order_id", id.clone()));
-        }
-        if let Some(role) = &roles.customer {
-            keys.push(named(customer, role.value.clone()));
-        }
-        let mut measures = Vec::new();
-        if let Some(role) = &roles.time {
-            measures.push(named(time, Measure::of(MeasureFunc::Min(role.clone()))));
-        }
-        if let Some(role) = &roles.value {
-            measures.push(named("#sum", Measure::of(MeasureFunc::Sum(role.expr.clone()))));
-            measures.push(named("#known", Measure::of(MeasureFunc::Count(role.expr.clone()))));
-        }
-        if let Some(role) = &order.quantity {
-            measures.push(named(quantity, Measure::of(MeasureFunc::Sum(role.clone()))));
-        }
-        let mut orders = relation::aggregate(&rel, keys, measures)?;
-        if roles.value.is_some() {
-            let known = known_sum(&orders)?;
-            orders = relation::extend(&orders, vec![named(value, known)])?;
-        }
-        if self.lowered.wants_first_time
-            && let (Some(role), Some(when)) = (&roles.customer, &roles.time)
-        {
-            let first = self.first_times(role, when)?;
-            let key = vec![(column(&orders, customer)?, "customer".to_owned())];
-            let added = vec![("first".to_owned(), FIRST_TIME.to_owned())];
-            orders = relation::lookup(&orders, &first, key, added)?;
-        }
-        let mut keys = Vec::new();
-        for dimension in dimensions {
-            let key = match of_time(dimension) {
-                Some(unit) => crate::ir::typing::call(
-                    crate::ir::Func::DateTrunc(unit),
-                    vec![column(&orders, time)?],
-                )?,
-                None => column(&orders, &dimension.name)?,
-            };
-            keys.push(named(&dimension.name, key));
-        }
-        let measures = self.measures(level);
-        let counted = relation::aggregate(&orders, keys, measures.clone())?;
-        let on = dimensions.iter().map(|d| (d.name.clone(), d.name.clone())).collect();
-        let joined = relation::join(cells, &counted, on, JoinKind::Left, true)?;
-        // A cell without orders: counts and sums are 0.
-        let mut zeroes = Vec::new();
-        for measure in &measures {
-            if let MeasureFunc::CountRows
-            | MeasureFunc::Count(_)
-            | MeasureFunc::CountDistinct(_)
-            | MeasureFunc::CountReaching { .. }
-            | MeasureFunc::CountVarying { .. }
-            | MeasureFunc::Sum(_) = measure.value.func
-            {
-                let value = column(&joined, &measure.name)?;
-                let zero = build::cast(Expr::int(0), value.data_type)?;
-                zeroes.push(named(&measure.name, build::coalesce(value, zero)?));
-            }
-        }
-        relation::extend(&joined, zeroes)
-    }
-
-    /// Whether every period of a cell ended by `as_of`; nothing without periods.
-    fn complete(
-        &self,
-        cells: &RelRef,
-        dimensions: &[Dimension],
-    ) -> Result<Option<Expr>, TypeError> {
-        let as_of = Expr::literal(Value::Timestamp(self.as_of), DataType::Timestamp);
-        let mut ended = Vec::new();
-        for dimension in dimensions {
-            let Some(unit) = dimension.grain else { continue };
-            let start = column(cells, &dimension.name)?;
-            let end = match unit {
-                TimeUnit::Hour => crate::ir::typing::call(
-                    crate::ir::Func::Shift(crate::document::Interval {
-                        months: 0,
-                        micros: 3_600_000_000,
-                    }),
-                    vec![start],
-                )?,
-                _ => {
-                    let next = build::add(build::period_of(unit, start)?, Expr::int(1))?;
-                    build::cast(build::period_start(unit, next)?, DataType::Timestamp)?
-                }
-            };
-            ended.push(build::le(end, as_of.clone())?);
-        }
-        build::all(ended)
-    }
 }

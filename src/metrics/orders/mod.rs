@@ -7,15 +7,46 @@
 
 pub mod average_order_value;
 pub mod customer_count;
+pub mod historic_clv;
 pub mod order_count;
 pub mod order_value;
 pub mod orders_per_customer;
 pub mod repeat_purchase_rate;
+pub mod return_rate;
 pub mod revenue;
+pub mod top_decile_value_share;
+pub mod unit_return_rate;
 pub mod units;
+pub mod value_return_rate;
 
-use super::lowering::Statistic;
+use super::lowering::{Level, Lowering, Statistic};
 use crate::document::{Decode, Decoder, Node, NodeKind};
+
+crate::choice! {
+    /// In which cell a return counts.
+    enum Dated {
+        /// That of the sale.
+        Sale = "sale",
+        /// That of the day on which it came back.
+        Return = "return",
+    }
+}
+
+impl Dated {
+    /// The orders among which returns are counted.
+    fn level(self, lowering: &mut Lowering) -> Option<Level> {
+        let condition = lowering.condition();
+        if self == Dated::Sale {
+            return Some(Level::Placed(condition));
+        }
+        let order = lowering.subject.roles.order.as_ref();
+        if order.is_none_or(|order| order.returned_at.is_none()) {
+            lowering.lacks("order.returned_at", "order: {returned_at: COLUMN}");
+            return None;
+        }
+        Some(Level::CameBack(condition))
+    }
+}
 
 /// A statistic as it is written.
 #[derive(Debug, Clone, Copy, PartialEq)]

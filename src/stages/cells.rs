@@ -1,0 +1,385 @@
+//! The cells of `segment_metrics`: groups of rows, and what is measured over rows, orders and customers.
+
+use super::context::StageContext;
+use super::dimension::Dimension;
+use super::purchases::known_sum;
+use crate::document::{Interval, TimeUnit};
+use crate::frame::{DataType, Value};
+use crate::ir::relation::{self, Built, column};
+use crate::ir::typing::{TypeError, build, call};
+use crate::ir::{
+    Expr, ExprNode, Func, JoinKind, Measure, MeasureFunc, Named, OrderRoles, RelRef, SortKey,
+    Table, WindowFunc, named,
+};
+use crate::metrics::{CUSTOMER_COLUMNS, Level, MetricColumn, ORDER_COLUMNS, PLACED_COLUMNS};
+
+/// The column with the time of a customer's first order ever.
+pub(super) const FIRST_TIME: &str = "#first_time";
+
+/// The cells of a table by different dimensions.
+pub(super) struct Cells<'a> {
+    pub table: &'a Table,
+    pub lowered: &'a Lowered,
+    pub as_of: i64,
+}
+
+/// What the metrics of a stage come to.
+pub(super) struct Lowered {
+    pub measures: Vec<(Level, Named<Measure>)>,
+    pub columns: Vec<MetricColumn>,
+    pub wants_first_time: bool,
+}
+
+/// Rows to measure, and the dimensions over them.
+struct Measured {
+    rel: RelRef,
+    keys: Vec<Named<Expr>>,
+}
+
+/// Which rows are orders.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Sold,
+    /// Sold or returned.
+    Placed,
+    /// Returned, and dated by when.
+    CameBack,
+}
+
+impl Cells<'_> {
+    pub fn table(&self, cx: &mut StageContext, dimensions: &[Dimension]) -> Option<RelRef> {
+        let built = self.build(dimensions);
+        cx.typed(built)
+    }
+
+    fn build(&self, dimensions: &[Dimension]) -> Built {
+        let rows = self.with_first_time(&self.table.rel)?;
+        let keys: Vec<Named<Expr>> = dimensions.iter().map(Dimension::key).collect();
+        let mut cells = relation::aggregate(&rows, keys, self.measures(&Level::Rows))?;
+        let mut levels: Vec<&Level> = Vec::new();
+        for (level, _) in &self.lowered.measures {
+            if *level != Level::Rows && !levels.contains(&level) {
+                levels.push(level);
+            }
+        }
+        for level in levels {
+            cells = self.join_level(&cells, level, dimensions)?;
+        }
+        let mut columns = Vec::new();
+        for dimension in dimensions {
+            columns.push(named(&dimension.name, column(&cells, &dimension.name)?));
+        }
+        if let Some(complete) = self.complete(&cells, dimensions)? {
+            columns.push(named("complete", complete));
+        }
+        for metric in &self.lowered.columns {
+            columns.push(named(&metric.name, metric.expr.clone()));
+        }
+        let table = relation::project(&cells, columns)?;
+        let units = self.lowered.columns.iter().map(|c| (c.name.clone(), c.unit.clone()));
+        relation::with_units(&table, &units.collect())
+    }
+
+    fn measures(&self, level: &Level) -> Vec<Named<Measure>> {
+        let of_level = self.lowered.measures.iter().filter(|(other, _)| other == level);
+        of_level.map(|(_, measure)| measure.clone()).collect()
+    }
+
+    /// Rows with the time of their customer's first sold order, if a metric asked for it.
+    fn with_first_time(&self, rel: &RelRef) -> Built {
+        let roles = &self.table.roles;
+        let (true, Some(customer), Some(time)) =
+            (self.lowered.wants_first_time, &roles.customer, &roles.time)
+        else {
+            return Ok(rel.clone());
+        };
+        let first = self.first_times(customer, time)?;
+        let key = vec![(customer.value.clone(), "customer".to_owned())];
+        relation::lookup(rel, &first, key, vec![("first".into(), FIRST_TIME.into())])
+    }
+
+    fn first_times(&self, customer: &Named<Expr>, time: &Expr) -> Built {
+        let mut rel = self.table.rel.clone();
+        if let Some(sold) = self.table.roles.order.as_ref().and_then(|order| order.sold.clone()) {
+            rel = relation::filter(&rel, sold)?;
+        }
+        let first = Measure::of(MeasureFunc::Min(time.clone()));
+        let keys = vec![named("customer", customer.value.clone())];
+        relation::aggregate(&rel, keys, vec![named("first", first)])
+    }
+
+    /// The cells with the measures of a level that has rows of its own.
+    fn join_level(&self, cells: &RelRef, level: &Level, dimensions: &[Dimension]) -> Built {
+        let measured = match level {
+            Level::Rows => return Ok(cells.clone()),
+            Level::Orders(condition) => self.orders(condition, Which::Sold, dimensions)?,
+            Level::Placed(condition) => self.orders(condition, Which::Placed, dimensions)?,
+            Level::CameBack(condition) => self.orders(condition, Which::CameBack, dimensions)?,
+            Level::Customers(condition) => self.customers(condition, dimensions)?,
+        };
+        let measures = self.measures(level);
+        let counted = relation::aggregate(&measured.rel, measured.keys, measures.clone())?;
+        let on = dimensions.iter().map(|d| (d.name.clone(), d.name.clone())).collect();
+        let joined = relation::join(cells, &counted, on, JoinKind::Left, true)?;
+        // A cell without orders: counts and sums are 0.
+        let mut zeroes = Vec::new();
+        for measure in &measures {
+            if let MeasureFunc::CountRows
+            | MeasureFunc::Count(_)
+            | MeasureFunc::CountDistinct(_)
+            | MeasureFunc::CountReaching { .. }
+            | MeasureFunc::CountVarying { .. }
+            | MeasureFunc::Sum(_) = measure.value.func
+            {
+                let value = column(&joined, &measure.name)?;
+                let zero = build::cast(Expr::int(0), value.data_type)?;
+                zeroes.push(named(&measure.name, build::coalesce(value, zero)?));
+            }
+        }
+        relation::extend(&joined, zeroes)
+    }
+
+    /// The unit of a dimension that is a period of the time role.
+    fn period_of(&self, dimension: &Dimension) -> Option<TimeUnit> {
+        let time = self.table.roles.time.as_ref()?;
+        dimension.grain.filter(|_| {
+            matches!(&dimension.expr.node, ExprNode::Call(_, arguments)
+                if arguments.as_slice() == std::slice::from_ref(time))
+        })
+    }
+
+    /// Rows that are orders, or lines of them, and what says that one came back.
+    fn order_rows(&self, condition: &Option<Expr>, which: Which) -> Result<RelRef, TypeError> {
+        let roles = &self.table.roles;
+        let order = roles.order.clone().unwrap_or_default();
+        let mut rel = self.table.rel.clone();
+        if let Some(condition) = condition {
+            rel = relation::filter(&rel, condition.clone())?;
+        }
+        if which == Which::Sold {
+            return match order.sold {
+                Some(sold) => relation::filter(&rel, sold),
+                None => Ok(rel),
+            };
+        }
+        let returned = self.returned(&order)?;
+        let [flag, _, _, _, units] = PLACED_COLUMNS;
+        let quantity = match (&order.returned_quantity, &order.quantity) {
+            (Some(quantity), _) | (None, Some(quantity)) => {
+                let none = Expr::null(quantity.data_type);
+                Some(named(units, build::choose(returned.clone(), quantity.clone(), none)?))
+            }
+            (None, None) => None,
+        };
+        rel =
+            relation::extend(&rel, [named(flag, returned)].into_iter().chain(quantity).collect())?;
+        let returned = column(&rel, flag)?;
+        let kept = match (which, order.sold) {
+            (Which::CameBack, _) => Some(returned),
+            (_, Some(sold)) => {
+                Some(build::or(build::coalesce(sold, Expr::bool(false))?, returned)?)
+            }
+            (_, None) => None,
+        };
+        match kept {
+            Some(kept) => relation::filter(&rel, kept),
+            None => Ok(rel),
+        }
+    }
+
+    /// Whether a row came back, as far as is known at `as_of`.
+    fn returned(&self, order: &OrderRoles) -> Result<Expr, TypeError> {
+        let flag = match (&order.returned, &order.returned_at, &order.returned_quantity) {
+            (Some(returned), _, _) => returned.clone(),
+            (None, Some(at), _) => build::not(build::is_null(at.clone())?)?,
+            (None, None, Some(quantity)) => build::gt(quantity.clone(), Expr::int(0))?,
+            (None, None, None) => Expr::bool(false),
+        };
+        let flag = build::coalesce(flag, Expr::bool(false))?;
+        let Some(at) = &order.returned_at else { return Ok(flag) };
+        let end = Expr::literal(Value::Timestamp(self.as_of), DataType::Timestamp);
+        let known = build::coalesce(build::lt(at.clone(), end)?, Expr::bool(true))?;
+        build::and(flag, known)
+    }
+
+    /// Orders, put together from their lines where there are order ids.
+    ///
+    /// Lines of one customer and id are one order; a dimension that differs between them splits it, but
+    /// periods are those of the order's own time.
+    fn orders(
+        &self,
+        condition: &Option<Expr>,
+        which: Which,
+        dimensions: &[Dimension],
+    ) -> Result<Measured, TypeError> {
+        let roles = &self.table.roles;
+        let order = roles.order.clone().unwrap_or_default();
+        let rows = self.order_rows(condition, which)?;
+        let [customer, time, value, quantity] = ORDER_COLUMNS;
+        let [flag, placed_value, returned_value, placed_quantity, returned_quantity] =
+            PLACED_COLUMNS;
+        let when = match which {
+            Which::CameBack => order.returned_at.clone(),
+            Which::Sold | Which::Placed => roles.time.clone(),
+        };
+        let mut parts = Vec::new();
+        if let Some(role) = &roles.value {
+            parts
+                .push((if which == Which::Sold { value } else { placed_value }, role.expr.clone()));
+        }
+        if let Some(role) = &order.quantity {
+            parts.push((
+                if which == Which::Sold { quantity } else { placed_quantity },
+                role.clone(),
+            ));
+        }
+        if which != Which::Sold {
+            if let Some(role) = &roles.value {
+                let none = Expr::null(role.expr.data_type);
+                let came_back = build::choose(column(&rows, flag)?, role.expr.clone(), none)?;
+                parts.push((returned_value, came_back));
+            }
+            if rows.schema.field(returned_quantity).is_some() {
+                parts.push((returned_quantity, column(&rows, returned_quantity)?));
+            }
+        }
+
+        let still: Vec<&Dimension> =
+            dimensions.iter().filter(|dimension| self.period_of(dimension).is_none()).collect();
+        let mut keys: Vec<Named<Expr>> = still.iter().map(|dimension| dimension.key()).collect();
+        if let Some(role) = &roles.customer {
+            keys.push(named(customer, role.value.clone()));
+        }
+        let orders = match &order.id {
+            // Each row is an order.
+            None => {
+                let mut columns = keys;
+                columns.extend(when.clone().map(|when| named(time, when)));
+                columns.extend(parts.into_iter().map(|(name, part)| named(name, part)));
+                if which != Which::Sold {
+                    columns.push(named(flag, column(&rows, flag)?));
+                }
+                relation::project(&rows, columns)?
+            }
+            Some(id) => {
+                keys.push(named("#order_id", id.clone()));
+                let mut measures = Vec::new();
+                if let Some(when) = &when {
+                    measures.push(named(time, Measure::of(MeasureFunc::Min(when.clone()))));
+                }
+                if which != Which::Sold {
+                    let any = MeasureFunc::Max(column(&rows, flag)?);
+                    measures.push(named(flag, Measure::of(any)));
+                }
+                let money = [value, placed_value];
+                for (name, part) in parts {
+                    if money.contains(&name) {
+                        let known = Measure::of(MeasureFunc::Count(part.clone()));
+                        measures.push(named("#sum", Measure::of(MeasureFunc::Sum(part))));
+                        measures.push(named("#known", known));
+                    } else {
+                        measures.push(named(name, Measure::of(MeasureFunc::Sum(part))));
+                    }
+                }
+                let orders = relation::aggregate(&rows, keys, measures)?;
+                match roles.value.is_some() {
+                    true => {
+                        let name = if which == Which::Sold { value } else { placed_value };
+                        relation::extend(&orders, vec![named(name, known_sum(&orders)?)])?
+                    }
+                    false => orders,
+                }
+            }
+        };
+        self.dated(orders, dimensions)
+    }
+
+    /// Orders with their dimensions, the periods being those of the order's own time; and with the time
+    /// of their customer's first order, if a metric asked for it.
+    fn dated(&self, mut orders: RelRef, dimensions: &[Dimension]) -> Result<Measured, TypeError> {
+        let [customer, time, _, _] = ORDER_COLUMNS;
+        if self.lowered.wants_first_time
+            && let (Some(role), Some(when)) = (&self.table.roles.customer, &self.table.roles.time)
+        {
+            let first = self.first_times(role, when)?;
+            let key = vec![(column(&orders, customer)?, "customer".to_owned())];
+            let added = vec![("first".to_owned(), FIRST_TIME.to_owned())];
+            orders = relation::lookup(&orders, &first, key, added)?;
+        }
+        let mut keys = Vec::new();
+        for dimension in dimensions {
+            let key = match self.period_of(dimension) {
+                Some(unit) => call(Func::DateTrunc(unit), vec![column(&orders, time)?])?,
+                None => column(&orders, &dimension.name)?,
+            };
+            keys.push(named(&dimension.name, key));
+        }
+        Ok(Measured { rel: orders, keys })
+    }
+
+    /// The customers of each cell with the money of their sold orders, best first.
+    fn customers(
+        &self,
+        condition: &Option<Expr>,
+        dimensions: &[Dimension],
+    ) -> Result<Measured, TypeError> {
+        let orders = self.orders(condition, Which::Sold, dimensions)?;
+        let [who, when, amount, _] = ORDER_COLUMNS;
+        let [value, first, last, rank, customers] = CUSTOMER_COLUMNS;
+        let mut keys = orders.keys;
+        let names: Vec<String> = keys.iter().map(|key| key.name.clone()).collect();
+        keys.push(named(who, column(&orders.rel, who)?));
+        let mut measures = Vec::new();
+        if orders.rel.schema.field(amount).is_some() {
+            let sum = MeasureFunc::Sum(column(&orders.rel, amount)?);
+            measures.push(named(value, Measure::of(sum)));
+        }
+        if orders.rel.schema.field(when).is_some() {
+            let time = column(&orders.rel, when)?;
+            measures.push(named(first, Measure::of(MeasureFunc::Min(time.clone()))));
+            measures.push(named(last, Measure::of(MeasureFunc::Max(time))));
+        }
+        let each = relation::aggregate(&orders.rel, keys, measures)?;
+        let each = relation::filter(&each, build::not(build::is_null(column(&each, who)?)?)?)?;
+        let own = |rel: &RelRef| -> Result<Vec<Named<Expr>>, TypeError> {
+            names.iter().map(|name| Ok(named(name, column(rel, name)?))).collect()
+        };
+        let counts = relation::aggregate(
+            &each,
+            own(&each)?,
+            vec![named(customers, Measure::of(MeasureFunc::CountRows))],
+        )?;
+        let on = names.iter().map(|name| (name.clone(), name.clone())).collect();
+        let each = relation::join(&each, &counts, on, JoinKind::Inner, true)?;
+        let each = relation::extend(&each, vec![named("#one", Expr::int(1))])?;
+        let order = vec![SortKey::descending(value), SortKey::ascending(who)];
+        let number = vec![named(rank, WindowFunc::RunningSum("#one".into()))];
+        let ranked = relation::window(&each, names.clone(), order, number)?;
+        Ok(Measured { keys: own(&ranked)?, rel: ranked })
+    }
+
+    /// Whether every period of a cell ended by `as_of`; nothing without periods.
+    fn complete(
+        &self,
+        cells: &RelRef,
+        dimensions: &[Dimension],
+    ) -> Result<Option<Expr>, TypeError> {
+        let as_of = Expr::literal(Value::Timestamp(self.as_of), DataType::Timestamp);
+        let mut ended = Vec::new();
+        for dimension in dimensions {
+            let Some(unit) = dimension.grain else { continue };
+            let start = column(cells, &dimension.name)?;
+            let end = match unit {
+                TimeUnit::Hour => {
+                    call(Func::Shift(Interval { months: 0, micros: 3_600_000_000 }), vec![start])?
+                }
+                _ => {
+                    let next = build::add(build::period_of(unit, start)?, Expr::int(1))?;
+                    build::cast(build::period_start(unit, next)?, DataType::Timestamp)?
+                }
+            };
+            ended.push(build::le(end, as_of.clone())?);
+        }
+        build::all(ended)
+    }
+}
