@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn tables_in_expressions() {
         assert_eq!(table_in("customers.seats > 100"), Some((0, "customers")));
-        assert_eq!(table_in("1.5 < lower('a.b') || c_2.x"), Some((23, "c_2")));
+        assert_eq!(table_in("1.5 < lower('a.b') || c_2.x"), Some((22, "c_2")));
         assert_eq!(table_in("seats > 1.5"), None);
     }
 }
