@@ -411,7 +411,7 @@ impl Planner<'_> {
 
     /// `outputs.tables` publishes what it names.
     fn outputs(&mut self, planned: &mut [PlannedStage]) {
-        for (name, _) in &self.pipeline.outputs.tables {
+        for (name, options) in &self.pipeline.outputs.tables {
             let tables = planned.iter_mut().flat_map(|stage| &mut stage.tables);
             let known: Vec<String> = self
                 .tables
@@ -420,7 +420,27 @@ impl Planner<'_> {
                 .cloned()
                 .collect();
             match tables.into_iter().find(|table| table.name == name.value) {
-                Some(table) => table.published = true,
+                Some(table) => {
+                    table.published = true;
+                    let by = &options.partition_by.value;
+                    let schema = &table.rel.schema;
+                    for column in by.iter().filter(|name| schema.field(&name.value).is_none()) {
+                        self.diagnostics.push(Diagnostic::unknown(
+                            Code::UnknownColumn,
+                            column.span,
+                            format!("`{}` has no column `{}`", name.value, column.value),
+                            &column.value,
+                            schema.names(),
+                        ));
+                    }
+                    if !by.is_empty() && by.len() >= schema.fields.len() {
+                        self.diagnostics.push(Diagnostic::at(
+                            Code::InvalidValue,
+                            options.partition_by.place(name.span),
+                            "`partition_by` leaves no column for the files",
+                        ));
+                    }
+                }
                 None if self.diagnostics.has_errors() => {}
                 None => self.diagnostics.push(Diagnostic::unknown(
                     Code::UnknownTable,

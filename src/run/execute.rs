@@ -11,7 +11,7 @@ use super::manifest::{
 };
 use super::prepare::{Failure, Prepared};
 use super::publish::Staging;
-use super::{report, write};
+use super::{partition, report, write};
 use crate::diagnostic::Severity;
 use crate::engine::local::Local;
 use crate::engine::{Engine, EngineError, Monitor};
@@ -295,12 +295,29 @@ fn work(
         }
         let options = prepared.pipeline.outputs.tables.iter();
         let options = options.filter(|(name, _)| name.value == table.name).map(|(_, o)| o).next();
-        let file = format!("{}.parquet", table.name);
         let metadata = metadata(prepared, table, frame);
-        let written = write::table(&staging.folder().join(&file), frame, options, &metadata)?;
+        let by: Vec<&str> = options.map_or(Vec::new(), |options| {
+            options.partition_by.value.iter().map(|name| name.value.as_str()).collect()
+        });
+        let (file, parts, written) = if by.is_empty() {
+            let file = format!("{}.parquet", table.name);
+            let written = write::table(&staging.folder().join(&file), frame, options, &metadata)?;
+            (file, Vec::new(), written)
+        } else {
+            let parts =
+                partition::table(&staging.folder(), &table.name, frame, &by, options, &metadata)?;
+            let written = partition::whole(&parts);
+            let record = |(file, written): (String, write::Written)| FileRecord {
+                file,
+                bytes: written.bytes,
+                hash: written.hash,
+            };
+            (table.name.clone(), parts.into_iter().map(record).collect(), written)
+        };
         manifest.tables.push(TableRecord {
             name: table.name.clone(),
             file,
+            parts,
             grain: table.grain.clone(),
             rows: frame.rows() as u64,
             bytes: written.bytes,

@@ -66,7 +66,11 @@ pub(super) struct StageRecord {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct TableRecord {
     pub name: String,
+    /// The file; of a partitioned table its folder.
     pub file: String,
+    /// The files of a partitioned table.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<FileRecord>,
     pub grain: Vec<String>,
     pub rows: u64,
     pub bytes: u64,

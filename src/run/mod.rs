@@ -12,6 +12,7 @@ mod error;
 mod execute;
 mod explain;
 mod manifest;
+mod partition;
 mod prepare;
 mod publish;
 mod report;

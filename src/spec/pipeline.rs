@@ -122,6 +122,8 @@ crate::options! {
         compression: Compression = Compression::Zstd,
         /// Rows of a row group.
         row_group_rows: i64 = 1_000_000,
+        /// Columns whose values become folders, `TABLE/column=value/part-0.parquet`, and leave the files.
+        partition_by: Vec<Spanned<String>> = Vec::new(),
     }
 }
 

@@ -7,5 +7,6 @@ mod explain;
 mod input;
 mod mistakes;
 mod parquet;
+mod partitions;
 mod support;
 mod tidy;
