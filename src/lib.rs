@@ -20,6 +20,7 @@ pub mod stats;
 pub mod frame;
 pub mod ir;
 pub mod metrics;
+pub mod checks;
 pub mod stages;
 pub mod spec;
 pub mod plan;

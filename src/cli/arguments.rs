@@ -20,8 +20,8 @@ Examples:
   tenure stages cohort_retention
 
 Exit status:
-  0 done   1 a stage failed   2 command line or pipeline   4 input   5 no input rows
-  6 output   8 locked by another run   70 bug   130 interrupted   143 terminated";
+  0 done   1 a stage failed   2 command line or pipeline   3 a check failed   4 input
+  5 no input rows   6 output   8 locked by another run   70 bug   130 interrupted   143 terminated";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -35,6 +35,8 @@ pub enum Command {
     Stages { name: Option<String> },
     /// List the metrics, or print the manual page of one
     Metrics { name: Option<String> },
+    /// List the kinds of checks, or print the manual page of one
+    Checks { name: Option<String> },
     /// Fail as a bug would, to try how a job scheduler takes it
     #[command(hide = true)]
     Crash,

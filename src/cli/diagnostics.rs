@@ -4,7 +4,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::{Value, json};
 
 use crate::diagnostic::{Diagnostic, Severity, SourceText, Span};
-use crate::run::{ExitStatus, RunError, exit_status_of};
+use crate::run::{ExitStatus, FailedCheck, RunError, exit_status_of};
 
 /// A diagnostic as text with the lines it is about.
 pub(super) fn render(diagnostic: &Diagnostic, source: Option<&SourceText>, colour: bool) -> String {
@@ -49,6 +49,15 @@ pub(super) fn render_error(error: &RunError, source: Option<&SourceText>, colour
         parts.push(format!("{errors} error{plural}; nothing was run (exit {status})"));
         return parts.join("\n\n");
     }
+    if let RunError::Checks(broken) = error {
+        let stopping = broken.iter().filter(|check| check.outcome.stops());
+        let mut parts: Vec<String> = stopping.map(|check| failed_check(check, colour)).collect();
+        let status = exit_status_of(error).code();
+        let count = parts.len();
+        let plural = if count == 1 { "" } else { "s" };
+        parts.push(format!("{count} check{plural} failed; nothing was published (exit {status})"));
+        return parts.join("\n\n");
+    }
     let message = error.to_string();
     let mut group = Group::with_title(Level::ERROR.primary_title(&message));
     let help = error.help();
@@ -57,6 +66,57 @@ pub(super) fn render_error(error: &RunError, source: Option<&SourceText>, colour
     }
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     renderer.render(&[group])
+}
+
+/// Failing rows that a terminal shows, and the widest cell.
+const ROWS_SHOWN: usize = 10;
+const CELL_WIDTH: usize = 30;
+
+/// A check that failed, with the first rows that break it.
+fn failed_check(check: &FailedCheck, colour: bool) -> String {
+    let title = check.outcome.to_string();
+    let group = Group::with_title(Level::ERROR.primary_title(&title));
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let mut text = renderer.render(&[group]);
+    let names = check.rows.schema.names().map(str::to_owned).collect();
+    let shown = check.rows.rows().min(ROWS_SHOWN);
+    let cell = |value: crate::frame::Value| match value {
+        crate::frame::Value::Null => "null".to_owned(),
+        value => value.to_string(),
+    };
+    let row = |at: usize| -> Vec<String> {
+        (0..check.rows.schema.fields.len()).map(|c| cell(check.rows.value(at, c))).collect()
+    };
+    let mut lines: Vec<Vec<String>> = vec![names];
+    lines.extend((0..shown).map(row));
+    for cell in lines.iter_mut().flatten() {
+        if cell.chars().count() > CELL_WIDTH {
+            *cell = cell.chars().take(CELL_WIDTH - 1).chain(['…']).collect();
+        }
+        // One line is one row, whatever the values hold.
+        *cell = cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    }
+    let width =
+        |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
+    for line in &lines {
+        let cells: Vec<String> = line
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.chars().count())))
+            .collect();
+        text.push_str("\n  | ");
+        text.push_str(cells.join("  ").trim_end());
+    }
+    let more = check.outcome.failures.saturating_sub(shown as u64);
+    if more > 0 && check.rows.rows() > shown {
+        text.push_str(&format!(
+            "\n  | and more: `checks_rows/{}.parquet` beside the manifest has the first {}",
+            check.outcome.name,
+            check.rows.rows()
+        ));
+    }
+    text
 }
 
 fn place(span: Span, source: Option<&SourceText>) -> Value {
@@ -107,6 +167,19 @@ pub(super) fn document(
     match error {
         Some(RunError::Diagnostics(list)) => {
             diagnostics.extend(list.iter().map(|d| to_json(d, source)));
+        }
+        Some(RunError::Checks(broken)) => {
+            let stopping = broken.iter().filter(|check| check.outcome.stops());
+            diagnostics.extend(stopping.map(|check| {
+                json!({
+                    "code": null,
+                    "severity": "error",
+                    "message": check.outcome.to_string(),
+                    "labels": [],
+                    "notes": [],
+                    "help": null,
+                })
+            }));
         }
         Some(error) => diagnostics.push(json!({
             "code": null,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::diagnostic::nearest;
 use crate::document::{Field, manual_of};
-use crate::{metrics, stages};
+use crate::{checks, metrics, stages};
 
 /// The list of stages, or the page of one.
 ///
@@ -57,6 +57,37 @@ pub(super) fn metrics(name: Option<&str>) -> Result<String, String> {
     options(&mut page, &(kind.fields)());
     Ok(page.trim_end().to_owned())
 }
+
+/// The list of checks, or the page of one.
+///
+/// # Errors
+/// What is wrong with the name.
+pub(super) fn checks(name: Option<&str>) -> Result<String, String> {
+    let Some(name) = name else {
+        let rows = checks::registry().iter().map(|kind| (kind.name, summary(kind.source)));
+        return Ok(table(rows, "tenure checks NAME"));
+    };
+    let Some(kind) = checks::find(name) else {
+        let known = checks::registry().iter().map(|kind| kind.name);
+        return Err(unknown("check", name, known));
+    };
+    let mut page = manual_of(kind.source);
+    options(&mut page, &(kind.fields)());
+    page.push_str(CHECK_KEYS);
+    Ok(page.trim_end().to_owned())
+}
+
+/// What every check takes besides its kind.
+const CHECK_KEYS: &str = "
+
+Keys beside the kind:
+  from: the table that is looked at, a source, a stage or a companion (required)
+  where: rows for which this is not true are not looked at
+  severity: `error` or `warn` (default error)
+      An error stops the run with exit status 3, and nothing is published.
+  tolerate: a share of rows such as `0.1%` that may fail (default 0%)
+  description: a text
+";
 
 fn options(page: &mut String, fields: &[Field]) {
     if fields.is_empty() {

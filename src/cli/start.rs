@@ -49,6 +49,7 @@ fn dispatch(arguments: Arguments) -> ExitStatus {
         Command::Explain(arguments) => explain(&arguments.pipeline, arguments.stage.as_deref()),
         Command::Stages { name } => page(manual::stages(name.as_deref())),
         Command::Metrics { name } => page(manual::metrics(name.as_deref())),
+        Command::Checks { name } => page(manual::checks(name.as_deref())),
         Command::Crash => {
             let everything: usize = ExitStatus::ALL.len();
             assert!(everything == 0, "this command is there to fail");
@@ -223,6 +224,9 @@ fn run(arguments: &RunArguments) -> ExitStatus {
         Ok(executed) => {
             for (table, rows) in &executed.tables {
                 progress.say(&format!("wrote {table}: {rows} rows"));
+            }
+            for warning in &executed.warnings {
+                progress.say(&format!("warning: {warning}"));
             }
             if let Some(report) = &executed.report {
                 progress.say(&format!("report: {}", report.display()));

@@ -1,5 +1,6 @@
 //! SQL expression text to typed [`Expr`].
 
+mod literals;
 mod names;
 mod parameters;
 
@@ -11,6 +12,7 @@ use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token};
 
+pub use self::literals::literal_of;
 use self::names::{MAX_OPERATORS, operators};
 pub use self::parameters::UNDECLARED;
 use self::parameters::replace_parameters;

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use crate::document::{Expression, TimeUnit, parse_instant};
-use crate::frame::{DataType, Field, Schema, Unit, Value, parse_decimal};
-use crate::ir::parse::{self, Scope};
+use crate::document::{Expression, Scalar, TimeUnit};
+use crate::frame::{DataType, Field, Schema, Unit, Value};
+use crate::ir::parse::{self, Scope, literal_of};
 use crate::ir::relation;
 use crate::ir::scan::{Rule, Scan};
 use crate::ir::typing::{TypeError, build, call};
 use crate::ir::{Calendar, Expr, Func, Money, OrderRoles, Roles, Table, named};
-use crate::spec::{ColumnRule, ColumnType, Scalar, Source};
+use crate::spec::{ColumnRule, ColumnType, Source};
 
 /// The columns of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -439,7 +439,7 @@ fn contract(
         add(fault, build::is_null(column.clone()), rule.name.span, diagnostics);
     }
     let literal = |scalar: &Scalar, diagnostics: &mut Diagnostics| {
-        let value = scalar_of(scalar, field.data_type, calendar);
+        let value = literal_of(&scalar.written, field.data_type, calendar);
         if value.is_none() {
             let mut diagnostic = Diagnostic::at(
                 Code::TypeMismatch,
@@ -493,26 +493,4 @@ fn example(data_type: DataType) -> Option<&'static str> {
         DataType::Timestamp => "a timestamp such as `2026-11-01T06:00`",
         DataType::String | DataType::Duration => return None,
     })
-}
-
-pub(super) fn scalar_of(scalar: &Scalar, data_type: DataType, calendar: &Calendar) -> Option<Expr> {
-    let text = scalar.written.as_str();
-    let value = match data_type {
-        DataType::String => Value::text(text),
-        DataType::Bool => Value::Bool(text.parse().ok()?),
-        DataType::Int32 | DataType::Int64 => Value::Int(text.parse().ok()?),
-        DataType::Float64 => Value::Float(text.parse().ok().filter(|x: &f64| x.is_finite())?),
-        DataType::Decimal { .. } => {
-            let (minor, scale) = parse_decimal(text)?;
-            Value::Decimal { minor, scale }
-        }
-        DataType::Date => match parse_instant(text)? {
-            crate::document::Instant::Date(days) => Value::Date(days),
-            _ => return None,
-        },
-        DataType::Timestamp => Value::Timestamp(calendar.resolve(parse_instant(text)?)),
-        DataType::Duration => return None,
-    };
-    let own = value.data_type()?;
-    Some(Expr::literal(value, own))
 }

@@ -9,12 +9,14 @@
 //! - No engine: what the files hold is handed in as [`InputSchema`]s.
 //! - Nothing downstream of here meets an unknown name.
 
+mod checks;
 mod graph;
 mod inputs;
 mod latest;
 mod pipeline;
 mod segments;
 
+pub use checks::PlannedCheck;
 pub use inputs::{FileColumn, FileSchema, InputSchema};
 pub use latest::{LastEvent, last_events};
 pub use pipeline::{Plan, PlannedStage, PlannedTable, body, plan};

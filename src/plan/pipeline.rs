@@ -1,7 +1,9 @@
 //! The plan.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::checks::{self, PlannedCheck};
 use super::graph::{self, Edges};
 use super::inputs::{self, Binding, InputSchema};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
@@ -24,6 +26,8 @@ pub struct Plan {
     pub sources: Vec<Table>,
     /// In the order of the text.
     pub stages: Vec<PlannedStage>,
+    /// In the order of the text.
+    pub checks: Vec<PlannedCheck>,
     /// Hash of everything that decides the tables, apart from the data.
     pub hash: String,
 }
@@ -81,9 +85,11 @@ pub fn plan(
         segments: Segments::new(),
         diagnostics,
     };
+    let specs = checks::read(&pipeline.checks, planner.diagnostics);
     planner.names();
     planner.sources(files);
     let mut planned = planner.stages();
+    let checks = planner.checks(&specs, &planned);
     planner.unnamed_metrics();
     let order = |name: &str| pipeline.stages.iter().position(|stage| stage.name.value == name);
     planned.sort_by_key(|stage| order(&stage.name));
@@ -96,12 +102,17 @@ pub fn plan(
     if planner.diagnostics.has_errors() {
         return None;
     }
-    let hash = hash(pipeline, as_of, &planned);
-    Some(Plan { name: pipeline.name.clone(), as_of, sources, stages: planned, hash })
+    let hash = hash(pipeline, as_of, &planned, &checks);
+    Some(Plan { name: pipeline.name.clone(), as_of, sources, stages: planned, checks, hash })
 }
 
 /// Everything that decides the tables, apart from the data.
-fn hash(pipeline: &Pipeline<Box<dyn Stage>>, as_of: i64, stages: &[PlannedStage]) -> String {
+fn hash(
+    pipeline: &Pipeline<Box<dyn Stage>>,
+    as_of: i64,
+    stages: &[PlannedStage],
+    checks: &[PlannedCheck],
+) -> String {
     let mut text = format!(
         "tenure plan 1\nas_of {as_of}\ncalendar {:?}\nlevel {}\nseed {}\n",
         pipeline.calendar, pipeline.level, pipeline.seed
@@ -109,6 +120,15 @@ fn hash(pipeline: &Pipeline<Box<dyn Stage>>, as_of: i64, stages: &[PlannedStage]
     for table in stages.iter().flat_map(|stage| &stage.tables).filter(|table| table.published) {
         text.push_str(&format!("table {} by {}\n", table.name, table.grain.join(", ")));
         text.push_str(&explain(&table.rel));
+    }
+    for check in checks {
+        let (severity, tolerate) = (check.severity, check.tolerate);
+        text.push_str(&format!(
+            "check {} of {}, {severity}, {tolerate}: {}\n",
+            check.name, check.from, check.rule
+        ));
+        text.push_str(&explain(&check.counts));
+        text.push_str(&explain(&check.failing));
     }
     blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
 }
@@ -419,36 +439,42 @@ impl Planner<'_> {
                 .filter(|table| !self.pipeline.sources.iter().any(|s| s.name.value == **table))
                 .cloned()
                 .collect();
-            match tables.into_iter().find(|table| table.name == name.value) {
+            let schema = match tables.into_iter().find(|table| table.name == name.value) {
                 Some(table) => {
                     table.published = true;
-                    let by = &options.partition_by.value;
-                    let schema = &table.rel.schema;
-                    for column in by.iter().filter(|name| schema.field(&name.value).is_none()) {
-                        self.diagnostics.push(Diagnostic::unknown(
-                            Code::UnknownColumn,
-                            column.span,
-                            format!("`{}` has no column `{}`", name.value, column.value),
-                            &column.value,
-                            schema.names(),
-                        ));
-                    }
-                    if !by.is_empty() && by.len() >= schema.fields.len() {
-                        self.diagnostics.push(Diagnostic::at(
-                            Code::InvalidValue,
-                            options.partition_by.place(name.span),
-                            "`partition_by` leaves no column for the files",
-                        ));
-                    }
+                    table.rel.schema.clone()
                 }
-                None if self.diagnostics.has_errors() => {}
-                None => self.diagnostics.push(Diagnostic::unknown(
-                    Code::UnknownTable,
-                    name.span,
-                    format!("no stage makes the table `{}`", name.value),
-                    &name.value,
-                    known.iter().map(String::as_str),
-                )),
+                None if name.value == "checks" && !self.pipeline.checks.is_empty() => {
+                    Arc::new(crate::checks::checks_schema())
+                }
+                None if self.diagnostics.has_errors() => continue,
+                None => {
+                    self.diagnostics.push(Diagnostic::unknown(
+                        Code::UnknownTable,
+                        name.span,
+                        format!("no stage makes the table `{}`", name.value),
+                        &name.value,
+                        known.iter().map(String::as_str),
+                    ));
+                    continue;
+                }
+            };
+            let by = &options.partition_by.value;
+            for column in by.iter().filter(|name| schema.field(&name.value).is_none()) {
+                self.diagnostics.push(Diagnostic::unknown(
+                    Code::UnknownColumn,
+                    column.span,
+                    format!("`{}` has no column `{}`", name.value, column.value),
+                    &column.value,
+                    schema.names(),
+                ));
+            }
+            if !by.is_empty() && by.len() >= schema.fields.len() {
+                self.diagnostics.push(Diagnostic::at(
+                    Code::InvalidValue,
+                    options.partition_by.place(name.span),
+                    "`partition_by` leaves no column for the files",
+                ));
             }
         }
         if let Some(sections) = &self.pipeline.report.sections.value {
@@ -472,7 +498,7 @@ impl Planner<'_> {
 }
 
 /// A table sorted by its grain; rows as they come by customer, time, key, then all columns.
-fn published_order(table: &Table, grain: &[String]) -> Built {
+pub(super) fn published_order(table: &Table, grain: &[String]) -> Built {
     if !grain.is_empty() {
         return relation::sort(&table.rel, grain.iter().map(SortKey::ascending).collect());
     }

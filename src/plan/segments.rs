@@ -1,10 +1,9 @@
 //! Segments: from what is written to a table of customers and labels.
 
-use super::inputs::scalar_of;
 use super::pipeline::Planner;
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
 use crate::frame::{DataType, Value};
-use crate::ir::parse::{self, Scope};
+use crate::ir::parse::{self, Scope, literal_of};
 use crate::ir::relation::{self, Built, Order};
 use crate::ir::typing::{TypeError, Typed, build, call};
 use crate::ir::{
@@ -86,7 +85,8 @@ impl Planner<'_> {
                 let cuts: Option<Vec<Expr>> = cuts
                     .iter()
                     .map(|cut| {
-                        let bound = scalar_of(cut, value.data_type, &self.pipeline.calendar);
+                        let bound =
+                            literal_of(&cut.written, value.data_type, &self.pipeline.calendar);
                         if bound.is_none() {
                             self.diagnostics.push(Diagnostic::at(
                                 Code::TypeMismatch,

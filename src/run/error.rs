@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::checks::FailedCheck;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::engine::{EngineError, EvaluateError};
 
@@ -15,6 +16,8 @@ pub enum ExitStatus {
     StageFailed = 1,
     /// The command line or the pipeline is wrong; nothing was run.
     Pipeline = 2,
+    /// A check of severity `error` failed; nothing was published.
+    CheckFailed = 3,
     /// The input is unreadable, corrupt or against its contract.
     Input = 4,
     /// The input has no rows.
@@ -37,6 +40,7 @@ impl ExitStatus {
         (ExitStatus::Done, "done"),
         (ExitStatus::StageFailed, "a stage failed: a value has no result"),
         (ExitStatus::Pipeline, "the command line or the pipeline is wrong; nothing was run"),
+        (ExitStatus::CheckFailed, "a check failed; nothing was published"),
         (ExitStatus::Input, "the input is unreadable, corrupt or against its contract"),
         (ExitStatus::NoRows, "the input has no rows"),
         (ExitStatus::Output, "the output cannot be written"),
@@ -72,6 +76,9 @@ pub enum RunError {
     /// Another run writes to the same directory.
     #[error("{path} is locked by another run{who}", path = .path.display(), who = who(.holder))]
     Locked { path: PathBuf, holder: String },
+    /// Checks of severity `error` did not hold; with them those that others break without harm.
+    #[error("{}; nothing was published", failed_checks(.0))]
+    Checks(Vec<FailedCheck>),
     /// A signal ended the run.
     #[error("stopped by a signal; nothing was published")]
     Signal(ExitStatus),
@@ -79,6 +86,13 @@ pub enum RunError {
 
 fn who(holder: &str) -> String {
     if holder.is_empty() { String::new() } else { format!(": {holder}") }
+}
+
+fn failed_checks(broken: &[FailedCheck]) -> String {
+    let stopping = broken.iter().filter(|check| check.outcome.stops());
+    let names: Vec<String> = stopping.map(|check| format!("`{}`", check.outcome.name)).collect();
+    let checks = if names.len() == 1 { "check" } else { "checks" };
+    format!("{checks} {} failed", names.join(", "))
 }
 
 fn problems(list: &[Diagnostic]) -> String {
@@ -142,6 +156,7 @@ pub fn exit_status_of(error: &RunError) -> ExitStatus {
         RunError::NoRows { .. } => ExitStatus::NoRows,
         RunError::Output { .. } => ExitStatus::Output,
         RunError::Locked { .. } => ExitStatus::Locked,
+        RunError::Checks(_) => ExitStatus::CheckFailed,
         RunError::Signal(status) => *status,
     }
 }
@@ -157,10 +172,11 @@ mod tests {
         assert_eq!(of(RunError::NoRows { source_name: "orders".into(), files: 1 }), 5);
         let not_found = Diagnostic::new(Code::InputNotFound, "x");
         let unknown = Diagnostic::new(Code::UnknownColumn, "x");
+        assert_eq!(of(RunError::Checks(Vec::new())), 3);
         assert_eq!(of(RunError::Diagnostics(vec![not_found.clone()])), 4);
         assert_eq!(of(RunError::Diagnostics(vec![not_found, unknown])), 2);
         let mut codes: Vec<u8> = ExitStatus::ALL.iter().map(|(status, _)| status.code()).collect();
         codes.dedup();
-        assert_eq!(codes, [0, 1, 2, 4, 5, 6, 8, 70, 130, 143]);
+        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 8, 70, 130, 143]);
     }
 }

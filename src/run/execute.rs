@@ -11,7 +11,8 @@ use super::manifest::{
 };
 use super::prepare::{Failure, Prepared};
 use super::publish::Staging;
-use super::{partition, report, write};
+use super::{checks, partition, report, write};
+use crate::checks::CheckOutcome;
 use crate::diagnostic::Severity;
 use crate::engine::local::Local;
 use crate::engine::{Engine, EngineError, Monitor};
@@ -25,6 +26,8 @@ pub struct Executed {
     pub report: Option<PathBuf>,
     /// Name and rows of each published table.
     pub tables: Vec<(String, u64)>,
+    /// What went wrong without stopping the run: checks of severity `warn` that failed.
+    pub warnings: Vec<String>,
     pub seconds: f64,
 }
 
@@ -48,6 +51,7 @@ pub fn execute(
     let directory = root.join(&prepared.pipeline.outputs.directory.value);
     let staging = Staging::open(&directory, &run_id)?;
     let mut manifest = begin(prepared, &run_id, started, threads);
+    let prepared_warnings = manifest.warnings.len();
     let interrupted = begin(prepared, &run_id, started, threads);
     let done = AtomicBool::new(false);
     let result = std::thread::scope(|scope| {
@@ -78,6 +82,10 @@ pub fn execute(
         manifest.error = Some(error.to_string());
         manifest.tables.clear();
         manifest.reports.clear();
+        if let RunError::Checks(failed) = error {
+            // The rows help to mend the data; that they could not be written changes nothing.
+            let _ = checks::write_rows(&staging.folder(), failed);
+        }
         // The error stands, whether or not its record can be written.
         let _ = write::text(&staging.folder().join("manifest.json"), &manifest.to_json());
     }
@@ -88,6 +96,7 @@ pub fn execute(
         manifest: directory.join("manifest.json"),
         report: manifest.reports.first().map(|report| directory.join(&report.file)),
         tables: manifest.tables.iter().map(|table| (table.name.clone(), table.rows)).collect(),
+        warnings: manifest.warnings.split_off(prepared_warnings.min(manifest.warnings.len())),
         seconds: manifest.seconds,
     })
 }
@@ -260,9 +269,11 @@ fn work(
         .iter()
         .map(|table| table.rel.clone())
         .chain(touched.iter().map(|(_, rel)| rel.clone()))
+        .chain(checks::relations(&prepared.plan))
         .collect();
     tracing::debug!(tables = rels.len(), threads, plan = %prepared.plan.hash, "the engine begins");
     let frames = engine.run(&rels)?;
+    let of_checks = &frames[tables.len() + touched.len()..];
     let touched: Vec<(&str, &Frame)> =
         touched.iter().map(|(name, _)| *name).zip(&frames[tables.len()..]).collect();
     let published: Vec<(&PlannedTable, &Frame)> = tables.into_iter().zip(&frames).collect();
@@ -288,8 +299,18 @@ fn work(
         });
     }
     drop(counts);
+    let found = checks::find(&prepared.plan, of_checks, &engine)?;
+    manifest.checks = found.records();
+    if found.outcomes.iter().any(CheckOutcome::stops) {
+        return Err(RunError::Checks(found.broken));
+    }
+    let warned = found.outcomes.iter().filter(|outcome| !outcome.passed);
+    manifest.warnings.extend(warned.map(CheckOutcome::to_string));
+    let of_checks = found.table()?;
+    checks::write_rows(&staging.folder(), &found.broken)?;
 
-    for (table, frame) in &published {
+    let checks_table = of_checks.as_ref().map(|(table, frame)| (table, frame));
+    for (table, frame) in published.iter().copied().chain(checks_table) {
         if monitor.stopped() {
             return Err(EngineError::Interrupted.into());
         }

@@ -57,6 +57,17 @@ pub fn explain(prepared: &Prepared, stage: Option<&str>) -> Option<String> {
             held(&table.rel, prepared, &mut BTreeSet::new(), &mut text);
         }
     }
+    let reads = |from: &str| stage.is_none_or(|name| from == name);
+    for check in plan.checks.iter().filter(|check| reads(&check.from)) {
+        let _ = writeln!(text, "\ncheck {} of {}: {}", check.name, check.from, check.written);
+        let share = crate::document::Share(check.tolerate);
+        let tolerate = crate::document::Decode::show(&share);
+        let _ = writeln!(text, "  severity {}, tolerates {tolerate}", check.severity);
+        for line in explained.explain(&check.counts).lines() {
+            let _ = writeln!(text, "    | {line}");
+        }
+        held(&check.counts, prepared, &mut BTreeSet::new(), &mut text);
+    }
     (found || stage.is_none()).then_some(text)
 }
 

@@ -33,6 +33,7 @@ pub(super) struct Manifest {
     pub stages: Vec<StageRecord>,
     pub tables: Vec<TableRecord>,
     pub reports: Vec<FileRecord>,
+    pub checks: Vec<CheckRecord>,
     pub warnings: Vec<String>,
 }
 
@@ -91,6 +92,23 @@ pub(super) struct FileRecord {
     pub file: String,
     pub bytes: u64,
     pub hash: String,
+}
+
+/// What a check found.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct CheckRecord {
+    pub name: String,
+    pub from: String,
+    pub kind: &'static str,
+    pub severity: &'static str,
+    /// Rows looked at; 1 where the table was judged as a whole.
+    pub rows: u64,
+    pub failures: u64,
+    pub passed: bool,
+    pub message: String,
+    /// The first rows that break it, if any do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows_file: Option<String>,
 }
 
 impl Manifest {

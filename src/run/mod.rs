@@ -8,6 +8,7 @@
 //! - A failed run leaves the previous output as it was, and a manifest that says why.
 //! - The clock is read here for the run's id and its timings, which stand in the manifest only.
 
+mod checks;
 mod error;
 mod execute;
 mod explain;
@@ -19,6 +20,7 @@ mod report;
 mod views;
 mod write;
 
+pub use checks::FailedCheck;
 pub use error::{ExitStatus, RunError, exit_status_of};
 pub use execute::{Executed, execute, record_failure};
 pub use explain::explain;

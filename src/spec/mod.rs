@@ -17,4 +17,4 @@ pub use pipeline::{
 };
 pub(crate) use segment::ascending as segment_cuts_ascend;
 pub use segment::{Membership, Segment, SegmentForm};
-pub use source::{ColumnRule, ColumnType, OrderBlock, Scalar, Source, ValueRole};
+pub use source::{ColumnRule, ColumnType, OrderBlock, Source, ValueRole};

@@ -83,6 +83,8 @@ pub struct Pipeline<S> {
     /// Name and body of each declared metric; the body is read by those who know the kinds.
     pub metrics: Vec<(Spanned<String>, Node)>,
     pub stages: Vec<StageSpec<S>>,
+    /// Name and body of each check; the body is read by those who know the kinds.
+    pub checks: Vec<(Spanned<String>, Node)>,
     pub outputs: Outputs,
     pub report: ReportOptions,
     /// Key, value and whether it is the default, of the settings at the top.
@@ -307,6 +309,14 @@ fn read<S>(
         }
         None => missing(top, "stages", decoder),
     }
+    let checks = match reader.take("checks") {
+        Some(node) => decoder
+            .named(node, "checks")
+            .into_iter()
+            .map(|(name, node)| (name, node.clone()))
+            .collect(),
+        None => Vec::new(),
+    };
     let outputs =
         outputs(reader.take("outputs"), name.as_ref().map(|n| n.value.value.as_str()), decoder);
     let report = match reader.take("report") {
@@ -352,6 +362,7 @@ fn read<S>(
         segments,
         metrics,
         stages,
+        checks,
         outputs,
         report: report.unwrap_or_else(default_report),
         settings,

@@ -1,9 +1,7 @@
 //! Segments as written: what maps a customer to one of a few values.
 
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
-use crate::document::{Decode, Decoder, Expression, Interval, MapReader, Node, NodeKind};
-
-use super::source::Scalar;
+use crate::document::{Decode, Decoder, Expression, Interval, MapReader, Node, NodeKind, Scalar};
 
 /// One entry of `segments`.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,7 +1,7 @@
 //! Sources as written.
 
 use crate::diagnostic::{Code, Diagnostic, Spanned};
-use crate::document::{Decode, Decoder, Expression, Node, NodeKind, Path, Setting};
+use crate::document::{Decode, Decoder, Expression, Node, NodeKind, Path, Scalar, Setting};
 
 /// One entry of `sources`.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,36 +67,6 @@ crate::choice! {
         String = "string",
         Date = "date",
         Timestamp = "timestamp",
-    }
-}
-
-/// A scalar whose type depends on the column it is about.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Scalar {
-    pub written: String,
-    pub quoted_text: bool,
-    pub span: crate::diagnostic::Span,
-}
-
-impl Decode for Scalar {
-    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
-        match &node.kind {
-            NodeKind::Null | NodeKind::List(_) | NodeKind::Map(_) | NodeKind::Unknown => {
-                decoder.wrong_type(node, &Self::expects());
-                None
-            }
-            kind => Some(Scalar {
-                written: node.written.clone(),
-                quoted_text: matches!(kind, NodeKind::Text(_)),
-                span: node.span,
-            }),
-        }
-    }
-    fn expects() -> String {
-        "a number, a text or a date".into()
-    }
-    fn show(&self) -> String {
-        self.written.clone()
     }
 }
 

@@ -15,6 +15,7 @@ mod purchases;
 mod registry;
 mod view;
 
+pub mod check;
 pub mod cohort_retention;
 pub mod customer_summary;
 pub mod deduplicate;

@@ -6,8 +6,8 @@ use super::context::StageContext;
 use super::dimension::DimensionSpec;
 use super::view::View;
 use super::{
-    cohort_retention, customer_summary, deduplicate, derive, filter, join, rfm, segment_metrics,
-    select, union,
+    check, cohort_retention, customer_summary, deduplicate, derive, filter, join, rfm,
+    segment_metrics, select, union,
 };
 use crate::diagnostic::Spanned;
 use crate::document::{Decoder, Field, Node};
@@ -71,6 +71,7 @@ pub fn registry() -> &'static [StageKind] {
         deduplicate::KIND,
         join::KIND,
         union::KIND,
+        check::KIND,
         segment_metrics::KIND,
         customer_summary::KIND,
         rfm::KIND,

@@ -3,7 +3,8 @@
 //! A file under `tests/cases/` is Markdown: a heading that says what is shown, a paragraph on why, a
 //! block `yaml` with the pipeline, and blocks `csv NAME` with the rows of a source (the header gives
 //! `column:type`) or `csv expect NAME` with the rows of a table. An empty cell is null. Columns that
-//! the expectation does not name are not compared; numbers are, to 1e-9.
+//! the expectation does not name are not compared; numbers are, to 1e-9. What the checks of a pipeline find
+//! is the table `checks`, and the rows that break the check NAME are the table `checks_rows/NAME`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -105,8 +106,22 @@ fn value(cell: &str, data_type: DataType) -> Value {
 fn run(engine: &dyn Engine, prepared: &Prepared) -> BTreeMap<String, Frame> {
     let tables: Vec<_> = prepared.plan.stages.iter().flat_map(|stage| &stage.tables).collect();
     let rels: Vec<_> = tables.iter().map(|table| table.rel.clone()).collect();
-    let frames = engine.run(&rels).expect("it runs");
-    tables.iter().map(|table| table.name.clone()).zip(frames).collect()
+    let checks = &prepared.plan.checks;
+    let counts = checks.iter().map(|check| check.counts.clone());
+    let failing = checks.iter().map(|check| check.failing.clone());
+    let rels: Vec<_> = rels.into_iter().chain(counts).chain(failing).collect();
+    let mut frames = engine.run(&rels).expect("it runs").into_iter();
+    let mut named: BTreeMap<String, Frame> =
+        tables.iter().map(|table| table.name.clone()).zip(frames.by_ref()).collect();
+    if !checks.is_empty() {
+        let outcomes: Vec<_> =
+            checks.iter().zip(frames.by_ref()).map(|(c, counts)| c.outcome(&counts)).collect();
+        let table = tenure::checks::checks_table(&outcomes).expect("outcomes fit a table");
+        named.insert("checks".to_owned(), table);
+        let rows = checks.iter().map(|check| format!("checks_rows/{}", check.name));
+        named.extend(rows.zip(frames));
+    }
+    named
 }
 
 /// The scans of a plan: the columns that the plan wants of each source.
@@ -241,6 +256,9 @@ fn every_stage_and_metric_has_a_case() {
         .collect();
     for kind in tenure::stages::registry() {
         assert!(all.contains(&format!("{}:", kind.name)), "no case for the stage `{}`", kind.name);
+    }
+    for kind in tenure::checks::registry() {
+        assert!(all.contains(&format!("{}:", kind.name)), "no case for the check `{}`", kind.name);
     }
     for kind in tenure::metrics::registry() {
         assert!(all.contains(kind.name), "no case for the metric `{}`", kind.name);

@@ -1,0 +1,136 @@
+//! A check as written.
+
+use super::registry::{Check, CheckKind, find, registry};
+use crate::diagnostic::{Code, Diagnostic, Spanned};
+use crate::document::{Decoder, Expression, Node, Setting, Share};
+
+crate::choice! {
+    /// What a check that does not hold means for the run.
+    pub enum Severity {
+        /// Nothing is published.
+        Error = "error",
+        /// The tables are published, and it is said.
+        Warn = "warn",
+    }
+}
+
+/// Where a check is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In the pipeline's `checks` block: about the table that its `from` names.
+    Block,
+    /// In a stage: about the stage's input, whose rows it sorts.
+    Stage,
+}
+
+/// A check as written.
+#[derive(Debug)]
+pub struct CheckSpec {
+    pub name: Spanned<String>,
+    /// Always there in the `checks` block, never in a stage.
+    pub from: Option<Spanned<String>>,
+    /// Rows for which this is not true are not looked at.
+    pub condition: Option<Expression>,
+    /// The kind, and the place of its key.
+    pub kind: Spanned<&'static CheckKind>,
+    pub check: Box<dyn Check>,
+    pub severity: Setting<Severity>,
+    /// The share of rows that may break it.
+    pub tolerate: Setting<Share>,
+    pub description: Option<String>,
+}
+
+impl CheckSpec {
+    /// Reads one check; `None` if it cannot be used, which is noted.
+    pub fn decode(
+        name: &Spanned<String>,
+        node: &Node,
+        place: Place,
+        decoder: &mut Decoder,
+    ) -> Option<Self> {
+        let what = format!("the check `{}`", name.value);
+        let mut reader = decoder.map(node, &what)?;
+        let mut common = vec!["where", "description"];
+        let condition = reader.optional::<Expression>("where", decoder);
+        let description = reader.optional::<String>("description", decoder);
+        let (mut from, mut severity, mut tolerate) = (None, None, None);
+        if place == Place::Block {
+            common.extend(["from", "severity", "tolerate"]);
+            from = reader.required::<Spanned<String>>("from", decoder);
+            severity = reader.optional::<Severity>("severity", decoder);
+            tolerate = reader.optional::<Share>("tolerate", decoder);
+        }
+        if let Some(Setting { value: Share(share), span }) = &tolerate
+            && !(0.0..=1.0).contains(share)
+        {
+            decoder.report(Diagnostic::at(
+                Code::InvalidValue,
+                span.unwrap_or(name.span),
+                "`tolerate` lies between 0% and 100%",
+            ));
+        }
+        let (kinds, others): (Vec<_>, Vec<_>) =
+            reader.rest().partition(|(key, _)| find(&key.value).is_some());
+        for (key, value) in &others {
+            if key.value == "drift" {
+                decoder.report(
+                    Diagnostic::at(
+                        Code::Unsupported,
+                        key.span,
+                        "the check `drift` against the previous run is not there yet",
+                    )
+                    .help("`range` or `every_row` over a table of metrics bounds a figure"),
+                );
+                continue;
+            }
+            let known = registry().iter().map(|kind| kind.name).chain(common.iter().copied());
+            decoder.unknown_key(Code::UnknownKey, &what, key, value, known);
+        }
+        let (kind, check) = match kinds.as_slice() {
+            [(key, body)] => {
+                let kind = find(&key.value)?;
+                (Spanned::new(kind, key.span), (kind.decode)(body, decoder))
+            }
+            [] => {
+                if others.is_empty() {
+                    let names: Vec<&str> = registry().iter().map(|kind| kind.name).collect();
+                    decoder.report(
+                        Diagnostic::at(Code::MissingKey, name.span, format!("{what} has no kind"))
+                            .help(format!("give it one of {}", crate::diagnostic::list(&names))),
+                    );
+                }
+                return None;
+            }
+            [(first, _), (second, _), ..] => {
+                decoder.report(
+                    Diagnostic::at(
+                        Code::InvalidValue,
+                        second.span,
+                        format!("{what} has two kinds"),
+                    )
+                    .and(first.span, "the first is here")
+                    .help("make two checks of it"),
+                );
+                return None;
+            }
+        };
+        if place == Place::Block && from.is_none() {
+            return None;
+        }
+        Some(CheckSpec {
+            name: name.clone(),
+            from: from.map(|setting| setting.value),
+            condition: condition.map(|setting| setting.value),
+            kind,
+            check: check?,
+            severity: severity.unwrap_or(Setting::default_of(Severity::Error)),
+            tolerate: tolerate.unwrap_or(Setting::default_of(Share(0.0))),
+            description: description.map(|setting| setting.value),
+        })
+    }
+
+    /// Kind and options as YAML.
+    pub fn written(&self) -> String {
+        format!("{}: {}", self.kind.value.name, self.check.written())
+    }
+}
