@@ -11,6 +11,7 @@ use crate::engine::{Engine, EngineError};
 use crate::frame::Frame;
 use crate::ir::{RelRef, relation};
 use crate::plan::{Plan, PlannedCheck, PlannedTable};
+use crate::report::{Cell, Column, Notice, Severity, Table, Unit as ReportUnit};
 
 /// The folder of failing rows, in that of the run.
 pub(super) const FOLDER: &str = "checks_rows";
@@ -64,12 +65,49 @@ pub(super) fn find(plan: &Plan, frames: &[Frame], engine: &dyn Engine) -> Result
             .map(|(c, frame)| (c.name.as_str(), frame))
             .chain(large.iter().map(|(c, _)| c.name.as_str()).zip(&looked_up));
         let Some((_, frame)) = pairs.find(|(name, _)| *name == check.name) else { continue };
-        let rows = frame.rows().min(KEPT);
-        let batch = frame.batch.slice(0, rows);
-        let rows = Frame { schema: frame.schema.clone(), batch };
-        broken.push(FailedCheck { outcome: outcome.clone(), rows });
+        broken.push(FailedCheck { outcome: outcome.clone(), rows: first(frame) });
     }
     Ok(Found { outcomes, broken })
+}
+
+/// What to say of a run that failed at its data: that a check of a source failed, if one did, since it
+/// comes first and may well be the reason.
+pub(super) fn or_of_sources(plan: &Plan, error: EngineError, engine: &dyn Engine) -> RunError {
+    let data = matches!(
+        error,
+        EngineError::NotUnique { .. }
+            | EngineError::Evaluate(_)
+            | EngineError::EvaluateAt { .. }
+            | EngineError::Apply(_)
+    );
+    let of_source = |check: &&PlannedCheck| plan.sources.iter().any(|s| s.name == check.from);
+    let checks: Vec<&PlannedCheck> = plan.checks.iter().filter(of_source).collect();
+    if !data || checks.is_empty() {
+        return error.into();
+    }
+    let rels: Vec<RelRef> = checks.iter().map(|check| check.counts.clone()).collect();
+    // A source that cannot be read even for that is the error that is known.
+    let Ok(counts) = engine.run(&rels) else { return error.into() };
+    let outcomes = checks.iter().zip(&counts).map(|(check, counts)| check.outcome(counts));
+    let failed: Vec<(&PlannedCheck, CheckOutcome)> =
+        checks.iter().copied().zip(outcomes).filter(|(_, outcome)| outcome.stops()).collect();
+    let rels: Vec<RelRef> = failed.iter().map(|(check, _)| check.failing.clone()).collect();
+    match engine.run(&rels) {
+        Ok(frames) if !failed.is_empty() => RunError::Checks(
+            failed
+                .into_iter()
+                .zip(frames)
+                .map(|((_, outcome), frame)| FailedCheck { outcome, rows: first(&frame) })
+                .collect(),
+        ),
+        _ => error.into(),
+    }
+}
+
+/// The rows that are kept.
+fn first(frame: &Frame) -> Frame {
+    let batch = frame.batch.slice(0, frame.rows().min(KEPT));
+    Frame { schema: frame.schema.clone(), batch }
 }
 
 impl Found {
@@ -92,23 +130,68 @@ impl Found {
 
     /// As the manifest has them.
     pub fn records(&self) -> Vec<CheckRecord> {
-        let kept = |name: &str| self.broken.iter().any(|check| check.outcome.name == name);
-        self.outcomes
-            .iter()
-            .map(|outcome| CheckRecord {
-                name: outcome.name.clone(),
-                from: outcome.from.clone(),
-                kind: outcome.kind,
-                severity: outcome.severity.word(),
-                rows: outcome.rows,
-                failures: outcome.failures,
-                passed: outcome.passed,
-                message: outcome.message.clone(),
-                rows_file: kept(&outcome.name)
-                    .then(|| format!("{FOLDER}/{}.parquet", outcome.name)),
-            })
-            .collect()
+        self.outcomes.iter().map(record).collect()
     }
+}
+
+/// As the manifest has it.
+pub(super) fn record(outcome: &CheckOutcome) -> CheckRecord {
+    CheckRecord {
+        name: outcome.name.clone(),
+        from: outcome.from.clone(),
+        kind: outcome.kind,
+        severity: outcome.severity.word(),
+        rows: outcome.rows,
+        failures: outcome.failures,
+        passed: outcome.passed,
+        message: outcome.message.clone(),
+        rows_file: (outcome.failures > 0).then(|| format!("{FOLDER}/{}.parquet", outcome.name)),
+    }
+}
+
+/// What a report says before anything else: the checks that failed without stopping the run.
+pub(super) fn notices(records: &[CheckRecord]) -> Vec<Notice> {
+    let failed = records.iter().filter(|record| !record.passed);
+    let notice = |record: &CheckRecord| Notice {
+        severity: Severity::Warning,
+        title: format!("Check {} of {} failed", record.name, record.from),
+        text: record.message.clone(),
+    };
+    failed.map(notice).collect()
+}
+
+/// The checks as a table of the report; none without checks.
+pub(super) fn panel(records: &[CheckRecord]) -> Option<Table> {
+    if records.is_empty() {
+        return None;
+    }
+    let count = |rows: u64| Cell::Integer(i64::try_from(rows).unwrap_or(i64::MAX));
+    let row = |record: &CheckRecord| {
+        vec![
+            Cell::Text(record.name.clone()),
+            Cell::Text(record.from.clone()),
+            Cell::Text(record.severity.to_owned()),
+            count(record.rows),
+            count(record.failures),
+            Cell::Boolean(record.passed),
+            Cell::Text(record.message.clone()),
+        ]
+    };
+    Some(Table {
+        caption: "Checks".into(),
+        columns: vec![
+            Column::new("name", "Name", ReportUnit::None),
+            Column::new("from", "From", ReportUnit::None),
+            Column::new("severity", "Severity", ReportUnit::None),
+            Column::new("rows", "Rows", ReportUnit::Count),
+            Column::new("failures", "Failures", ReportUnit::Count),
+            Column::new("passed", "Passed", ReportUnit::None),
+            Column::new("message", "Message", ReportUnit::None),
+        ],
+        rows: records.iter().map(row).collect(),
+        note: Some(format!("Rows that break a check are in `{FOLDER}/`, at most 1,000 of each.")),
+        total_rows: None,
+    })
 }
 
 /// Writes failing rows beside the tables of a run, or beside the record of one that failed.

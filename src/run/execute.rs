@@ -272,7 +272,16 @@ fn work(
         .chain(checks::relations(&prepared.plan))
         .collect();
     tracing::debug!(tables = rels.len(), threads, plan = %prepared.plan.hash, "the engine begins");
-    let frames = engine.run(&rels)?;
+    let frames = match engine.run(&rels) {
+        Ok(frames) => frames,
+        Err(error) => {
+            let error = checks::or_of_sources(&prepared.plan, error, &engine);
+            if let RunError::Checks(failed) = &error {
+                manifest.checks = failed.iter().map(|c| checks::record(&c.outcome)).collect();
+            }
+            return Err(error);
+        }
+    };
     let of_checks = &frames[tables.len() + touched.len()..];
     let touched: Vec<(&str, &Frame)> =
         touched.iter().map(|(name, _)| *name).zip(&frames[tables.len()..]).collect();

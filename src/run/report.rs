@@ -3,6 +3,7 @@
 //! Nothing in it depends on the moment, the machine or how the input was cut into files, so the same
 //! rows give the same report.
 
+use super::checks;
 use super::manifest::Manifest;
 use super::prepare::Prepared;
 use super::views;
@@ -64,7 +65,7 @@ pub(super) fn build(
         description: pipeline.description.clone(),
         language: options.language.value.clone(),
         facts: facts(prepared, manifest),
-        notices: Vec::new(),
+        notices: checks::notices(&manifest.checks),
         sections: bodies,
     }
 }
@@ -207,6 +208,9 @@ fn data_quality(manifest: &Manifest, touched: &[(&str, &Frame)]) -> Section {
     };
     if touched.is_empty() {
         section.blocks.pop();
+    }
+    if let Some(table) = checks::panel(&manifest.checks) {
+        section.blocks.insert(0, Block::Table(table));
     }
     section
 }

@@ -1,7 +1,9 @@
 //! Segments as written: what maps a customer to one of a few values.
 
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
-use crate::document::{Decode, Decoder, Expression, Interval, MapReader, Node, NodeKind, Scalar};
+use crate::document::{
+    ColumnOf, Decode, Decoder, Expression, Interval, MapReader, Node, NodeKind, Scalar,
+};
 
 /// One entry of `segments`.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,42 +41,6 @@ crate::choice! {
     }
 }
 
-/// A column of a table, as written: `customers.plan`.
-#[derive(Debug, Clone, PartialEq)]
-struct TableColumn {
-    table: Spanned<String>,
-    column: Spanned<String>,
-}
-
-impl Decode for TableColumn {
-    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
-        let written = Spanned::<String>::decode(node, decoder)?;
-        let Some((table, column)) = written.value.split_once('.') else {
-            decoder.report(
-                Diagnostic::at(
-                    Code::InvalidValue,
-                    written.span,
-                    format!("`{}` does not name a column of a table", written.value),
-                )
-                .help("write `TABLE.COLUMN`, such as `customers.plan`"),
-            );
-            return None;
-        };
-        let start = node.verbatim.unwrap_or(written.span.start);
-        let split = start + table.len();
-        Some(TableColumn {
-            table: Spanned::new(table.to_owned(), Span::new(start, split)),
-            column: Spanned::new(column.to_owned(), Span::new(split + 1, split + 1 + column.len())),
-        })
-    }
-    fn expects() -> String {
-        "a column of a table, such as `customers.plan`".into()
-    }
-    fn show(&self) -> String {
-        format!("{}.{}", self.table.value, self.column.value)
-    }
-}
-
 /// Reads the `segments` block.
 pub(super) fn decode(node: &Node, decoder: &mut Decoder) -> Vec<Segment> {
     let entries = decoder.named(node, "segments");
@@ -84,7 +50,7 @@ pub(super) fn decode(node: &Node, decoder: &mut Decoder) -> Vec<Segment> {
 fn segment(name: Spanned<String>, node: &Node, decoder: &mut Decoder) -> Option<Segment> {
     if !matches!(node.kind, NodeKind::Map(_)) {
         // `plan: customers.plan` is short for `plan: {column: customers.plan}`.
-        let TableColumn { table, column } = TableColumn::decode(node, decoder)?;
+        let ColumnOf { table, column } = ColumnOf::decode(node, decoder)?;
         let form = SegmentForm::Column { column, top: None, rest: "other".into() };
         return Some(Segment { name, table, form, unknown: None, membership: None });
     }
@@ -133,13 +99,13 @@ fn segment(name: Spanned<String>, node: &Node, decoder: &mut Decoder) -> Option<
 type Found = Option<(Spanned<String>, SegmentForm)>;
 
 fn column(reader: &mut MapReader, decoder: &mut Decoder) -> Found {
-    let of = reader.required::<TableColumn>("column", decoder);
+    let of = reader.required::<ColumnOf>("column", decoder);
     let span = reader.span();
     let top = reader.optional::<i64>("top", decoder);
     let rest = reader.optional::<String>("rest", decoder);
     let cuts = reader.optional::<Vec<Scalar>>("cuts", decoder);
     let labels = reader.optional::<Vec<String>>("labels", decoder);
-    let TableColumn { table, column } = of?.value;
+    let ColumnOf { table, column } = of?.value;
     if let Some(cuts) = cuts {
         let labels = labels.as_ref().map(|labels| (labels.value.clone(), labels.place(span)));
         let labels = fitting(labels, cuts.value.len() + 1, "cuts", cuts.place(span), decoder)?;
@@ -161,7 +127,7 @@ fn column(reader: &mut MapReader, decoder: &mut Decoder) -> Found {
 }
 
 fn since(reader: &mut MapReader, name: &Spanned<String>, decoder: &mut Decoder) -> Found {
-    let of = reader.required::<TableColumn>("since", decoder);
+    let of = reader.required::<ColumnOf>("since", decoder);
     let cuts = reader.required::<Vec<Interval>>("cuts", decoder);
     let labels = reader.optional::<Vec<String>>("labels", decoder);
     let (of, cuts) = (of?.value, cuts?);
@@ -183,7 +149,7 @@ pub(crate) fn ascending(span: Span) -> Diagnostic {
 }
 
 fn quantiles(reader: &mut MapReader, name: &Spanned<String>, decoder: &mut Decoder) -> Found {
-    let of = reader.required::<TableColumn>("quantiles_of", decoder);
+    let of = reader.required::<ColumnOf>("quantiles_of", decoder);
     let groups = reader.required::<i64>("groups", decoder);
     let labels = reader.optional::<Vec<String>>("labels", decoder);
     let (of, groups) = (of?.value, groups?);

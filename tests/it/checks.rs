@@ -152,11 +152,31 @@ fn a_warning_is_published_and_said() {
         ]
     );
     assert!(out.join("checks_rows/noted.parquet").exists());
+    let report = fs::read_to_string(out.join("report.html")).expect("a report");
+    assert!(report.contains("Check noted of orders failed"), "the report begins with it");
+    assert!(report.contains("the table has at least 1500 rows"));
     let manifest = fs::read_to_string(out.join("manifest.json")).expect("a manifest");
     let manifest: Json = serde_json::from_str(&manifest).expect("JSON");
     assert_eq!(manifest["warnings"].as_array().map(Vec::len), Some(1));
     let tables = manifest["tables"].as_array().expect("a list");
     assert!(tables.iter().any(|table| table["name"] == "checks" && table["rows"] == 3));
+}
+
+#[test]
+fn a_check_of_a_source_comes_before_what_it_explains() {
+    let checks = "  parts: {from: orders, join: {with: orders, keys: [customer_id], prefix: other_}, publish: true}\n";
+    let folder = shop(checks);
+    let output = tenure(folder.path(), &["run", "shop.yaml"]);
+    assert_eq!(output.status.code(), Some(4), "several rows for a key: {}", text(&output.stderr));
+
+    let folder =
+        shop(&format!("{checks}checks:\n  one_each: {{from: orders, unique: customer_id}}\n"));
+    let output = tenure(folder.path(), &["run", "shop.yaml"]);
+    let shown = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{shown}");
+    let (run, manifest) = only_run(folder.path());
+    assert_eq!(manifest["checks"][0]["failures"], 1_493);
+    assert_eq!(read_parquet(&run.join("checks_rows/one_each.parquet")).rows(), 7);
 }
 
 #[test]
