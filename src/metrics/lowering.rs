@@ -72,6 +72,8 @@ pub enum Level {
     CameBack(Option<Expr>),
     /// The customers of each cell, of the rows that pass a condition.
     Customers(Option<Expr>),
+    /// The purchase days of customers who had one before, of the rows that pass a condition.
+    Gaps(Option<Expr>),
 }
 
 /// The columns of an order that was sold or returned; for a log without order ids, of a row.
@@ -164,6 +166,9 @@ pub const PLACED_COLUMNS: [&str; 5] = [
     "#placed_quantity",
     "#placed_returned_quantity",
 ];
+
+/// The column of the days since the purchase day before.
+pub const GAP_COLUMN: &str = "#gap";
 
 /// Column names of the customers of a cell.
 pub const CUSTOMER_COLUMNS: [&str; 5] =
@@ -400,6 +405,15 @@ impl<'a> Lowering<'a> {
             customers: Expr::column(customers, DataType::Int64),
             level: Level::Customers(self.condition.clone()),
         })
+    }
+
+    /// The days between a customer's purchase day and the one before it; missing roles are noted.
+    pub fn gaps(&mut self) -> Option<(Expr, Level)> {
+        let orders = self.orders()?;
+        let (customer, time) = (self.customer(&orders), self.time(&orders));
+        (customer?, time?);
+        let days = Expr::column(GAP_COLUMN, DataType::Int64);
+        Some((days, Level::Gaps(self.condition.clone())))
     }
 
     /// The customer of an order; a missing role is noted.

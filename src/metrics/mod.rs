@@ -17,7 +17,7 @@ mod registry;
 
 pub use catalog::{Catalog, Declared};
 pub use lowering::{
-    CUSTOMER_COLUMNS, CustomerFields, IntervalMethod, Level, Lowering, MetricColumn, ORDER_COLUMNS,
-    OrderFields, PLACED_COLUMNS, PlacedFields, Statistic, Subject,
+    CUSTOMER_COLUMNS, CustomerFields, GAP_COLUMN, IntervalMethod, Level, Lowering, MetricColumn,
+    ORDER_COLUMNS, OrderFields, PLACED_COLUMNS, PlacedFields, Statistic, Subject,
 };
 pub use registry::{Metric, MetricKind, find, registry};

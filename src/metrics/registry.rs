@@ -54,6 +54,7 @@ pub fn registry() -> &'static [MetricKind] {
         orders::order_value::KIND,
         orders::orders_per_customer::KIND,
         orders::repeat_purchase_rate::KIND,
+        orders::gap_days::KIND,
         orders::historic_clv::KIND,
         orders::top_decile_value_share::KIND,
         orders::return_rate::KIND,

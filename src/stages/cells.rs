@@ -11,7 +11,9 @@ use crate::ir::{
     Expr, ExprNode, Func, JoinKind, Measure, MeasureFunc, Named, OrderRoles, RelRef, SortKey,
     Table, WindowFunc, named,
 };
-use crate::metrics::{CUSTOMER_COLUMNS, Level, MetricColumn, ORDER_COLUMNS, PLACED_COLUMNS};
+use crate::metrics::{
+    CUSTOMER_COLUMNS, GAP_COLUMN, Level, MetricColumn, ORDER_COLUMNS, PLACED_COLUMNS,
+};
 
 /// The column with the time of a customer's first order ever.
 pub(super) const FIRST_TIME: &str = "#first_time";
@@ -116,6 +118,7 @@ impl Cells<'_> {
             Level::Placed(condition) => self.orders(condition, Which::Placed, dimensions)?,
             Level::CameBack(condition) => self.orders(condition, Which::CameBack, dimensions)?,
             Level::Customers(condition) => self.customers(condition, dimensions)?,
+            Level::Gaps(condition) => self.gaps(condition, dimensions)?,
         };
         let measures = self.measures(level);
         let counted = relation::aggregate(&measured.rel, measured.keys, measures.clone())?;
@@ -356,6 +359,61 @@ impl Cells<'_> {
         let number = vec![named(rank, WindowFunc::RunningSum("#one".into()))];
         let ranked = relation::window(&each, names.clone(), order, number)?;
         Ok(Measured { keys: own(&ranked)?, rel: ranked })
+    }
+
+    /// The purchase days of customers who had one before, once in each cell in which they bought that
+    /// day, with the days since.
+    fn gaps(
+        &self,
+        condition: &Option<Expr>,
+        dimensions: &[Dimension],
+    ) -> Result<Measured, TypeError> {
+        let orders = self.orders(condition, Which::Sold, dimensions)?;
+        let [who, when, _, _] = ORDER_COLUMNS;
+        const DAY: &str = "#day";
+        let somebody = build::not(build::is_null(column(&orders.rel, who)?)?)?;
+        let bought = relation::filter(&orders.rel, somebody)?;
+        let day = build::cast(column(&bought, when)?, DataType::Date)?;
+        let bought = relation::extend(&bought, vec![named(DAY, day)])?;
+        let keys = vec![named(who, column(&bought, who)?), named(DAY, column(&bought, DAY)?)];
+
+        // The day before may lie in another cell, so the days are numbered over all of them.
+        let days = relation::aggregate(&bought, keys.clone(), Vec::new())?;
+        let days = relation::extend(&days, vec![named("#one", Expr::int(1))])?;
+        let number = vec![named("#number", WindowFunc::RunningSum("#one".into()))];
+        let order = vec![SortKey::ascending(DAY)];
+        let days = relation::window(&days, vec![who.to_owned()], order, number)?;
+        let next = build::add(column(&days, "#number")?, Expr::int(1))?;
+        let before = relation::project(
+            &days,
+            vec![
+                named(who, column(&days, who)?),
+                named("#next", next),
+                named("#before", column(&days, DAY)?),
+            ],
+        )?;
+        let on = [(who, who), ("#number", "#next")];
+        let on = on.map(|(left, right)| (left.to_owned(), right.to_owned())).to_vec();
+        let pairs = relation::join(&days, &before, on, JoinKind::Inner, false)?;
+        let between = [column(&pairs, "#before")?, column(&pairs, DAY)?].to_vec();
+        let gap = call(Func::DateDiff(TimeUnit::Day), between)?;
+        let gaps = relation::project(
+            &pairs,
+            vec![
+                named(who, column(&pairs, who)?),
+                named(DAY, column(&pairs, DAY)?),
+                named(GAP_COLUMN, gap),
+            ],
+        )?;
+
+        let cells: Vec<Named<Expr>> = orders.keys.into_iter().chain(keys).collect();
+        let placed = relation::aggregate(&bought, cells, Vec::new())?;
+        let on = [who, DAY].map(|name| (name.to_owned(), name.to_owned())).to_vec();
+        let rel = relation::join(&placed, &gaps, on, JoinKind::Inner, false)?;
+        let own =
+            |dimension: &Dimension| Ok(named(&dimension.name, column(&rel, &dimension.name)?));
+        let keys = dimensions.iter().map(own).collect::<Result<_, TypeError>>()?;
+        Ok(Measured { keys, rel })
     }
 
     /// Whether every period of a cell ended by `as_of`; nothing without periods.

@@ -7,6 +7,7 @@
 
 pub mod average_order_value;
 pub mod customer_count;
+pub mod gap_days;
 pub mod historic_clv;
 pub mod order_count;
 pub mod order_value;
