@@ -411,7 +411,8 @@ impl<'a> Lowering<'a> {
     pub fn gaps(&mut self) -> Option<(Expr, Level)> {
         let orders = self.orders()?;
         let (customer, time) = (self.customer(&orders), self.time(&orders));
-        (customer?, time?);
+        customer?;
+        time?;
         let days = Expr::column(GAP_COLUMN, DataType::Int64);
         Some((days, Level::Gaps(self.condition.clone())))
     }
