@@ -18,7 +18,7 @@
 //! ```
 //!
 //! Columns: those of the input. Companion `_quarantine`: those of the input and `reasons`, the names of
-//! the checks that the row breaks, in the order of the text, with `, ` between them. Both are published
+//! the checks that the row breaks, in the order of the text, with `; ` between them. Both are published
 //! only if asked for, with `publish: true` or under `outputs: {tables: …}`.
 //!
 //! Rules: a check here has a kind, `where` and `description`; a row for which `where` is not true passes
@@ -33,6 +33,7 @@ use crate::diagnostic::{Code, Diagnostic, Spanned};
 use crate::document::{Decoder, Field, Node};
 use crate::frame::{DataType, Value};
 use crate::ir::relation;
+use crate::ir::scan::{BETWEEN_REASONS, REASONS};
 use crate::ir::typing::{TypeError, build, call};
 use crate::ir::{Expr, Func, RelRef, Table, named};
 
@@ -74,9 +75,6 @@ fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Stage>> {
         .collect();
     Some(Box::new(Checks(read.into_iter().collect::<Option<_>>()?)))
 }
-
-/// The column of reasons.
-const REASONS: &str = "reasons";
 
 impl Stage for Checks {
     fn plan(&self, cx: &mut StageContext) -> Option<Vec<Output>> {
@@ -167,7 +165,8 @@ fn part(
     let text = |text: &str| Expr::literal(Value::text(text), DataType::String);
     let mut reasons = text("");
     for (name, fails) in failures {
-        let reason = build::choose(fails.clone(), text(&format!("{name}, ")), text(""))?;
+        let reason =
+            build::choose(fails.clone(), text(&format!("{name}{BETWEEN_REASONS}")), text(""))?;
         reasons = call(Func::Concat, vec![reasons, reason])?;
     }
     let with = relation::extend(looked_up, vec![named("#reasons", reasons)])?;
@@ -176,9 +175,9 @@ fn part(
     let none = build::eq(reasons.clone(), text(""))?;
     let passing = relation::project(&relation::filter(&with, none.clone())?, columns.clone())?;
     let failing = relation::filter(&with, build::not(none)?)?;
-    // The last `, ` is no part of the list.
+    // What stands after the last reason is no part of the list.
     let length = call(Func::Length, vec![reasons.clone()])?;
-    let length = build::sub(length, Expr::int(2))?;
+    let length = build::sub(length, Expr::int(BETWEEN_REASONS.len() as i64))?;
     let listed = call(Func::Substring, vec![reasons, Expr::int(1), length])?;
     let columns = columns.into_iter().chain([named(REASONS, listed)]).collect();
     Ok((passing, relation::project(&failing, columns)?))

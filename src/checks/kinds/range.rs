@@ -98,7 +98,7 @@ impl Check for Range {
                 format!("of at most {}", high.map(|(high, _)| high.written.as_str()).unwrap_or(""))
             }
         };
-        let rule = format!("rows have a `{}` {bounds}", name.value);
+        let rule = format!("rows have `{}` {bounds}", name.value);
         Some(Tested { rule, test: Test::Rows { rel: cx.table.rel.clone(), fails } })
     }
 
