@@ -21,6 +21,7 @@ pub mod frame;
 pub mod ir;
 pub mod metrics;
 pub mod checks;
+pub mod models;
 pub mod stages;
 pub mod spec;
 pub mod plan;

@@ -1,4 +1,4 @@
-//! Mathematics on `f64`: exact sums, quantiles, intervals.
+//! Mathematics on `f64`: exact sums, quantiles, intervals, special functions, an optimiser.
 //!
 //! **Invariants**
 //! - Pure functions of plain numbers: no I/O, no clock, no tables, no engine.
@@ -7,8 +7,12 @@
 
 mod exact;
 mod interval;
+mod newton;
 mod quantile;
+mod special;
 
 pub use exact::{ExactSum, Moments};
 pub use interval::{multinomial, normal_quantile, rank_bounds, student_t_quantile, wilson};
+pub use newton::{Derivatives, Maximum, Termination, covariance, maximise};
 pub use quantile::{position, quantile_of_sorted, select_quantile};
+pub use special::{digamma, ln_gamma, trigamma};

@@ -1,0 +1,131 @@
+//! Gamma-Gamma: how much a customer spends on a purchase.
+//!
+//! ```text
+//! A purchase is worth z ~ Gamma(p, ν), and the customers' scales differ: ν ~ Gamma(q, γ).
+//! The observed mean of x purchases is m; γ has the unit of money.
+//! ```
+//!
+//! It rests on spend and frequency being independent: look at `spend_correlation`.
+//!
+//! References: Fader, Hardie and Lee (2005), RFM and CLV; Fader and Hardie (2013), The Gamma-Gamma model
+//! of monetary value.
+
+use super::fit::{Fit, fit};
+use crate::stats::{Derivatives, digamma, ln_gamma, trigamma};
+
+/// How many customers spend alike.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spending {
+    /// Purchases that the mean is of, x.
+    pub purchases: f64,
+    /// Their mean value, m > 0.
+    pub mean: f64,
+    /// The number of customers.
+    pub customers: f64,
+}
+
+/// The model with its parameters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GammaGamma {
+    pub p: f64,
+    pub q: f64,
+    pub gamma: f64,
+}
+
+impl GammaGamma {
+    /// The names of the parameters, in the order of a fit.
+    pub const NAMES: [&'static str; 3] = ["p", "q", "gamma"];
+
+    /// The parameters of a fit.
+    pub fn of(parameters: [f64; 3]) -> Self {
+        let [p, q, gamma] = parameters;
+        GammaGamma { p, q, gamma }
+    }
+
+    /// Fits the model. The rows should be in a fixed order: it is that of the sum.
+    pub fn fit(rows: &[Spending]) -> Fit<3> {
+        let customers: f64 = rows.iter().map(|row| row.customers).sum();
+        let money: f64 = rows.iter().map(|row| row.mean * row.customers).sum();
+        let mean = (money / customers.max(1.0)).max(1e-9);
+        // p γ / (q − 1) is the population's mean.
+        let starts =
+            [(2.0, 3.0), (6.0, 4.0), (1.0, 2.0)].map(|(p, q)| [p, q, mean * (q - 1.0) / p]);
+        fit(rows, &starts, |row| row.customers, term)
+    }
+
+    /// The mean value of a purchase expected of a customer with a mean of `mean` over `purchases`; of
+    /// anybody, if there were none. `None` where the expectation does not exist (p x + q ≤ 1).
+    pub fn expected_spend(&self, purchases: f64, mean: f64) -> Option<f64> {
+        let below = self.p * purchases + self.q - 1.0;
+        let spend = self.p * (self.gamma + purchases * mean) / below;
+        (below > 0.0 && spend.is_finite()).then_some(spend)
+    }
+}
+
+/// The log-likelihood of one customer with its derivatives.
+///
+/// ```text
+/// ln Γ(px+q) − ln Γ(px) − ln Γ(q) + q ln γ + (px−1) ln m + px ln x − (px+q) ln(γ+xm)
+/// ```
+fn term(row: &Spending, &[p, q, gamma]: &[f64; 3]) -> Derivatives<3> {
+    let (x, m) = (row.purchases, row.mean);
+    let (px, whole) = (p * x, gamma + x * m);
+    let mut total = Derivatives::<3>::default();
+    total.value = ln_gamma(px + q) - ln_gamma(px) - ln_gamma(q)
+        + q * gamma.ln()
+        + (px - 1.0) * m.ln()
+        + px * x.ln()
+        - (px + q) * whole.ln();
+    let both = digamma(px + q);
+    total.gradient = [
+        x * (both - digamma(px) + m.ln() + x.ln() - whole.ln()),
+        both - digamma(q) + gamma.ln() - whole.ln(),
+        q / gamma - (px + q) / whole,
+    ];
+    let slope = trigamma(px + q);
+    let (pq, p_gamma, q_gamma) = (x * slope, -x / whole, 1.0 / gamma - 1.0 / whole);
+    total.hessian = [
+        [x * x * (slope - trigamma(px)), pq, p_gamma],
+        [pq, slope - trigamma(q), q_gamma],
+        [p_gamma, q_gamma, -q / (gamma * gamma) + (px + q) / (whole * whole)],
+    ];
+    total
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn derivatives_are_those_of_the_value() {
+        let at = [6.2, 3.7, 15.4];
+        for (purchases, mean) in [(1.0, 10.0), (7.0, 120.5)] {
+            let row = Spending { purchases, mean, customers: 1.0 };
+            let exact = term(&row, &at);
+            for i in 0..3 {
+                let step = 1e-5 * at[i];
+                let (mut up, mut down) = (at, at);
+                up[i] += step;
+                down[i] -= step;
+                let (up, down) = (term(&row, &up), term(&row, &down));
+                let slope = (up.value - down.value) / (2.0 * step);
+                assert!((slope - exact.gradient[i]).abs() < 1e-6);
+                for j in 0..3 {
+                    let slope = (up.gradient[j] - down.gradient[j]) / (2.0 * step);
+                    assert!((slope - exact.hessian[i][j]).abs() < 1e-6);
+                }
+            }
+        }
+    }
+
+    /// Customers of the CDNOW sample: 24.65862 is the second purchase's worth of the first of them.
+    #[test]
+    fn spend_of_the_literature() {
+        let model = GammaGamma { p: 6.248802, q: 3.744588, gamma: 15.44775 };
+        let population = model.expected_spend(0.0, 0.0).expect("q > 1");
+        assert!((population - 35.17100).abs() < 2e-4, "{population}");
+        let first = model.expected_spend(2.0, 22.35).expect("it exists");
+        assert!((first - 24.65862).abs() < 1e-5, "{first}");
+        assert_eq!(GammaGamma { q: 0.9, ..model }.expected_spend(0.0, 0.0), None);
+    }
+}

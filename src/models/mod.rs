@@ -1,0 +1,21 @@
+//! Statistical models of customers: what is fitted, and what follows from a fit.
+//!
+//! A model is a likelihood with its derivatives and the predictions that its parameters give. It reads
+//! plain numbers; [`LifetimeValue`] brings tables to it, as a function of frames that any engine runs.
+//!
+//! **Invariants**
+//! - Pure: no I/O, no clock, no engine. The same rows give the same fit, whatever the threads: sums are
+//!   taken over grouped rows in a fixed order.
+//! - Equal customers are one term of the likelihood, weighted by their number.
+//! - A fit that did not converge is told, never hidden; no prediction is NaN.
+
+mod bg_nbd;
+mod fit;
+mod gamma_gamma;
+mod lifetime_value;
+mod tables;
+
+pub use bg_nbd::{BgNbd, Purchases};
+pub use fit::{Estimate, Fit};
+pub use gamma_gamma::{GammaGamma, Spending};
+pub use lifetime_value::{LifetimeValue, Segmented, Spend};
