@@ -212,6 +212,54 @@ impl Decode for Share {
     }
 }
 
+/// An effective rate over time: `10%/year`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    pub share: f64,
+    pub per: TimeUnit,
+}
+
+impl Rate {
+    /// The same rate per another unit: (1 + rate)^(unit / per) − 1.
+    pub fn per(self, unit: TimeUnit) -> f64 {
+        (self.share.ln_1p() * unit.days() / self.per.days()).exp_m1()
+    }
+}
+
+impl Decode for Rate {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        let read = node.written.split_once('/').and_then(|(share, per)| {
+            let share = share.trim().strip_suffix('%')?.trim().parse::<f64>().ok()? / 100.0;
+            let per = TimeUnit::from_word(per.trim())?;
+            (share.is_finite() && share > -1.0).then_some(Rate { share, per })
+        });
+        if read.is_none() {
+            match &node.kind {
+                NodeKind::Text(text) if text.ends_with('%') => decoder.report(
+                    Diagnostic::at(Code::InvalidValue, node.span, "a rate needs a unit of time")
+                        .help(format!("write `{text}/year`")),
+                ),
+                NodeKind::Integer(_) | NodeKind::Number(_) => decoder.report(
+                    Diagnostic::at(
+                        Code::WrongType,
+                        node.span,
+                        format!("expected a rate, found the number {}", node.written),
+                    )
+                    .help(format!("write `{}/year`", suggestion(&node.kind))),
+                ),
+                _ => decoder.wrong_type(node, &Self::expects()),
+            }
+        }
+        read
+    }
+    fn expects() -> String {
+        "a rate such as `10%/year`".into()
+    }
+    fn show(&self) -> String {
+        format!("{}/{}", Share(self.share).show(), self.per)
+    }
+}
+
 /// A date or a timestamp as it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Instant {

@@ -73,7 +73,7 @@ impl<const N: usize> Fit<N> {
 pub(super) fn fit<const N: usize, Row: Sync>(
     rows: &[Row],
     starts: &[[f64; N]],
-    weight: impl Fn(&Row) -> f64 + Sync,
+    weight: fn(&Row) -> f64,
     term: impl Fn(&Row, &[f64; N]) -> Derivatives<N> + Sync,
 ) -> Fit<N> {
     let likelihood = |logarithms: &[f64; N]| {
@@ -127,6 +127,6 @@ pub(super) fn fit<const N: usize, Row: Sync>(
         termination: best.termination,
         iterations: best.iterations,
         gradient_norm: gradient.iter().map(|g| g * g).sum::<f64>().sqrt(),
-        customers: rows.iter().map(|row| weight(row)).sum::<f64>() as u64,
+        customers: rows.iter().map(weight).sum::<f64>() as u64,
     }
 }

@@ -70,26 +70,25 @@ impl GammaGamma {
 fn term(row: &Spending, &[p, q, gamma]: &[f64; 3]) -> Derivatives<3> {
     let (x, m) = (row.purchases, row.mean);
     let (px, whole) = (p * x, gamma + x * m);
-    let mut total = Derivatives::<3>::default();
-    total.value = ln_gamma(px + q) - ln_gamma(px) - ln_gamma(q)
+    let value = ln_gamma(px + q) - ln_gamma(px) - ln_gamma(q)
         + q * gamma.ln()
         + (px - 1.0) * m.ln()
         + px * x.ln()
         - (px + q) * whole.ln();
     let both = digamma(px + q);
-    total.gradient = [
+    let gradient = [
         x * (both - digamma(px) + m.ln() + x.ln() - whole.ln()),
         both - digamma(q) + gamma.ln() - whole.ln(),
         q / gamma - (px + q) / whole,
     ];
     let slope = trigamma(px + q);
     let (pq, p_gamma, q_gamma) = (x * slope, -x / whole, 1.0 / gamma - 1.0 / whole);
-    total.hessian = [
+    let hessian = [
         [x * x * (slope - trigamma(px)), pq, p_gamma],
         [pq, slope - trigamma(q), q_gamma],
         [p_gamma, q_gamma, -q / (gamma * gamma) + (px + q) / (whole * whole)],
     ];
-    total
+    Derivatives { value, gradient, hessian }
 }
 
 #[cfg(test)]

@@ -106,12 +106,14 @@ impl LifetimeValue {
         ApplyError { function: "clv", reason: reason.into() }
     }
 
+    /// Half up, as the published summaries are. A quotient of cents that is a half in decimals may be a
+    /// little less as a double.
     fn rounded(&self, value: f64) -> f64 {
         match self.decimals {
             None => value,
             Some(decimals) => {
                 let unit = 10f64.powi(i32::from(decimals));
-                (value * unit).round() / unit
+                (value * unit + 0.5 + 1e-9).floor() / unit
             }
         }
     }

@@ -125,7 +125,7 @@ pub(super) fn summarise(cx: &mut StageContext, rules: Rules) -> Option<(RelRef, 
 }
 
 /// How many orders the rules are about; nothing where there are no values.
-fn touched(rel: &RelRef, value: Option<&Expr>) -> Result<Option<RelRef>, TypeError> {
+pub(super) fn touched(rel: &RelRef, value: Option<&Expr>) -> Result<Option<RelRef>, TypeError> {
     let Some(value) = value else { return Ok(None) };
     let zero = build::cast(Expr::int(0), value.data_type)?;
     let count = |name: &str, condition: Expr| {

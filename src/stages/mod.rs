@@ -16,6 +16,7 @@ mod registry;
 mod view;
 
 pub mod check;
+pub mod clv;
 pub mod cohort_retention;
 pub mod customer_summary;
 pub mod deduplicate;

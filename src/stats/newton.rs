@@ -144,12 +144,9 @@ pub fn maximise<const N: usize>(
 
 /// The damped step; `None` where the damped −H is not positive definite.
 fn step<const N: usize>(at: &Derivatives<N>, damping: f64) -> Option<[f64; N]> {
-    let mut matrix = [[0.0; N]; N];
-    for i in 0..N {
-        for j in 0..N {
-            matrix[i][j] = -at.hessian[i][j];
-        }
-        matrix[i][i] += damping * at.hessian[i][i].abs().max(1e-8);
+    let mut matrix = at.hessian.map(|row| row.map(|x| -x));
+    for (i, row) in matrix.iter_mut().enumerate() {
+        row[i] += damping * at.hessian[i][i].abs().max(1e-8);
     }
     let factor = cholesky(&matrix)?;
     Some(solve(&factor, &at.gradient))

@@ -11,3 +11,4 @@ mod parquet;
 mod partitions;
 mod support;
 mod tidy;
+mod value;

@@ -1,0 +1,568 @@
+//! # clv
+//!
+//! What each customer is expected to buy and to be worth from now on.
+//!
+//! What it does: sums up each customer as `customer_summary` does, fits a model of purchases (BG/NBD) and
+//! one of spend (Gamma-Gamma) by maximum likelihood, and gives every customer a probability of being
+//! alive, expected purchases and a discounted value over the horizon. With `holdout` the last span before
+//! `as_of` is kept from a second fit, and its forecast is held against what came.
+//!
+//! When to use it: to decide what a customer may cost, and whom to keep. Look at `_fits` first: whether
+//! the fit converged and how the forecast fared.
+//!
+//! Example:
+//!
+//! ```yaml
+//! value:
+//!   from: orders
+//!   clv: {holdout: 26 weeks, horizon: 52 weeks, discount: 10%/year, margin: 30%}
+//! ```
+//!
+//! Columns: the customer, the dimensions of `by` as of the first purchase, `first_time`, `frequency` x,
+//! `recency` t_x, `age` T in `unit`, `monetary` (mean value of repeat purchases), `p_alive`,
+//! `expected_purchases` within the horizon, `expected_spend` on each, `clv`, and `decile` (10 best; ties by
+//! the customer). `…_low` and `…_high` are null with `interval: none`. Customers left out have no row.
+//!
+//! Companions: `_parameters` has each fit's parameters with standard errors, and whether the data say
+//! anything of them. `_fits` has a row for each fit and model: customers, log-likelihood, termination, the
+//! test against the holdout (`mae`, `rmse`, `msle` on ln(1 + purchases), `bias` = expected / actual − 1,
+//! `correlation`, `tracking_mape` of the cumulative curve, and `naive_bias`, that of carrying each
+//! customer's rate x / T on), and totals. `_tracking` has actual and expected repeat purchases by period
+//! since the first purchase. `_calibration` has the means of both by repeat purchases before the holdout
+//! (7 stands for all above 6) and by tenths of the forecast.
+//!
+//! Rules: clv = margin × expected_spend × Σ (E(k) − E(k−1)) / (1 + d)^k over the units k of the horizon, E
+//! being the expected purchases until then and d the discount per unit; nothing of the past is in it. With
+//! `horizon: lifetime` purchases are discounted continuously and without end, and `expected_purchases` is
+//! their discounted number. `refunds`, `zero_values` and `collapse` are those of `customer_summary`; means
+//! of 0 or less never enter the spend model. `starts` leaves out customers first seen before that date, of
+//! whom nobody knows when they began. With `by` each cell has fits of its own, and those with fewer than
+//! `min_customers` take that of all. BG/NBD lets nobody stop before the second purchase: who bought once
+//! has `p_alive` 1. `final` parameters are of all data, `calibration` of what lies before the holdout. A
+//! month counts 30.4375 days, a year 365.25.
+//!
+//! References: Fader, Hardie and Lee (2005), "Counting your customers" the easy way; Fader, Hardie and Lee
+//! (2005), RFM and CLV: using iso-value curves for customer base analysis.
+
+use std::sync::Arc;
+
+use super::context::{RoleOverrides, StageContext};
+use super::customer_summary::{Collapse, customer_roles, touched};
+use super::dimension::{Dimension, DimensionSpec};
+use super::purchases::Purchases;
+use super::registry::{Companion, Output, Stage, StageKind};
+use super::view::View;
+use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::document::{
+    DAY_MICROS, Decode, Decoder, Expression, Field as OptionField, Instant, Interval, Node,
+    NodeKind, Options, Rate, Share, TimeUnit,
+};
+use crate::frame::{DataType, Unit, Value};
+use crate::ir::relation::{self, Built, column};
+use crate::ir::typing::{TypeError, build};
+use crate::ir::{
+    Expr, JoinKind, Measure, MeasureFunc, Refunds, RelRef, Roles, SortKey, Summary, ZeroValues,
+    named,
+};
+use crate::models::{LifetimeValue, Spend};
+
+/// The registry's entry.
+pub const KIND: StageKind = StageKind {
+    name: "clv",
+    source: include_str!("clv.rs"),
+    row_level: false,
+    companions: &[
+        Companion {
+            suffix: "parameters",
+            sentence: "The parameters of each fit, with standard errors.",
+        },
+        Companion {
+            suffix: "fits",
+            sentence: "How each fit ended, how its forecast fared against the holdout, and totals.",
+        },
+        Companion {
+            suffix: "tracking",
+            sentence: "Actual and expected repeat purchases by period since the first purchase.",
+        },
+        Companion {
+            suffix: "calibration",
+            sentence: "Actual and expected purchases in the holdout, by what was known before it.",
+        },
+    ],
+    fields,
+    decode,
+};
+
+crate::choice! {
+    /// The model of purchases.
+    pub enum PurchaseModel {
+        /// Buying at a rate of one's own until, after some purchase, one stops.
+        BgNbd = "bg_nbd",
+    }
+}
+
+crate::choice! {
+    /// The model of spend.
+    pub enum SpendModel {
+        /// A customer's mean drawn towards that of all, the more so the fewer purchases it is of.
+        GammaGamma = "gamma_gamma",
+        /// The customer's own mean; that of all where there is none.
+        Mean = "mean",
+        /// No value at all.
+        None = "none",
+    }
+}
+
+crate::choice! {
+    /// How intervals are found.
+    pub enum ValueInterval {
+        /// They are left null.
+        None = "none",
+    }
+}
+
+/// How far ahead is looked.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Horizon {
+    Span(Interval),
+    /// For as long as discounting leaves anything.
+    Lifetime,
+}
+
+impl Decode for Horizon {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        match &node.kind {
+            NodeKind::Text(text) if text == "lifetime" => Some(Horizon::Lifetime),
+            _ => Interval::decode(node, decoder).map(Horizon::Span),
+        }
+    }
+    fn expects() -> String {
+        "a duration such as `52 weeks`, or `lifetime`".into()
+    }
+    fn show(&self) -> String {
+        match self {
+            Horizon::Span(span) => span.to_string(),
+            Horizon::Lifetime => "lifetime".into(),
+        }
+    }
+}
+
+const FIFTY_TWO_WEEKS: Interval = Interval { months: 0, micros: 52 * 7 * DAY_MICROS };
+
+crate::options! {
+    /// What is forecast, and from what.
+    struct Clv("`clv`") {
+        /// The model of purchases.
+        purchases: PurchaseModel = PurchaseModel::BgNbd,
+        /// The model of spend; without the role `value` none.
+        spend: SpendModel = SpendModel::GammaGamma,
+        /// Unit of recency, age and every parameter.
+        unit: TimeUnit = TimeUnit::Week,
+        /// How far ahead is looked.
+        horizon: Horizon = Horizon::Span(FIFTY_TWO_WEEKS),
+        /// What a year of waiting takes from money.
+        discount: Rate = Rate { share: 0.1, per: TimeUnit::Year },
+        /// What remains of the money.
+        margin: Share = Share(1.0),
+        /// The last span before `as_of` that is kept out to test the forecast.
+        holdout: Option<Interval> = None,
+        /// Which purchases are one.
+        collapse: Collapse = Collapse::Day,
+        /// What a negative value is.
+        refunds: Refunds = Refunds::Net,
+        /// What an order of value 0 is.
+        zero_values: ZeroValues = ZeroValues::Keep,
+        /// Digits to which recency, age and monetary value are rounded before the fit; absent: all.
+        decimals: Option<i64> = None,
+        /// Customers first seen before this date are left out.
+        starts: Option<Instant> = None,
+        /// Dimensions, as of the first purchase; each cell has fits of its own.
+        by: Vec<DimensionSpec> = Vec::new(),
+        /// Cells with fewer customers take the fit of all.
+        min_customers: i64 = 500,
+        /// How intervals are found.
+        interval: ValueInterval = ValueInterval::None,
+        /// Another customer than the input's.
+        customer: Option<Expression> = None,
+        /// Another time than the input's.
+        time: Option<Expression> = None,
+        /// Another value than the input's.
+        value: Option<Expression> = None,
+    }
+}
+
+fn fields() -> Vec<OptionField> {
+    Clv::fields()
+}
+
+fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Stage>> {
+    Some(Box::new(Clv::decode(node, decoder)?))
+}
+
+/// Options that were found to make sense.
+struct Checked {
+    spend: Spend,
+    horizon: Option<f64>,
+    discount: f64,
+    /// Length in units, and first day.
+    holdout: Option<(f64, i32)>,
+    decimals: Option<u8>,
+    starts: Option<i32>,
+}
+
+impl Stage for Clv {
+    fn plan(&self, cx: &mut StageContext) -> Option<Vec<Output>> {
+        cx.override_roles(&RoleOverrides {
+            customer: &self.customer.value,
+            time: &self.time.value,
+            value: &self.value.value,
+        })?;
+        let mut table = cx.input()?;
+        let dimensions = cx.customer_dimensions(&self.by.value, &mut table);
+        let (customer, _) = (cx.customer(&table)?, cx.time(&table)?);
+        let checked = self.check(cx, table.roles.value.is_some());
+        let (dimensions, checked) = (dimensions?, checked?);
+        let collapse = self.collapse.value == Collapse::Day;
+        let purchases = cx.purchases(&table, &dimensions, None, !collapse)?;
+
+        let whole = self.summary(cx, &purchases, &dimensions, &checked, None);
+        let whole = cx.typed(whole)?;
+        let counted = touched(&purchases.rel, purchases.events.value.as_ref());
+        let counted = cx.typed(counted)?;
+        let counted = self.counted(cx, &purchases, counted, &checked);
+        cx.touched = Some(cx.typed(counted)?);
+        let mut inputs = vec![whole.clone()];
+        if let Some((_, cut)) = checked.holdout {
+            let before = self.summary(cx, &purchases, &dimensions, &checked, Some(cut));
+            inputs.push(cx.typed(before)?);
+        }
+        let population = inputs.last().cloned().unwrap_or(whole);
+        let repeats = self.repeats(&purchases, &population, &dimensions);
+        inputs.push(cx.typed(repeats)?);
+
+        let money = table.roles.value.as_ref().and_then(|value| value.currency.clone());
+        let field = |name: &str| population.schema.field(name).cloned();
+        let function = LifetimeValue {
+            customer: field(&customer.name)?,
+            by: dimensions.iter().filter_map(|dimension| field(&dimension.name)).collect(),
+            spend: checked.spend,
+            unit: self.unit.value,
+            horizon: checked.horizon,
+            discount: checked.discount,
+            margin: self.margin.value.0,
+            holdout: checked.holdout,
+            decimals: checked.decimals,
+            min_customers: self.min_customers.value,
+            last_day: cx.last_day(),
+            money: Unit::Money(money),
+        };
+        let tables = relation::apply(inputs, Arc::new(function));
+        let by: Vec<String> = dimensions.iter().map(|dimension| dimension.name.clone()).collect();
+        let grain = |more: &[&str]| -> Vec<String> {
+            by.iter().cloned().chain(more.iter().map(|&name| name.to_owned())).collect()
+        };
+        let [main, parameters, fits, tracking, calibration] =
+            <[RelRef; 5]>::try_from(tables).ok()?;
+        let roles = customer_roles(&table, &main);
+        let worth = if checked.spend == Spend::None { "expected_purchases" } else { "clv" };
+        let title = worth.replace('_', " ");
+        let companion = |suffix, rel, grain, views| Output {
+            suffix: Some(suffix),
+            rel,
+            grain,
+            roles: Roles::default(),
+            views,
+        };
+        let track = View::Tracking {
+            title: "Repeat purchases, expected and actual".into(),
+            x: "period".into(),
+            actual: "cumulative_actual".into(),
+            expected: "cumulative_expected".into(),
+            holdout: "holdout".into(),
+        };
+        Some(vec![
+            Output {
+                suffix: None,
+                rel: main,
+                grain: vec![customer.name.clone()],
+                roles,
+                views: vec![
+                    View::Deciles {
+                        title: format!("{title} by decile"),
+                        decile: "decile".into(),
+                        value: worth.into(),
+                    },
+                    View::Lorenz {
+                        title: format!("Concentration of {title}"),
+                        value: worth.into(),
+                    },
+                ],
+            },
+            companion(
+                "parameters",
+                parameters,
+                grain(&["fit", "model", "parameter"]),
+                vec![View::Rows],
+            ),
+            companion("fits", fits, grain(&["fit", "model"]), vec![View::Rows]),
+            companion("tracking", tracking, grain(&["period"]), vec![track]),
+            companion("calibration", calibration, grain(&["bins", "bin"]), vec![View::Rows]),
+        ])
+    }
+
+    fn dimensions(&self) -> &[DimensionSpec] {
+        &self.by.value
+    }
+
+    fn settings(&self) -> Vec<(String, String, bool)> {
+        Options::settings(self)
+    }
+}
+
+impl Clv {
+    fn check(&self, cx: &mut StageContext, has_value: bool) -> Option<Checked> {
+        let mut good = true;
+        let mut wrong = |cx: &mut StageContext, span: Option<Span>, message: String, help: &str| {
+            let span = span.unwrap_or(cx.kind.span);
+            let diagnostic = Diagnostic::at(Code::InvalidValue, span, message);
+            cx.diagnostics.push(match help {
+                "" => diagnostic,
+                help => diagnostic.help(help),
+            });
+            good = false;
+        };
+        let unit = self.unit.value;
+        if matches!(unit, TimeUnit::Second | TimeUnit::Minute | TimeUnit::Hour) {
+            wrong(cx, self.unit.span, format!("`unit: {unit}` is too short: a day or longer"), "");
+        }
+        let discount = self.discount.value.per(unit);
+        let horizon = match self.horizon.value {
+            Horizon::Span(span) => Some(days_of(span) / unit.days()),
+            Horizon::Lifetime => None,
+        };
+        if horizon.is_some_and(|horizon| !(0.0..=10_000.0).contains(&horizon) || horizon == 0.0) {
+            let message = format!("the horizon is more than nothing and at most 10000 {unit}s");
+            wrong(cx, self.horizon.span, message, "");
+        }
+        if horizon.is_none() && discount <= 0.0 {
+            let message = "without a discount a lifetime has no end".to_owned();
+            wrong(cx, self.horizon.span, message, "give a `discount` above 0%, or a `horizon`");
+        }
+        if discount < 0.0 {
+            wrong(cx, self.discount.span, "a discount is not negative".into(), "");
+        }
+        if self.min_customers.value < 1 {
+            wrong(cx, self.min_customers.span, "`min_customers` is at least 1".into(), "");
+        }
+        let decimals =
+            self.decimals.value.map(|decimals| u8::try_from(decimals).unwrap_or(u8::MAX));
+        if decimals.is_some_and(|decimals| decimals > 9) {
+            wrong(cx, self.decimals.span, "`decimals` is 0 to 9".into(), "");
+        }
+        let end = cx.last_day() + 1;
+        let holdout = self.holdout.value.map(|span| {
+            let day = i64::from(cx.calendar.add_months(end, -span.months))
+                - span.micros.div_euclid(DAY_MICROS);
+            let cut = i32::try_from(day).unwrap_or(i32::MIN / 2);
+            (f64::from(end - cut) / unit.days(), cut)
+        });
+        if holdout.is_some_and(|(length, _)| length <= 0.0) {
+            wrong(cx, self.holdout.span, "a holdout is a day or longer".into(), "");
+        }
+        let spend = match (self.spend.value, has_value) {
+            (SpendModel::None, _) => Spend::None,
+            (_, false) if self.spend.is_default() => Spend::None,
+            (_, false) => {
+                let help = "say which column is money at the source: `value: COLUMN`, or write `spend: none`";
+                wrong(cx, self.spend.span, "a model of spend needs the role `value`".into(), help);
+                Spend::None
+            }
+            (SpendModel::GammaGamma, true) => Spend::GammaGamma,
+            (SpendModel::Mean, true) => Spend::Mean,
+        };
+        let starts =
+            self.starts.value.map(|starts| cx.calendar.date_of(cx.calendar.resolve(starts)));
+        good.then_some(Checked { spend, horizon, discount, holdout, decimals, starts })
+    }
+
+    /// Customers before a day, or all: what the models read, sorted by the customer.
+    fn summary(
+        &self,
+        cx: &StageContext,
+        purchases: &Purchases,
+        dimensions: &[Dimension],
+        checked: &Checked,
+        before: Option<i32>,
+    ) -> Built {
+        let mut input = purchases.rel.clone();
+        let mut end = (cx.as_of, cx.last_day());
+        if let Some(day) = before {
+            let time = purchases.events.time.clone();
+            let cut = match time.data_type {
+                DataType::Date => Expr::literal(Value::Date(day), DataType::Date),
+                _ => {
+                    let instant = Value::Timestamp(cx.calendar.midnight(day));
+                    Expr::literal(instant, DataType::Timestamp)
+                }
+            };
+            input = relation::filter(&input, build::lt(time, cut)?)?;
+            end = (cx.calendar.midnight(day), day - 1);
+        }
+        let collapse = self.collapse.value == Collapse::Day;
+        let summary = Summary {
+            input,
+            events: purchases.events.clone(),
+            carry: purchases.by.clone(),
+            unit: self.unit.value,
+            collapse,
+            refunds: self.refunds.value,
+            zero_values: self.zero_values.value,
+            end: end.0,
+            last_day: end.1,
+        }
+        .build()?;
+        let summary = match checked.starts {
+            None => summary,
+            Some(starts) => relation::filter(&summary, seen_since(&summary, starts)?)?,
+        };
+        let customer = purchases.events.customer.name.as_str();
+        let counted = if collapse { "purchase_days" } else { "orders" };
+        let mut columns = vec![named(customer, column(&summary, customer)?)];
+        for dimension in dimensions {
+            columns.push(named(&dimension.name, column(&summary, &dimension.name)?));
+        }
+        let first = build::cast(column(&summary, "first_time")?, DataType::Date)?;
+        columns
+            .extend([named("first_time", first), named("purchases", column(&summary, counted)?)]);
+        for name in ["frequency", "recency", "age", "monetary"] {
+            columns.push(named(name, column(&summary, name)?));
+        }
+        let summary = relation::project(&summary, columns)?;
+        relation::sort(&summary, vec![SortKey::ascending(customer)])
+    }
+
+    /// How many orders and customers the rules are about.
+    fn counted(
+        &self,
+        cx: &StageContext,
+        purchases: &Purchases,
+        orders: Option<RelRef>,
+        checked: &Checked,
+    ) -> Built {
+        let all = Summary {
+            input: purchases.rel.clone(),
+            events: purchases.events.clone(),
+            carry: Vec::new(),
+            unit: self.unit.value,
+            collapse: self.collapse.value == Collapse::Day,
+            refunds: self.refunds.value,
+            zero_values: self.zero_values.value,
+            end: cx.as_of,
+            last_day: cx.last_day(),
+        }
+        .build()?;
+        let merged = build::sub(column(&all, "orders")?, column(&all, "purchase_days")?)?;
+        let mut measures = vec![
+            named(
+                "orders merged with another of the same day",
+                Measure::of(MeasureFunc::Sum(merged)),
+            ),
+            named(
+                "customers without a repeat purchase",
+                Measure::filtered(
+                    MeasureFunc::CountRows,
+                    Some(build::eq(column(&all, "frequency")?, Expr::int(0))?),
+                ),
+            ),
+        ];
+        if checked.spend != Spend::None {
+            let zero = Expr::float(0.0);
+            let low = build::le(column(&all, "monetary")?, zero)?;
+            measures.push(named(
+                "customers kept out of the spend model (mean of 0 or less)",
+                Measure::filtered(MeasureFunc::CountRows, Some(low)),
+            ));
+        }
+        if let Some(starts) = checked.starts {
+            let early = build::not(seen_since(&all, starts)?)?;
+            let early = Measure::filtered(MeasureFunc::CountRows, Some(early));
+            measures.push(named("customers first seen before `starts`", early));
+        }
+        let customers = relation::aggregate(&all, Vec::new(), measures)?;
+        match orders {
+            None => Ok(customers),
+            Some(orders) => relation::join(&orders, &customers, Vec::new(), JoinKind::Inner, false),
+        }
+    }
+
+    /// Repeat purchases by cell and day, of the customers of a summary.
+    fn repeats(
+        &self,
+        purchases: &Purchases,
+        population: &RelRef,
+        dimensions: &[Dimension],
+    ) -> Built {
+        let events = &purchases.events;
+        let (mut rel, mut is_order) = (purchases.rel.clone(), None);
+        let mut total = None;
+        if let Some(value) = &events.value {
+            let zero = build::cast(Expr::int(0), value.data_type)?;
+            let unknown = build::is_null(value.clone())?;
+            let not_below = build::or(unknown.clone(), build::ge(value.clone(), zero.clone())?)?;
+            match self.refunds.value {
+                Refunds::Drop => rel = relation::filter(&rel, not_below)?,
+                Refunds::Net => {
+                    is_order = Some(not_below);
+                    total = Some((value.clone(), zero.clone()));
+                }
+                Refunds::Keep => {}
+            }
+            if self.zero_values.value == ZeroValues::Drop {
+                rel = relation::filter(&rel, build::or(unknown, build::ne(value.clone(), zero)?)?)?;
+            }
+        }
+        let customer = events.customer.name.as_str();
+        let day = build::cast(events.time.clone(), DataType::Date)?;
+        let mut measures = vec![named("#n", Measure::filtered(MeasureFunc::CountRows, is_order))];
+        if let Some((value, _)) = &total {
+            measures.push(named("#total", Measure::of(MeasureFunc::Sum(value.clone()))));
+        }
+        let keys = vec![named(customer, events.customer.value.clone()), named("period", day)];
+        let mut days = relation::aggregate(&rel, keys, measures)?;
+        if let Some((_, zero)) = total {
+            days = relation::filter(&days, build::ge(column(&days, "#total")?, zero)?)?;
+        }
+        let mut added = vec![("first_time".to_owned(), "#first".to_owned())];
+        added.extend(dimensions.iter().map(|d| (d.name.clone(), d.name.clone())));
+        let key = vec![(column(&days, customer)?, customer.to_owned())];
+        let days = relation::lookup(&days, population, key, added)?;
+        let (first, period) = (column(&days, "#first")?, column(&days, "period")?);
+        let (kept, count) = match self.collapse.value {
+            Collapse::Day => (build::gt(period, first)?, Measure::of(MeasureFunc::CountRows)),
+            // The first order of all is no repeat.
+            Collapse::None => {
+                let n = column(&days, "#n")?;
+                let less = build::sub(n.clone(), Expr::int(1))?;
+                let repeats = build::choose(build::eq(period.clone(), first.clone())?, less, n)?;
+                (build::ge(period, first)?, Measure::of(MeasureFunc::Sum(repeats)))
+            }
+        };
+        let days = relation::filter(&days, kept)?;
+        let mut keys = Vec::new();
+        for name in dimensions.iter().map(|d| d.name.as_str()).chain(["period"]) {
+            keys.push(named(name, column(&days, name)?));
+        }
+        relation::aggregate(&days, keys, vec![named("repeats", count)])
+    }
+}
+
+/// Whether a customer was first seen on a day or later.
+fn seen_since(summary: &RelRef, day: i32) -> Result<Expr, TypeError> {
+    let first = build::cast(column(summary, "first_time")?, DataType::Date)?;
+    build::ge(first, Expr::literal(Value::Date(day), DataType::Date))
+}
+
+/// A span as days, a month being 30.4375 of them.
+fn days_of(span: Interval) -> f64 {
+    f64::from(span.months) * 30.4375 + span.micros as f64 / DAY_MICROS as f64
+}
