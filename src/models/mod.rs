@@ -10,12 +10,14 @@
 //! - A fit that did not converge is told, never hidden; no prediction is NaN.
 
 mod bg_nbd;
+mod bootstrap;
 mod fit;
 mod gamma_gamma;
 mod lifetime_value;
 mod tables;
 
 pub use bg_nbd::{BgNbd, Purchases};
+pub use bootstrap::Bootstrap;
 pub use fit::{Estimate, Fit};
 pub use gamma_gamma::{GammaGamma, Spending};
 pub use lifetime_value::{LifetimeValue, Segmented, Spend};

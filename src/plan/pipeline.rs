@@ -382,6 +382,7 @@ impl Planner<'_> {
             calendar: &self.pipeline.calendar,
             as_of: self.as_of,
             level: self.pipeline.level,
+            seed: self.pipeline.seed,
             diagnostics: self.diagnostics,
             others,
             touched: None,

@@ -84,6 +84,8 @@ pub struct StageContext<'a> {
     pub as_of: i64,
     /// The level of intervals.
     pub level: f64,
+    /// What draws are made with.
+    pub seed: i64,
     pub diagnostics: &'a mut Diagnostics,
     /// The tables that the stage names besides its input; one that is wrong is absent, and noted.
     pub others: BTreeMap<String, Table>,

@@ -22,6 +22,7 @@ pub mod customer_summary;
 pub mod deduplicate;
 pub mod derive;
 pub mod filter;
+pub mod growth;
 pub mod join;
 pub mod rfm;
 pub mod segment_metrics;

@@ -6,7 +6,7 @@ use super::context::StageContext;
 use super::dimension::DimensionSpec;
 use super::view::View;
 use super::{
-    check, clv, cohort_retention, customer_summary, deduplicate, derive, filter, join, rfm,
+    check, clv, cohort_retention, customer_summary, deduplicate, derive, filter, growth, join, rfm,
     segment_metrics, select, union,
 };
 use crate::diagnostic::Spanned;
@@ -76,6 +76,7 @@ pub fn registry() -> &'static [StageKind] {
         customer_summary::KIND,
         rfm::KIND,
         cohort_retention::KIND,
+        growth::KIND,
         clv::KIND,
     ];
     REGISTRY

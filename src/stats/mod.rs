@@ -5,12 +5,14 @@
 //! - A sum does not depend on the order of its terms ([`ExactSum`]).
 //! - What has no value gives `None`; NaN is neither taken nor given.
 
+mod bootstrap;
 mod exact;
 mod interval;
 mod newton;
 mod quantile;
 mod special;
 
+pub use bootstrap::poisson_weight;
 pub use exact::{ExactSum, Moments};
 pub use interval::{multinomial, normal_quantile, rank_bounds, student_t_quantile, wilson};
 pub use newton::{Derivatives, Maximum, Termination, covariance, maximise};

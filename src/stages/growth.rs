@@ -1,0 +1,487 @@
+//! # growth
+//!
+//! Who came, stayed, came back and left, from period to period, and what that did to the money.
+//!
+//! What it does: compares the customers of each period with those of the one before, as identities: new,
+//! retained, resurrected (seen before, but not in the period before) and churned. Money goes the same
+//! ways: gained from new and resurrected customers, expansion and contraction of those who stayed, lost
+//! with those who left.
+//!
+//! When to use it: retention and churn rates of a business, gross and net revenue retention, the quick
+//! ratio.
+//!
+//! Example:
+//!
+//! ```yaml
+//! growth:
+//!   from: orders
+//!   growth: {period: month, by: [plan]}
+//! ```
+//!
+//! Columns: `period` (date), the dimensions, `complete`; `start_customers` (active in the period before),
+//! `new`, `retained`, `resurrected`, `churned`, `active`; `retention_rate` and `churn_rate` with Wilson
+//! bounds, `churn_rate_annual`; money `start_value`, `new_value`, `resurrected_value`, `expansion`,
+//! `contraction`, `churned_value`, `value`; `grr`, `nrr` (with `_low` and `_high` for `interval:
+//! bootstrap`), `quick_ratio` of customers, `quick_ratio_value`. Every period from the first with a
+//! customer to the last, for every value of the dimensions.
+//!
+//! Companion `_totals`, if there are dimensions that are no calendar grains: the same without them.
+//!
+//! Rules: active = new + retained + resurrected, and value = start + new + resurrected + expansion −
+//! contraction − churned. A customer's dimensions are those of the first event in a period, and what
+//! happens to a customer who was there before counts under those of the period before, so a change of plan
+//! is expansion or contraction and no churn. retention_rate = retained / start, churn_rate = churned /
+//! start, per year 1 − (1 − churn_rate)^(periods in a year). grr = (start − contraction − churned) / start,
+//! nrr adds expansion. quick_ratio = (new + resurrected) / churned; for money, what was gained (new,
+//! resurrected, expansion) over what was lost (contraction, churned). A ratio whose denominator is 0 is
+//! null, so are the rates of the first period. In a period that is not over, everything after
+//! `start_customers` is null.
+//!
+//! References: Hsu (2015), Diligence at Social Capital part 1: accounting for user growth.
+
+use super::cohort_retention::Totals;
+use super::context::{RoleOverrides, StageContext};
+use super::dimension::DimensionSpec;
+use super::purchases::Purchases;
+use super::registry::{Companion, Output, Stage, StageKind};
+use super::view::View;
+use crate::diagnostic::Code;
+use crate::document::{Decode, Decoder, Expression, Field, Node, Options, TimeUnit};
+use crate::frame::{DataType, Unit, Value};
+use crate::ir::relation::{self, Built, column};
+use crate::ir::typing::{TypeError, Typed, build, call};
+use crate::ir::{Expr, Func, JoinKind, Measure, MeasureFunc, Named, RelRef, Roles, named};
+use crate::models::Bootstrap;
+
+/// The registry's entry.
+pub const KIND: StageKind = StageKind {
+    name: "growth",
+    source: include_str!("growth.rs"),
+    row_level: false,
+    companions: &[Companion {
+        suffix: "totals",
+        sentence: "The same columns without the dimensions that are no calendar grains.",
+    }],
+    fields,
+    decode,
+};
+
+crate::choice! {
+    /// How intervals are found.
+    pub enum GrowthInterval {
+        /// Wilson's, of the rates of customers.
+        Wilson = "wilson",
+        /// Wilson's, and of `grr` and `nrr` by drawing customers.
+        Bootstrap = "bootstrap",
+        /// They are left null.
+        None = "none",
+    }
+}
+
+crate::options! {
+    /// What is compared.
+    struct Growth("`growth`") {
+        /// The length of a period: a day or longer.
+        period: TimeUnit = TimeUnit::Month,
+        /// Dimensions, as of the first event in a period.
+        by: Vec<DimensionSpec> = Vec::new(),
+        /// Whether `_totals` is made.
+        totals: Totals = Totals::Rows,
+        /// How intervals are found.
+        interval: GrowthInterval = GrowthInterval::Wilson,
+        /// Another customer than the input's.
+        customer: Option<Expression> = None,
+        /// Another time than the input's.
+        time: Option<Expression> = None,
+        /// Another value than the input's.
+        value: Option<Expression> = None,
+    }
+}
+
+fn fields() -> Vec<Field> {
+    Growth::fields()
+}
+
+fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Stage>> {
+    Some(Box::new(Growth::decode(node, decoder)?))
+}
+
+/// Counts of customers, in the order of the columns.
+const COUNTS: [&str; 5] = ["start_customers", "new", "retained", "resurrected", "churned"];
+
+/// Sums of money, in the order of the columns.
+const MONEY: [&str; 6] =
+    ["start_value", "new_value", "resurrected_value", "expansion", "contraction", "churned_value"];
+
+/// How often money is drawn for an interval.
+const DRAWS: u32 = 200;
+
+impl Stage for Growth {
+    fn plan(&self, cx: &mut StageContext) -> Option<Vec<Output>> {
+        cx.override_roles(&RoleOverrides {
+            customer: &self.customer.value,
+            time: &self.time.value,
+            value: &self.value.value,
+        })?;
+        if matches!(self.period.value, TimeUnit::Second | TimeUnit::Minute | TimeUnit::Hour) {
+            let message = format!("`period: {}` is too short: a day or longer", self.period.value);
+            cx.report(Code::InvalidValue, self.period.span, message);
+            return None;
+        }
+        let mut table = cx.input()?;
+        let dimensions = cx.dimensions(&self.by.value, &mut table);
+        let (_, _) = (cx.customer(&table)?, cx.time(&table)?);
+        let dimensions = dimensions?;
+        let purchases = cx.purchases(&table, &dimensions, None, false)?;
+        let money = table.roles.value.as_ref().and_then(|value| value.currency.clone());
+
+        let mut outputs = Vec::new();
+        let grains: Vec<bool> = dimensions.iter().map(|d| d.grain.is_some()).collect();
+        let totals = grains.contains(&false) && self.totals.value == Totals::Rows;
+        for (suffix, all) in [(None, true), (Some("totals"), false)] {
+            if !all && !totals {
+                continue;
+            }
+            let by: Vec<Named<Expr>> = dimensions
+                .iter()
+                .zip(&purchases.by)
+                .filter(|(dimension, _)| all || dimension.grain.is_some())
+                .map(|(_, by)| by.clone())
+                .collect();
+            let names: Vec<String> = by.iter().map(|by| by.name.clone()).collect();
+            let built = self.table(cx, &purchases, &by, &money);
+            let rel = cx.typed(built)?;
+            let views = match all {
+                true => vec![View::Growth { by: names.clone() }, View::Rows],
+                false => Vec::new(),
+            };
+            let roles = Roles { time: column(&rel, "period").ok(), ..Roles::default() };
+            let grain = std::iter::once("period".to_owned()).chain(names).collect();
+            outputs.push(Output { suffix, rel, grain, roles, views });
+        }
+        Some(outputs)
+    }
+
+    fn dimensions(&self) -> &[DimensionSpec] {
+        &self.by.value
+    }
+
+    fn settings(&self) -> Vec<(String, String, bool)> {
+        Options::settings(self)
+    }
+}
+
+/// Every column of a set of names as itself.
+fn same(rel: &RelRef, names: &[String]) -> Result<Vec<Named<Expr>>, TypeError> {
+    names.iter().map(|name| Ok(named(name, column(rel, name)?))).collect()
+}
+
+fn zero_like(expr: &Expr) -> Typed {
+    build::cast(Expr::int(0), expr.data_type)
+}
+
+impl Growth {
+    /// One row per customer and period: `#c`, `#p`, `#v`, and the dimensions of the first event.
+    fn activity(&self, purchases: &Purchases, by: &[Named<Expr>]) -> Built {
+        let events = &purchases.events;
+        let value = match &events.value {
+            Some(value) => value.clone(),
+            None => Expr::null(DataType::money(0)),
+        };
+        let mut columns = vec![
+            named("#c", events.customer.value.clone()),
+            named("#p", build::period_of(self.period.value, events.time.clone())?),
+            named("#t", events.time.clone()),
+            named("#v", value),
+        ];
+        for (index, tie) in events.tie.iter().enumerate() {
+            columns.push(named(format!("#o{index}"), tie.clone()));
+        }
+        columns.extend(by.iter().cloned());
+        let rel = relation::project(&purchases.rel, columns)?;
+        let absent =
+            build::or(build::is_null(column(&rel, "#c")?)?, build::is_null(column(&rel, "#t")?)?)?;
+        let rel = relation::filter(&rel, build::not(absent)?)?;
+        let mut order = vec![column(&rel, "#t")?];
+        for index in 0..events.tie.len() {
+            order.push(column(&rel, &format!("#o{index}"))?);
+        }
+        // Rows that tie in all of these are the same to whoever reads the dimensions.
+        for by in by {
+            order.push(column(&rel, &by.name)?);
+        }
+        let mut measures = vec![named("#v", Measure::of(MeasureFunc::Sum(column(&rel, "#v")?)))];
+        for by in by {
+            let value = column(&rel, &by.name)?;
+            let first = MeasureFunc::First { value, order: order.clone() };
+            measures.push(named(&by.name, Measure::of(first)));
+        }
+        let keys = vec![named("#c", column(&rel, "#c")?), named("#p", column(&rel, "#p")?)];
+        relation::aggregate(&rel, keys, measures)
+    }
+
+    /// One row per customer and what happened to them in a period: the columns of [`COUNTS`] as 0 or 1,
+    /// those of [`MONEY`], `#value`, under the dimensions that count.
+    fn movements(&self, activity: &RelRef, names: &[String], last: Expr) -> Built {
+        let on = || vec![("#c".to_owned(), "#c".to_owned()), ("#p".to_owned(), "#p".to_owned())];
+        let earlier = |name: &str| format!("#before.{name}");
+        // The same rows a period later: what was there before.
+        let next = build::add(column(activity, "#p")?, Expr::int(1))?;
+        let mut columns = vec![
+            named("#c", column(activity, "#c")?),
+            named("#p", next),
+            named("#before", Expr::bool(true)),
+            named(earlier("#v"), column(activity, "#v")?),
+        ];
+        for name in names {
+            columns.push(named(earlier(name), column(activity, name)?));
+        }
+        let before = relation::project(activity, columns)?;
+        let firsts = relation::aggregate(
+            activity,
+            vec![named("#c", column(activity, "#c")?)],
+            vec![named("#first", Measure::of(MeasureFunc::Min(column(activity, "#p")?)))],
+        )?;
+        let seen = relation::join(activity, &before, on(), JoinKind::Left, false)?;
+        let key = vec![("#c".to_owned(), "#c".to_owned())];
+        let seen = relation::join(&seen, &firsts, key, JoinKind::Inner, false)?;
+        let gone = relation::join(&before, activity, on(), JoinKind::Anti, false)?;
+        let gone = relation::filter(&gone, build::le(column(&gone, "#p")?, last)?)?;
+
+        let (one, none) = (Expr::int(1), Expr::int(0));
+        let flag = |condition: &Expr| build::choose(condition.clone(), one.clone(), none.clone());
+        let here = build::coalesce(column(&seen, "#before")?, Expr::bool(false))?;
+        let first = build::eq(column(&seen, "#p")?, column(&seen, "#first")?)?;
+        let back = build::not(build::or(here.clone(), first.clone())?)?;
+        let now = column(&seen, "#v")?;
+        let zero = zero_like(&now)?;
+        let was = build::coalesce(column(&seen, &earlier("#v"))?, zero.clone())?;
+        let money =
+            |condition: &Expr, value: Expr| build::choose(condition.clone(), value, zero.clone());
+        let more = call(Func::Greatest, vec![build::sub(now.clone(), was.clone())?, zero.clone()])?;
+        let less = call(Func::Greatest, vec![build::sub(was.clone(), now.clone())?, zero.clone()])?;
+        let mut columns =
+            vec![named("#c", column(&seen, "#c")?), named("#p", column(&seen, "#p")?)];
+        for name in names {
+            let then = column(&seen, &earlier(name))?;
+            let value = build::choose(here.clone(), then, column(&seen, name)?)?;
+            columns.push(named(name, value));
+        }
+        let counts = [flag(&here)?, flag(&first)?, flag(&here)?, flag(&back)?, none.clone()];
+        let sums = [
+            money(&here, was.clone())?,
+            money(&first, now.clone())?,
+            money(&back, now.clone())?,
+            money(&here, more)?,
+            money(&here, less)?,
+            zero.clone(),
+        ];
+        columns.extend(COUNTS.iter().zip(counts).map(|(name, value)| named(*name, value)));
+        columns.extend(MONEY.iter().zip(sums).map(|(name, value)| named(*name, value)));
+        columns.push(named("#value", now));
+        let seen = relation::project(&seen, columns)?;
+
+        let lost = column(&gone, &earlier("#v"))?;
+        let mut columns =
+            vec![named("#c", column(&gone, "#c")?), named("#p", column(&gone, "#p")?)];
+        for name in names {
+            columns.push(named(name, column(&gone, &earlier(name))?));
+        }
+        let counts = [one.clone(), none.clone(), none.clone(), none.clone(), one.clone()];
+        let sums =
+            [lost.clone(), zero.clone(), zero.clone(), zero.clone(), zero.clone(), lost.clone()];
+        columns.extend(COUNTS.iter().zip(counts).map(|(name, value)| named(*name, value)));
+        // Subtractions of money may widen the type; a union has one.
+        for (name, value) in MONEY.iter().zip(sums) {
+            let wanted = column(&seen, name)?.data_type;
+            columns.push(named(*name, build::cast(value, wanted)?));
+        }
+        let wanted = column(&seen, "#value")?.data_type;
+        columns.push(named("#value", build::cast(zero, wanted)?));
+        relation::union(vec![seen, relation::project(&gone, columns)?])
+    }
+
+    fn table(
+        &self,
+        cx: &StageContext,
+        purchases: &Purchases,
+        by: &[Named<Expr>],
+        currency: &Option<String>,
+    ) -> Built {
+        let names: Vec<String> = by.iter().map(|by| by.name.clone()).collect();
+        let activity = self.activity(purchases, by)?;
+        let day = Expr::literal(Value::Date(cx.last_day()), DataType::Date);
+        let last = build::period_of(self.period.value, day)?;
+        let movements = self.movements(&activity, &names, last.clone())?;
+        let mut keys = vec![named("#p", column(&movements, "#p")?)];
+        keys.extend(same(&movements, &names)?);
+        let mut measures = Vec::new();
+        for name in COUNTS.iter().chain(&MONEY).chain(&["#value"]) {
+            let sum = MeasureFunc::Sum(column(&movements, name)?);
+            measures.push(named(*name, Measure::of(sum)));
+        }
+        let moved = relation::aggregate(&movements, keys, measures)?;
+
+        // Every period since the first, for every value of the dimensions.
+        let since = relation::aggregate(
+            &activity,
+            Vec::new(),
+            vec![named("#since", Measure::of(MeasureFunc::Min(column(&activity, "#p")?)))],
+        )?;
+        let cells = relation::aggregate(&moved, same(&moved, &names)?, Vec::new())?;
+        let cells = relation::join(&cells, &since, Vec::new(), JoinKind::Inner, false)?;
+        let spine = relation::series(&cells, column(&cells, "#since")?, last, "#p")?;
+        let on = std::iter::once("#p").chain(names.iter().map(String::as_str));
+        let on = on.map(|name| (name.to_owned(), name.to_owned())).collect();
+        let mut grid = relation::join(&spine, &moved, on, JoinKind::Left, true)?;
+        let mut filled = Vec::new();
+        for name in COUNTS.iter().chain(&MONEY).chain(&["#value"]) {
+            let value = column(&grid, name)?;
+            let zero = zero_like(&value)?;
+            filled.push(named(*name, build::coalesce(value, zero)?));
+        }
+        grid = relation::extend(&grid, filled)?;
+        if self.interval.value == GrowthInterval::Bootstrap && purchases.events.value.is_some() {
+            grid = self.drawn(cx, &grid, &movements, &names)?;
+        }
+        self.columns(cx, &grid, &names, purchases.events.value.is_some(), currency)
+    }
+
+    /// The grid with bounds of what was kept of the money, by drawing customers.
+    fn drawn(
+        &self,
+        cx: &StageContext,
+        grid: &RelRef,
+        movements: &RelRef,
+        names: &[String],
+    ) -> Built {
+        let of = |name: &str| column(movements, name);
+        let gross =
+            build::sub(build::sub(of("start_value")?, of("contraction")?)?, of("churned_value")?)?;
+        let net = build::add(gross.clone(), of("expansion")?)?;
+        let mut columns = vec![named("#p", of("#p")?)];
+        columns.extend(same(movements, names)?);
+        columns.extend([
+            named("#c", of("#c")?),
+            named("grr.numerator", gross),
+            named("nrr.numerator", net),
+            named("start", of("start_value")?),
+        ]);
+        let each = relation::project(movements, columns)?;
+        let mut keys = vec!["#p".to_owned()];
+        keys.extend(names.iter().cloned());
+        let function = Bootstrap {
+            keys: keys.iter().filter_map(|name| each.schema.field(name).cloned()).collect(),
+            unit: "#c".into(),
+            ratios: vec![
+                ("grr".into(), "grr.numerator".into(), "start".into()),
+                ("nrr".into(), "nrr.numerator".into(), "start".into()),
+            ],
+            seed: cx.seed,
+            draws: DRAWS,
+            level: cx.level,
+        };
+        let bounds = function.over(&each);
+        let on = keys.iter().map(|name| (name.clone(), name.clone())).collect();
+        relation::join(grid, &bounds, on, JoinKind::Left, true)
+    }
+
+    /// The published columns: rates and ratios, and null for what is not over.
+    fn columns(
+        &self,
+        cx: &StageContext,
+        grid: &RelRef,
+        names: &[String],
+        has_value: bool,
+        currency: &Option<String>,
+    ) -> Built {
+        let unit = self.period.value;
+        let start = build::period_start(unit, column(grid, "#p")?)?;
+        let next = build::add(column(grid, "#p")?, Expr::int(1))?;
+        let end = build::cast(build::period_start(unit, next)?, DataType::Timestamp)?;
+        let as_of = Expr::literal(Value::Timestamp(cx.as_of), DataType::Timestamp);
+        let complete = build::le(end, as_of)?;
+        let of = |name: &str| column(grid, name);
+        let over = |value: Expr| {
+            let null = Expr::null(value.data_type);
+            build::choose(complete.clone(), value, null)
+        };
+        let money = |value: Expr| match has_value {
+            true => over(value),
+            false => Ok(Expr::null(value.data_type)),
+        };
+        let mut columns = vec![named("period", start)];
+        columns.extend(same(grid, names)?);
+        columns.push(named("complete", complete.clone()));
+        columns.push(named("start_customers", of("start_customers")?));
+        for name in &COUNTS[1..] {
+            columns.push(named(*name, over(of(name)?)?));
+        }
+        let active = build::add(build::add(of("new")?, of("retained")?)?, of("resurrected")?)?;
+        columns.push(named("active", over(active)?));
+
+        let (began, stayed, left) = (of("start_customers")?, of("retained")?, of("churned")?);
+        let z = Expr::float(cx.z());
+        for (name, part) in [("retention_rate", stayed), ("churn_rate", left.clone())] {
+            let rate = over(build::div(part.clone(), began.clone())?)?;
+            columns.push(named(name, rate));
+            for (suffix, func) in [("low", Func::WilsonLow), ("high", Func::WilsonHigh)] {
+                let bound = match self.interval.value {
+                    GrowthInterval::None => Expr::null(DataType::Float64),
+                    GrowthInterval::Wilson | GrowthInterval::Bootstrap => {
+                        over(call(func, vec![part.clone(), began.clone(), z.clone()])?)?
+                    }
+                };
+                columns.push(named(format!("{name}_{suffix}"), bound));
+            }
+        }
+        let churn = build::div(left.clone(), began)?;
+        let kept = build::sub(Expr::float(1.0), churn)?;
+        let periods = TimeUnit::Year.days() / unit.days();
+        let in_a_year = call(Func::Power, vec![kept, Expr::float(periods)])?;
+        let annual = build::sub(Expr::float(1.0), in_a_year)?;
+        columns.push(named("churn_rate_annual", over(annual)?));
+
+        for name in MONEY {
+            columns.push(named(name, money(of(name)?)?));
+        }
+        columns.push(named("value", money(of("#value")?)?));
+        let before = of("start_value")?;
+        let lost = build::add(of("contraction")?, of("churned_value")?)?;
+        let gross = build::sub(before.clone(), lost.clone())?;
+        let net = build::add(gross.clone(), of("expansion")?)?;
+        for (name, kept) in [("grr", gross), ("nrr", net)] {
+            columns.push(named(name, money(build::div(kept, before.clone())?)?));
+            if self.interval.value == GrowthInterval::Bootstrap {
+                for suffix in ["low", "high"] {
+                    let name = format!("{name}_{suffix}");
+                    let bound = match grid.schema.field(&name) {
+                        Some(_) => money(of(&name)?)?,
+                        None => Expr::null(DataType::Float64),
+                    };
+                    columns.push(named(name, bound));
+                }
+            }
+        }
+        let came = build::add(of("new")?, of("resurrected")?)?;
+        columns.push(named("quick_ratio", over(build::div(came, left)?)?));
+        let gained = build::add(of("new_value")?, of("resurrected_value")?)?;
+        let gained = build::add(gained, of("expansion")?)?;
+        columns.push(named("quick_ratio_value", money(build::div(gained, lost)?)?));
+
+        let table = relation::project(grid, columns)?;
+        let mut units = Vec::new();
+        for field in &table.schema.fields {
+            let unit = match field.name.as_str() {
+                name if COUNTS.contains(&name) || name == "active" => Unit::Count,
+                name if MONEY.contains(&name) || name == "value" => Unit::Money(currency.clone()),
+                name if name.contains("rate") || name.contains("rr") => Unit::Share,
+                _ => continue,
+            };
+            if !names.contains(&field.name) {
+                units.push((field.name.clone(), unit));
+            }
+        }
+        relation::with_units(&table, &units.into_iter().collect())
+    }
+}
