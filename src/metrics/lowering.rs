@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::catalog::{Catalog, Found};
+use super::fields::{
+    CUSTOMER_COLUMNS, CustomerFields, GAP_COLUMN, ORDER_COLUMNS, OrderFields, PLACED_COLUMNS,
+    PlacedFields,
+};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
 use crate::document::Expression;
 use crate::frame::{DataType, Schema, Unit, Value};
@@ -19,6 +23,8 @@ crate::choice! {
         T = "t",
         Rank = "rank",
         Multinomial = "multinomial",
+        /// By drawing customers: of ratios, shares and means.
+        Bootstrap = "bootstrap",
         None = "none",
     }
 }
@@ -76,45 +82,6 @@ pub enum Level {
     Gaps(Option<Expr>),
 }
 
-/// The columns of an order that was sold or returned; for a log without order ids, of a row.
-#[derive(Debug, Clone)]
-pub struct PlacedFields {
-    /// Whether any of it came back.
-    pub returned: Expr,
-    pub value: Option<Expr>,
-    /// Of what came back.
-    pub returned_value: Option<Expr>,
-    pub quantity: Option<Expr>,
-    pub returned_quantity: Option<Expr>,
-}
-
-/// The columns of a customer in a cell.
-#[derive(Debug, Clone)]
-pub struct CustomerFields {
-    /// Money of the customer's sold orders in the cell.
-    pub value: Expr,
-    /// The times of the first and the last of them.
-    pub first: Option<Expr>,
-    pub last: Option<Expr>,
-    /// 1 for the customer with the highest value in the cell; ties go by the customer.
-    pub rank: Expr,
-    /// How many customers the cell has.
-    pub customers: Expr,
-    pub level: Level,
-}
-
-/// The columns of an order.
-#[derive(Debug, Clone)]
-pub struct OrderFields {
-    pub customer: Option<Expr>,
-    pub time: Option<Expr>,
-    pub value: Option<Expr>,
-    pub quantity: Option<Expr>,
-    /// Rows that are not orders fail this.
-    pub filter: Option<Expr>,
-    pub level: Level,
-}
-
 /// What a stage's input offers to metrics.
 pub struct Subject<'a> {
     /// What the input is called in messages.
@@ -139,6 +106,15 @@ pub struct MetricColumn {
     pub unit: Unit,
 }
 
+/// A ratio whose interval is found by drawing customers.
+#[derive(Debug, Clone)]
+pub struct Drawn {
+    /// The metric's name; the bounds are its `_low` and `_high`.
+    pub name: String,
+    pub numerator: Expr,
+    pub denominator: Expr,
+}
+
 /// What a metric is lowered into.
 pub struct Lowering<'a> {
     pub subject: &'a Subject<'a>,
@@ -149,6 +125,9 @@ pub struct Lowering<'a> {
     pub columns: Vec<MetricColumn>,
     /// True once a metric asked for [`Subject::first_time`].
     pub wants_first_time: bool,
+    /// Metrics whose bounds are drawn: numerator and denominator as columns over measures, which add up
+    /// over customers. Their bounds among the columns are null until then.
+    pub drawn: Vec<Drawn>,
     name: String,
     span: Span,
     condition: Option<Expr>,
@@ -157,26 +136,6 @@ pub struct Lowering<'a> {
     /// Metrics being lowered, for ratios of ratios.
     stack: Vec<String>,
 }
-
-/// Column names of orders that were sold or returned.
-pub const PLACED_COLUMNS: [&str; 5] = [
-    "#placed_returned",
-    "#placed_value",
-    "#placed_returned_value",
-    "#placed_quantity",
-    "#placed_returned_quantity",
-];
-
-/// The column of the days since the purchase day before.
-pub const GAP_COLUMN: &str = "#gap";
-
-/// Column names of the customers of a cell.
-pub const CUSTOMER_COLUMNS: [&str; 5] =
-    ["#customer_value", "#customer_first", "#customer_last", "#customer_rank", "#cell_customers"];
-
-/// Column names of orders put together from lines.
-pub const ORDER_COLUMNS: [&str; 4] =
-    ["#order_customer", "#order_time", "#order_value", "#order_quantity"];
 
 impl<'a> Lowering<'a> {
     /// Nothing lowered yet.
@@ -192,6 +151,7 @@ impl<'a> Lowering<'a> {
             measures: Vec::new(),
             columns: Vec::new(),
             wants_first_time: false,
+            drawn: Vec::new(),
             name: String::new(),
             span: Span::default(),
             condition: None,
@@ -482,6 +442,12 @@ impl<'a> Lowering<'a> {
     fn wants(&mut self, method: IntervalMethod) -> Option<bool> {
         match self.interval {
             IntervalMethod::Auto => Some(true),
+            // Of what can be drawn, the bounds come later.
+            IntervalMethod::Bootstrap
+                if method != IntervalMethod::Multinomial && method != IntervalMethod::Rank =>
+            {
+                Some(false)
+            }
             IntervalMethod::None => Some(false),
             wanted if wanted == method => Some(true),
             wanted => {
@@ -519,6 +485,7 @@ impl<'a> Lowering<'a> {
         self.column("", value, Unit::Share);
         self.column("_numerator", numerator.clone(), Unit::Count);
         self.column("_n", n.clone(), Unit::Count);
+        self.draw(&numerator, &n);
         let arguments = vec![numerator, n, self.z()];
         self.bounds(interval, Func::WilsonLow, Func::WilsonHigh, &arguments, Unit::Share)
     }
@@ -577,6 +544,8 @@ impl<'a> Lowering<'a> {
                 let n = self.measure(level, "n", over(MeasureFunc::Count(value.clone())));
                 self.column("", mean.clone(), unit.clone());
                 self.column("_n", n.clone(), Unit::Count);
+                let sum = self.typed(build::mul(mean.clone(), n.clone()))?;
+                self.draw(&sum, &n);
                 let half = if interval {
                     let variance =
                         self.measure(level, "variance", over(MeasureFunc::Variance(value)));
@@ -625,10 +594,33 @@ impl<'a> Lowering<'a> {
         unit: Unit,
     ) -> Option<()> {
         let value = self.typed(build::div(numerator.0.clone(), denominator.0.clone()))?;
-        self.plain(value, unit)?;
+        if self.interval == IntervalMethod::Bootstrap {
+            self.column("", value, unit.clone());
+        } else {
+            self.plain(value, unit.clone())?;
+        }
+        self.draw(&numerator.0, &denominator.0);
         self.column("_numerator", numerator.0, numerator.1);
         self.column("_denominator", denominator.0, denominator.1);
+        if self.interval == IntervalMethod::Bootstrap {
+            for suffix in ["_low", "_high"] {
+                self.column(suffix, Expr::null(DataType::Float64), unit.clone());
+            }
+        }
         Some(())
+    }
+
+    /// Notes that the metric's bounds are drawn, if that is what was asked for.
+    fn draw(&mut self, numerator: &Expr, denominator: &Expr) {
+        if self.interval == IntervalMethod::Bootstrap {
+            let (numerator, denominator) = (numerator.clone(), denominator.clone());
+            self.drawn.push(Drawn { name: self.name.clone(), numerator, denominator });
+        }
+    }
+
+    /// How the metric's interval is found.
+    pub fn interval(&self) -> IntervalMethod {
+        self.interval
     }
 
     /// The value of another metric, lowered as a part of this one.

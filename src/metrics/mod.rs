@@ -10,14 +10,16 @@
 //! - A metric never guesses a role: what its input lacks is a diagnostic.
 
 mod catalog;
+mod fields;
 pub mod kinds;
 mod lowering;
 pub mod orders;
 mod registry;
 
 pub use catalog::{Catalog, Declared};
-pub use lowering::{
-    CUSTOMER_COLUMNS, CustomerFields, GAP_COLUMN, IntervalMethod, Level, Lowering, MetricColumn,
-    ORDER_COLUMNS, OrderFields, PLACED_COLUMNS, PlacedFields, Statistic, Subject,
+pub use fields::{
+    CUSTOMER_COLUMNS, CustomerFields, GAP_COLUMN, ORDER_COLUMNS, OrderFields, PLACED_COLUMNS,
+    PlacedFields,
 };
+pub use lowering::{Drawn, IntervalMethod, Level, Lowering, MetricColumn, Statistic, Subject};
 pub use registry::{Metric, MetricKind, find, registry};

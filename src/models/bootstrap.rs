@@ -76,7 +76,9 @@ impl Bootstrap {
 
 /// A unit as a number that depends on its value alone.
 fn number_of(unit: &Value) -> u64 {
-    let hash = blake3::hash(format!("{unit:?}").as_bytes());
+    // The type and the text of the value, which no release changes without a word.
+    let data_type = unit.data_type().map_or_else(String::new, |data_type| data_type.to_string());
+    let hash = blake3::hash(format!("{data_type} {unit}").as_bytes());
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&hash.as_bytes()[..8]);
     u64::from_le_bytes(bytes)
@@ -128,11 +130,18 @@ impl FrameFunction for Bootstrap {
             let values = ratios.iter().map(|(a, b)| (number(a), number(b))).collect();
             cells.entry(key).or_default().push((number_of(&units[row]), values));
         }
+        if keys.is_empty() && cells.is_empty() {
+            // Without keys there is one cell, even of nothing.
+            cells.insert(Vec::new(), Vec::new());
+        }
         let mut cells: Vec<_> = cells.into_iter().collect();
         let rows: Vec<Vec<Value>> = cells
             .par_iter_mut()
             .map(|(key, rows)| {
-                rows.sort_by_key(|(unit, _)| *unit);
+                let order = |values: &Vec<(f64, f64)>| -> Vec<[u64; 2]> {
+                    values.iter().map(|(a, b)| [a.to_bits(), b.to_bits()]).collect()
+                };
+                rows.sort_by_cached_key(|(unit, values)| (*unit, order(values)));
                 let mut row = std::mem::take(key);
                 for draws in self.draw(rows) {
                     let (low, high) = self.bounds(&draws);

@@ -4,7 +4,7 @@ use super::context::StageContext;
 use super::dimension::Dimension;
 use super::purchases::known_sum;
 use crate::document::{Interval, TimeUnit};
-use crate::frame::{DataType, Value};
+use crate::frame::{DataType, Unit, Value};
 use crate::ir::relation::{self, Built, column};
 use crate::ir::typing::{TypeError, build, call};
 use crate::ir::{
@@ -12,8 +12,15 @@ use crate::ir::{
     Table, WindowFunc, named,
 };
 use crate::metrics::{
-    CUSTOMER_COLUMNS, GAP_COLUMN, Level, MetricColumn, ORDER_COLUMNS, PLACED_COLUMNS,
+    CUSTOMER_COLUMNS, Drawn, GAP_COLUMN, Level, MetricColumn, ORDER_COLUMNS, PLACED_COLUMNS,
 };
+use crate::models::Bootstrap;
+
+/// The column of the customer who is drawn.
+const DRAWN: &str = "#drawn";
+
+/// How often customers are drawn for an interval.
+pub(super) const DRAWS: u32 = 200;
 
 /// The column with the time of a customer's first order ever.
 pub(super) const FIRST_TIME: &str = "#first_time";
@@ -23,6 +30,9 @@ pub(super) struct Cells<'a> {
     pub table: &'a Table,
     pub lowered: &'a Lowered,
     pub as_of: i64,
+    /// The level of intervals, and what draws are made with.
+    pub level: f64,
+    pub seed: i64,
 }
 
 /// What the metrics of a stage come to.
@@ -30,6 +40,7 @@ pub(super) struct Lowered {
     pub measures: Vec<(Level, Named<Measure>)>,
     pub columns: Vec<MetricColumn>,
     pub wants_first_time: bool,
+    pub drawn: Vec<Drawn>,
 }
 
 /// Rows to measure, and the dimensions over them.
@@ -50,7 +61,7 @@ enum Which {
 
 impl Cells<'_> {
     pub fn table(&self, cx: &mut StageContext, dimensions: &[Dimension]) -> Option<RelRef> {
-        let built = self.build(dimensions);
+        let built = self.build(dimensions).and_then(|cells| self.with_draws(cells, dimensions));
         cx.typed(built)
     }
 
@@ -79,6 +90,62 @@ impl Cells<'_> {
         }
         let table = relation::project(&cells, columns)?;
         let units = self.lowered.columns.iter().map(|c| (c.name.clone(), c.unit.clone()));
+        relation::with_units(&table, &units.collect())
+    }
+
+    /// The cells with the bounds that are found by drawing customers.
+    fn with_draws(&self, cells: RelRef, dimensions: &[Dimension]) -> Built {
+        let Some(customer) = &self.table.roles.customer else { return Ok(cells) };
+        if self.lowered.drawn.is_empty() {
+            return Ok(cells);
+        }
+        let (mut columns, mut ratios) = (Vec::new(), Vec::new());
+        for drawn in &self.lowered.drawn {
+            let name = format!("#draw.{}", drawn.name);
+            let (above, below) = (format!("{name}.numerator"), format!("{name}.denominator"));
+            for (part, expr) in [(&above, &drawn.numerator), (&below, &drawn.denominator)] {
+                let expr = expr.clone();
+                columns.push(MetricColumn { name: part.clone(), expr, unit: Unit::None });
+            }
+            ratios.push((name, above, below));
+        }
+        // The same cells for each customer alone: what is drawn adds up over them.
+        let lowered = Lowered {
+            measures: self.lowered.measures.clone(),
+            columns,
+            wants_first_time: self.lowered.wants_first_time,
+            drawn: Vec::new(),
+        };
+        let mut each = dimensions.to_vec();
+        each.push(Dimension { name: DRAWN.into(), expr: customer.value.clone(), grain: None });
+        let each = Cells { lowered: &lowered, ..*self }.build(&each)?;
+        let field = |dimension: &Dimension| each.schema.field(&dimension.name).cloned();
+        let function = Bootstrap {
+            keys: dimensions.iter().filter_map(field).collect(),
+            unit: DRAWN.into(),
+            ratios,
+            seed: self.seed,
+            draws: DRAWS,
+            level: self.level,
+        };
+        let on = dimensions.iter().map(|d| (d.name.clone(), d.name.clone())).collect();
+        let joined = relation::join(&cells, &function.over(&each), on, JoinKind::Left, true)?;
+        let bound = |name: &str| {
+            let rest = |drawn: &Drawn| name.strip_prefix(drawn.name.as_str()).map(str::to_owned);
+            let mut rests = self.lowered.drawn.iter().filter_map(rest);
+            rests.any(|rest| rest == "_low" || rest == "_high")
+        };
+        let mut columns = Vec::new();
+        for field in &cells.schema.fields {
+            let name = match bound(&field.name) {
+                true => format!("#draw.{}", field.name),
+                false => field.name.clone(),
+            };
+            columns.push(named(&field.name, column(&joined, &name)?));
+        }
+        let table = relation::project(&joined, columns)?;
+        let units =
+            cells.schema.fields.iter().map(|field| (field.name.clone(), field.unit.clone()));
         relation::with_units(&table, &units.collect())
     }
 

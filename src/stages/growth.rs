@@ -39,6 +39,7 @@
 //!
 //! References: Hsu (2015), Diligence at Social Capital part 1: accounting for user growth.
 
+use super::cells::DRAWS;
 use super::cohort_retention::Totals;
 use super::context::{RoleOverrides, StageContext};
 use super::dimension::DimensionSpec;
@@ -112,9 +113,6 @@ const COUNTS: [&str; 5] = ["start_customers", "new", "retained", "resurrected", 
 /// Sums of money, in the order of the columns.
 const MONEY: [&str; 6] =
     ["start_value", "new_value", "resurrected_value", "expansion", "contraction", "churned_value"];
-
-/// How often money is drawn for an interval.
-const DRAWS: u32 = 200;
 
 impl Stage for Growth {
     fn plan(&self, cx: &mut StageContext) -> Option<Vec<Output>> {

@@ -91,7 +91,13 @@ impl Stage for SegmentMetrics {
         let dimensions = cx.dimensions(&self.by.value, &mut table);
         let lowered = self.lower(cx, &table);
         let (dimensions, lowered) = (dimensions?, lowered?);
-        let cells = Cells { table: &table, lowered: &lowered, as_of: cx.as_of };
+        let cells = Cells {
+            table: &table,
+            lowered: &lowered,
+            as_of: cx.as_of,
+            level: cx.level,
+            seed: cx.seed,
+        };
 
         if let Some(sets) = &self.grouping_sets.value {
             return self.grouped(cx, &cells, &dimensions, sets);
@@ -232,8 +238,12 @@ impl SegmentMetrics {
         let lowered: Vec<Option<()>> =
             self.metrics.value.iter().map(|name| lowering.add(name)).collect();
         let lowered = lowered.into_iter().collect::<Option<Vec<()>>>();
-        let Lowering { measures, columns, wants_first_time, .. } = lowering;
-        lowered.map(|_| Lowered { measures, columns, wants_first_time })
+        let Lowering { measures, columns, wants_first_time, drawn, .. } = lowering;
+        lowered?;
+        if !drawn.is_empty() {
+            cx.customer(table)?;
+        }
+        Some(Lowered { measures, columns, wants_first_time, drawn })
     }
 }
 

@@ -13,11 +13,12 @@
 //! equal values at the border change nothing. Columns `m`, `m_numerator`, `m_denominator`; null where the
 //! denominator is 0. Needs `customer`, `value`.
 
+use crate::diagnostic::Code;
 use crate::document::{Decoder, Node};
 use crate::frame::Unit;
 use crate::ir::typing::{build, call};
 use crate::ir::{Expr, Func, Measure, MeasureFunc};
-use crate::metrics::{Lowering, Metric, MetricKind};
+use crate::metrics::{IntervalMethod, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -42,6 +43,11 @@ fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Metric>> {
 impl Metric for This {
     fn lower(&self, lowering: &mut Lowering) -> Option<()> {
         let customers = lowering.customers()?;
+        if lowering.interval() == IntervalMethod::Bootstrap {
+            let message = "the best tenth is not a sum over customers, and has no drawn interval";
+            lowering.report(Code::InvalidValue, message);
+            return None;
+        }
         let tenth = build::div(customers.customers, Expr::int(10))
             .and_then(|tenth| call(Func::Ceil, vec![tenth]))
             .and_then(|tenth| build::le(customers.rank, tenth));
