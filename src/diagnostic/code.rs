@@ -47,6 +47,7 @@ codes! {
     TypeMismatch "type-mismatch" "An expression combines types that do not fit.",
     InputNotFound "input-not-found" "A source's path matches no file.",
     SchemaMismatch "schema-mismatch" "A file's columns cannot be read as the source's contract states them.",
+    Drift "drift" "The files of a source differ in their columns.",
     Unsupported "unsupported" "The pipeline asks for something this version does not do.",
 }
 

@@ -23,6 +23,8 @@ pub struct Scan {
     pub bad_rows: BadRows,
     /// Doubles that are read as money.
     pub money: Option<Rounding>,
+    /// Personal columns, whose values are not told.
+    pub private: Vec<String>,
 }
 
 /// A clause of a source's contract.
@@ -98,6 +100,7 @@ impl Scan {
             strict: Vec::new(),
             bad_rows: BadRows::FAIL,
             money: None,
+            private: Vec::new(),
         }
     }
 

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use crate::document::{Expression, Scalar, TimeUnit};
-use crate::frame::{DataType, Field, Schema, Unit, Value};
-use crate::ir::parse::{self, Scope, literal_of};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::document::Expression;
+use crate::frame::{DataType, Schema, Value};
+use crate::ir::parse::{self, Scope};
 use crate::ir::relation;
-use crate::ir::scan::{Rule, Scan};
+use crate::ir::scan::{BadRowAction, BadRows, Rounding, Rule, Scan};
 use crate::ir::typing::{TypeError, build, call};
-use crate::ir::{Calendar, Expr, Func, Money, OrderRoles, Roles, Table, named};
-use crate::spec::{ColumnRule, ColumnType, Source};
+use crate::ir::{Calendar, Expr, Func, Money, OrderRoles, RelRef, Roles, Table, named};
+use crate::spec::{ColumnRule, FileForm, Source};
+
+use super::clauses::rules_of;
+use super::unite::unite;
 
 /// The columns of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub struct FileColumn {
     pub data_type: Option<DataType>,
     /// True if every value also fits `int32`.
     pub narrow: bool,
+    /// True if some values of the file's type have no place in ours.
+    pub may_not_fit: bool,
 }
 
 /// The files of a source; none if the source could not be opened, which is known elsewhere.
@@ -43,15 +48,26 @@ pub(super) struct Binding<'a> {
     pub as_of: i64,
 }
 
-/// A source as a table: its rows before `as_of`, with roles. `None` if its columns are not known.
+/// A source, bound to its files.
+pub(super) struct Bound {
+    /// Its good rows before `as_of`, with roles.
+    pub table: Table,
+    /// Its bad rows, if they are kept.
+    pub quarantine: Option<Table>,
+    /// What its files differ in, in words.
+    pub drift: Vec<String>,
+}
+
+/// A source as tables. `None` if its columns are not known.
 pub(super) fn bind(
     source: &Source,
     files: &[FileSchema],
     binding: &Binding,
     diagnostics: &mut Diagnostics,
-) -> Option<Table> {
+) -> Option<Bound> {
     let before = diagnostics.len();
-    let schema = unite(source, files, diagnostics);
+    let united = unite(source, files, diagnostics);
+    let schema = united.schema;
     let name = source.name.value.as_str();
     let scope = Scope {
         table: name,
@@ -97,8 +113,9 @@ pub(super) fn bind(
             );
         }
     }
-    let mut finite = Vec::new();
+    let (mut finite, mut money) = (Vec::new(), None);
     if let Some((role, Some(expr))) = value {
+        let double = (expr.data_type == DataType::Float64).then(|| expr.clone());
         if expr.data_type == DataType::Float64 {
             expr.for_each_column(&mut |column| {
                 if schema.field(column).is_some_and(|f| f.data_type == DataType::Float64) {
@@ -109,7 +126,11 @@ pub(super) fn bind(
         let decimals = role.decimals.value.and_then(|decimals| u8::try_from(decimals).ok());
         let currency = role.currency.value.clone();
         match Money::of(expr, decimals, role.minor_units.value, currency) {
-            Ok(value) => roles.value = Some(value),
+            Ok(value) => {
+                money =
+                    double.zip(scale_of(&value)).map(|(value, scale)| Rounding { value, scale });
+                roles.value = Some(value);
+            }
             Err(message) => diagnostics.push(Diagnostic::at(
                 Code::TypeMismatch,
                 role.column.value.span,
@@ -147,12 +168,30 @@ pub(super) fn bind(
             rules.push(Rule { column, fault, violated });
         }
     }
+    rules.extend(money.as_ref().and_then(too_large));
     for rule in &source.columns {
-        contract(rule, &schema, binding.calendar, &mut rules, diagnostics);
+        rules_of(rule, &schema, binding.calendar, &mut rules, diagnostics);
     }
     // What reads a flawed source is looked at all the same, for its own mistakes.
     roles.flawed = source.flawed || diagnostics.len() > before;
-    let scan = Scan { rules, finite, ..Scan::of(name) }.with_schema(Arc::new(schema));
+    diagnostics.extend(united.warnings);
+    let bad_rows = BadRows {
+        action: source.bad_rows.action.value,
+        tolerate: source.bad_rows.tolerate.value.0,
+    };
+    let private: Vec<String> = source
+        .columns
+        .iter()
+        .filter(|rule| rule.body.pii.value)
+        .map(|rule| rule.name.value.clone())
+        .collect();
+    let strict = strict(source, files, &schema, &roles);
+    let scan = Scan { rules, finite, strict, bad_rows, money, private, ..Scan::of(name) };
+    let scan = scan.with_schema(Arc::new(schema));
+    let quarantine = match bad_rows.action {
+        BadRowAction::Quarantine => quarantine(source, &scan, &roles, diagnostics),
+        BadRowAction::Fail | BadRowAction::Drop => None,
+    };
     let rel = match &roles.time {
         None => scan,
         Some(time) => {
@@ -169,7 +208,82 @@ pub(super) fn bind(
             }
         }
     };
-    Some(Table { name: name.to_owned(), rel, roles })
+    let table = Table { name: name.to_owned(), rel, roles };
+    Some(Bound { table, quarantine, drift: united.drift })
+}
+
+/// Digits after the point of money.
+fn scale_of(money: &Money) -> Option<u8> {
+    match money.expr.data_type {
+        DataType::Decimal { scale, .. } => Some(scale),
+        _ => None,
+    }
+}
+
+/// Doubles that are larger than money can be.
+fn too_large(money: &Rounding) -> Option<Rule> {
+    let limit = 10f64.powi(38 - i32::from(money.scale));
+    let limit = Expr::literal(Value::Float(limit), DataType::Float64);
+    let size = call(Func::Abs, vec![money.value.clone()]).ok()?;
+    let column = money.value.as_column().map_or_else(|| money.value.to_string(), str::to_owned);
+    let fault = format!("an amount too large for {} digits after the point", money.scale);
+    Some(Rule { column, fault, violated: build::ge(size, limit).ok()? })
+}
+
+/// The columns in which a value that does not fit makes its row bad: those of the contract and of the
+/// roles, where a file may hold such values; of CSV all.
+fn strict(source: &Source, files: &[FileSchema], schema: &Schema, roles: &Roles) -> Vec<String> {
+    let mut read = Vec::new();
+    let customer = roles.customer.as_ref().map(|customer| &customer.value);
+    let value = roles.value.as_ref().map(|value| &value.expr);
+    for role in customer.into_iter().chain(&roles.time).chain(&roles.key).chain(value) {
+        role.for_each_column(&mut |column| read.push(column.to_owned()));
+    }
+    let listed = |name: &str| {
+        read.iter().any(|column| column == name)
+            || source.columns.iter().any(|rule| rule.name.value == name)
+    };
+    let may_not_fit = |name: &str| {
+        let mut columns = files.iter().flat_map(|file| &file.columns);
+        columns.any(|column| column.name == name && column.may_not_fit)
+    };
+    let names = schema.names();
+    let strict = names.filter(|name| match source.form {
+        FileForm::Csv => true,
+        FileForm::Parquet => listed(name) && may_not_fit(name),
+    });
+    strict.map(str::to_owned).collect()
+}
+
+/// The table of bad rows, without personal columns.
+fn quarantine(
+    source: &Source,
+    scan: &RelRef,
+    roles: &Roles,
+    diagnostics: &mut Diagnostics,
+) -> Option<Table> {
+    let personal = |name: &str| {
+        source.columns.iter().any(|rule| rule.name.value == name && rule.body.pii.value)
+    };
+    let columns: Vec<String> =
+        scan.schema.names().filter(|name| !personal(name)).map(str::to_owned).collect();
+    match relation::rejected(scan, &columns) {
+        Ok(rel) => {
+            let roles = roles.living_in(&rel.schema);
+            Some(Table { name: format!("{}_quarantine", source.name.value), rel, roles })
+        }
+        Err(error) => {
+            diagnostics.push(
+                Diagnostic::at(
+                    Code::DuplicateName,
+                    source.bad_rows.action.place(source.name.span),
+                    error.message,
+                )
+                .help("the quarantine adds a column of that name"),
+            );
+            None
+        }
+    }
 }
 
 /// Rows at or after `as_of` are not seen. Where `as_of` is a midnight, dates are compared as dates.
@@ -210,287 +324,4 @@ fn order_roles<'a>(
         returned_at: expr(returned_at),
     };
     (roles, conditions)
-}
-
-/// The columns of a source over all its files, as the contract wants them.
-fn unite(source: &Source, files: &[FileSchema], diagnostics: &mut Diagnostics) -> Schema {
-    let mut names: Vec<&str> = Vec::new();
-    for column in files.iter().flat_map(|file| &file.columns) {
-        if !names.contains(&column.name.as_str()) {
-            names.push(&column.name);
-        }
-    }
-    let mut fields = Vec::new();
-    for name in &names {
-        let rule = source.columns.iter().find(|rule| rule.name.value == *name);
-        if let Some(field) = unite_column(source, name, rule, files, diagnostics) {
-            fields.push(field);
-        }
-    }
-    for rule in &source.columns {
-        if names.contains(&rule.name.value.as_str()) {
-            continue;
-        }
-        match (rule.body.optional.value, rule.body.r#type.value) {
-            (true, data_type) => {
-                let data_type = data_type.map_or(DataType::String, wanted_type);
-                fields.push(Field::new(&rule.name.value, data_type));
-            }
-            (false, _) if files.is_empty() => {}
-            (false, _) => diagnostics.push(
-                Diagnostic::unknown(
-                    Code::UnknownColumn,
-                    rule.name.span,
-                    format!(
-                        "no file of `{}` has the column `{}`",
-                        source.name.value, rule.name.value
-                    ),
-                    &rule.name.value,
-                    names.iter().copied(),
-                )
-                .note("a column that may be absent has `optional: true`"),
-            ),
-        }
-    }
-    Schema::new(fields)
-}
-
-fn unite_column(
-    source: &Source,
-    name: &str,
-    rule: Option<&ColumnRule>,
-    files: &[FileSchema],
-    diagnostics: &mut Diagnostics,
-) -> Option<Field> {
-    let place = rule.map_or(source.parquet.span, |rule| rule.name.span);
-    let mut united: Option<(DataType, &str)> = None;
-    let mut lacking = Vec::new();
-    let mut unread = None;
-    for file in files {
-        let Some(column) = file.columns.iter().find(|column| column.name == name) else {
-            lacking.push(file.name.as_str());
-            continue;
-        };
-        let Some(found) = column.data_type else {
-            unread = Some(column);
-            continue;
-        };
-        if let Some(wanted) = rule.and_then(|rule| rule.body.r#type.value)
-            && !widens(found, column.narrow, wanted)
-        {
-            diagnostics.push(Diagnostic::at(
-                Code::SchemaMismatch,
-                rule.map_or(place, |rule| rule.body.r#type.place(place)),
-                format!(
-                    "column `{name}` of {} is {}, which does not widen to {wanted}",
-                    file.name, column.found
-                ),
-            ));
-            // As the contract wants it, so that nothing else complains of it.
-            return Some(Field::new(name, wanted_type(wanted)));
-        }
-        united = Some(match united {
-            None => (found, &file.name),
-            Some((known, first)) => match common(known, found) {
-                Some(common) => (common, first),
-                None => {
-                    diagnostics.push(
-                        Diagnostic::at(
-                            Code::SchemaMismatch,
-                            place,
-                            format!(
-                                "column `{name}` is {known} in {first} and {} in {}",
-                                column.found, file.name
-                            ),
-                        )
-                        .help("write the files with one type"),
-                    );
-                    return Some(Field::new(name, known));
-                }
-            },
-        });
-    }
-    let Some((mut data_type, _)) = united else {
-        // Columns of types that are not read are left out; a contract that lists one says so.
-        if let (Some(rule), Some(column)) = (rule, unread) {
-            diagnostics.push(Diagnostic::at(
-                Code::SchemaMismatch,
-                rule.name.span,
-                format!("column `{name}` is {}, a type that is not read", column.found),
-            ));
-        }
-        return None;
-    };
-    if !lacking.is_empty() && !rule.is_some_and(|rule| rule.body.optional.value) {
-        // Only a column that the pipeline names is missed; others may come and go.
-        if named_by(source, name) || rule.is_some() {
-            diagnostics.push(
-                Diagnostic::at(
-                    Code::SchemaMismatch,
-                    place,
-                    format!(
-                        "column `{name}` is absent from {} of {} files, first from {}",
-                        lacking.len(),
-                        files.len(),
-                        lacking[0]
-                    ),
-                )
-                .help(format!("if it may be absent: `columns: {{{name}: {{optional: true}}}}`")),
-            );
-        }
-    }
-    if let Some(wanted) = rule.and_then(|rule| rule.body.r#type.value) {
-        data_type = match (wanted, data_type) {
-            (ColumnType::Decimal, DataType::Decimal { .. }) => data_type,
-            (ColumnType::Decimal, _) => DataType::money(0),
-            (wanted, _) => wanted_type(wanted),
-        };
-    }
-    let mut field = Field::new(name, data_type);
-    if let Some(unit) = rule.and_then(|rule| rule.body.unit.value.as_ref()) {
-        field.unit = match unit.as_str() {
-            "share" => Unit::Share,
-            "count" => Unit::Count,
-            "points" => Unit::Points,
-            word if TimeUnit::from_word(word).is_some() => Unit::Time(word.into()),
-            word => Unit::Money(Some(word.into())),
-        };
-    }
-    Some(field)
-}
-
-/// True if a role of the source is this very column.
-fn named_by(source: &Source, name: &str) -> bool {
-    let value = source.value.as_ref().map(|role| &role.column.value);
-    [source.customer.as_ref(), source.time.as_ref(), value]
-        .into_iter()
-        .flatten()
-        .chain(&source.key)
-        .any(|written| written.text.trim() == name)
-}
-
-fn common(a: DataType, b: DataType) -> Option<DataType> {
-    match (a, b) {
-        (a, b) if a == b => Some(a),
-        (DataType::Decimal { scale: s, .. }, DataType::Decimal { scale: t, .. }) => {
-            Some(DataType::money(s.max(t)))
-        }
-        (DataType::Decimal { scale, .. }, DataType::Int64)
-        | (DataType::Int64, DataType::Decimal { scale, .. }) => Some(DataType::money(scale)),
-        (DataType::Date, DataType::Timestamp) | (DataType::Timestamp, DataType::Date) => {
-            Some(DataType::Timestamp)
-        }
-        _ => None,
-    }
-}
-
-fn wanted_type(wanted: ColumnType) -> DataType {
-    match wanted {
-        ColumnType::Bool => DataType::Bool,
-        ColumnType::Int32 => DataType::Int32,
-        ColumnType::Int64 | ColumnType::Uint64 => DataType::Int64,
-        ColumnType::Float64 => DataType::Float64,
-        ColumnType::Decimal => DataType::money(0),
-        ColumnType::String => DataType::String,
-        ColumnType::Date => DataType::Date,
-        ColumnType::Timestamp => DataType::Timestamp,
-    }
-}
-
-/// True if a file's type becomes the contract's without loss.
-fn widens(found: DataType, narrow: bool, wanted: ColumnType) -> bool {
-    match (found, wanted) {
-        (DataType::Bool, ColumnType::Bool)
-        | (DataType::Int64, ColumnType::Int64 | ColumnType::Uint64 | ColumnType::Decimal)
-        | (DataType::Float64, ColumnType::Float64)
-        | (DataType::Decimal { .. }, ColumnType::Decimal)
-        | (DataType::String, ColumnType::String)
-        | (DataType::Date, ColumnType::Date | ColumnType::Timestamp)
-        | (DataType::Timestamp, ColumnType::Timestamp) => true,
-        (DataType::Int64, ColumnType::Int32 | ColumnType::Float64) => narrow,
-        _ => false,
-    }
-}
-
-/// The rules of one clause of the contract.
-fn contract(
-    rule: &ColumnRule,
-    schema: &Schema,
-    calendar: &Calendar,
-    rules: &mut Vec<Rule>,
-    diagnostics: &mut Diagnostics,
-) {
-    let name = rule.name.value.as_str();
-    let Some(field) = schema.field(name) else { return };
-    let column = Expr::column(name, field.data_type);
-    let mut add = |fault: String,
-                   violated: Result<Expr, TypeError>,
-                   span: Span,
-                   diagnostics: &mut Diagnostics| {
-        match violated {
-            Ok(violated) => rules.push(Rule { column: name.to_owned(), fault, violated }),
-            Err(error) => {
-                diagnostics.push(Diagnostic::at(Code::TypeMismatch, span, error.message));
-            }
-        }
-    };
-    if rule.body.required.value {
-        let fault = "a null, where a value is required".to_owned();
-        add(fault, build::is_null(column.clone()), rule.name.span, diagnostics);
-    }
-    let literal = |scalar: &Scalar, diagnostics: &mut Diagnostics| {
-        let value = literal_of(&scalar.written, field.data_type, calendar);
-        if value.is_none() {
-            let mut diagnostic = Diagnostic::at(
-                Code::TypeMismatch,
-                scalar.span,
-                format!("`{}` is not a {}, which `{name}` is", scalar.written, field.data_type),
-            );
-            diagnostic.help = example(field.data_type).map(|text| format!("write {text}"));
-            diagnostics.push(diagnostic);
-        }
-        value
-    };
-    if let Some(least) = &rule.body.min.value
-        && let Some(bound) = literal(least, diagnostics)
-    {
-        let fault = format!("a value below {}", least.written);
-        add(fault, build::lt(column.clone(), bound), least.span, diagnostics);
-    }
-    if let Some(most) = &rule.body.max.value
-        && let Some(bound) = literal(most, diagnostics)
-    {
-        let fault = format!("a value above {}", most.written);
-        add(fault, build::gt(column.clone(), bound), most.span, diagnostics);
-    }
-    if let Some(allowed) = &rule.body.r#in.value {
-        let values: Vec<Expr> =
-            allowed.iter().filter_map(|scalar| literal(scalar, diagnostics)).collect();
-        if values.len() == allowed.len() && !values.is_empty() {
-            let mut arguments = vec![column.clone()];
-            arguments.extend(values);
-            let words: Vec<&str> = allowed.iter().map(|scalar| scalar.written.as_str()).collect();
-            let fault = format!("a value that is none of {}", crate::diagnostic::list(&words));
-            let violated = call(Func::In, arguments).and_then(build::not);
-            add(fault, violated, rule.name.span, diagnostics);
-        }
-    }
-    if let Some(pattern) = &rule.body.matches.value {
-        let span = rule.body.matches.place(rule.name.span);
-        let literal = Expr::literal(Value::text(pattern), DataType::String);
-        let violated = call(Func::RegexpMatches, vec![column, literal]).and_then(build::not);
-        add(format!("a value that does not fit `{pattern}`"), violated, span, diagnostics);
-    }
-}
-
-/// A value of a type as it is written.
-fn example(data_type: DataType) -> Option<&'static str> {
-    Some(match data_type {
-        DataType::Bool => "`true` or `false`",
-        DataType::Int32 | DataType::Int64 => "a whole number such as `5`",
-        DataType::Float64 | DataType::Decimal { .. } => "a number such as `0.5`",
-        DataType::Date => "a date such as `2026-11-01`",
-        DataType::Timestamp => "a timestamp such as `2026-11-01T06:00`",
-        DataType::String | DataType::Duration => return None,
-    })
 }

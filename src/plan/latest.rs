@@ -33,7 +33,8 @@ pub fn last_events<S>(
     for source in &pipeline.sources {
         let Some(files) = files.get(&source.name.value) else { continue };
         let unsaid = &mut Diagnostics::default();
-        let Some(table) = inputs::bind(source, files, &binding, unsaid) else { continue };
+        let Some(bound) = inputs::bind(source, files, &binding, unsaid) else { continue };
+        let table = bound.table;
         let Some(time) = table.roles.time else { continue };
         events.extend(last_event(&table.name, &table.rel, &time));
     }

@@ -10,13 +10,16 @@
 //! - Nothing downstream of here meets an unknown name.
 
 mod checks;
+mod clauses;
 mod graph;
 mod inputs;
 mod latest;
 mod pipeline;
 mod segments;
+mod unite;
 
 pub use checks::PlannedCheck;
 pub use inputs::{FileColumn, FileSchema, InputSchema};
 pub use latest::{LastEvent, last_events};
 pub use pipeline::{Plan, PlannedStage, PlannedTable, body, plan};
+pub use unite::wanted_type as contract_type;

@@ -11,10 +11,10 @@ use crate::document::{Decoder, Node};
 use crate::frame::{DataType, Value};
 use crate::ir::explain::explain;
 use crate::ir::parse::{self, Scope};
-use crate::ir::relation::{self, Built};
+use crate::ir::relation::{self, BadRowAction, Built};
 use crate::ir::{RelRef, SortKey, Table};
 use crate::metrics::{Catalog, Lowering, Subject};
-use crate::spec::Pipeline;
+use crate::spec::{Pipeline, Source};
 use crate::stages::{self, Segments, Stage, StageContext, View};
 
 /// A pipeline known to make sense.
@@ -24,6 +24,10 @@ pub struct Plan {
     /// The first instant not seen, in microseconds since 1970-01-01T00:00Z.
     pub as_of: i64,
     pub sources: Vec<Table>,
+    /// The bad rows of sources that keep them.
+    pub quarantines: Vec<PlannedTable>,
+    /// What the files of a source differ in, in words.
+    pub drift: BTreeMap<String, Vec<String>>,
     /// In the order of the text.
     pub stages: Vec<PlannedStage>,
     /// In the order of the text.
@@ -83,6 +87,8 @@ pub fn plan(
         metrics: Catalog::read(&pipeline.metrics, diagnostics),
         tables: BTreeMap::new(),
         segments: Segments::new(),
+        quarantines: Vec::new(),
+        drift: BTreeMap::new(),
         diagnostics,
     };
     let specs = checks::read(&pipeline.checks, planner.diagnostics);
@@ -102,8 +108,10 @@ pub fn plan(
     if planner.diagnostics.has_errors() {
         return None;
     }
-    let hash = hash(pipeline, as_of, &planned, &checks);
-    Some(Plan { name: pipeline.name.clone(), as_of, sources, stages: planned, checks, hash })
+    let (quarantines, drift) = (planner.quarantines, planner.drift);
+    let hash = hash(pipeline, as_of, &planned, &quarantines, &checks);
+    let name = pipeline.name.clone();
+    Some(Plan { name, as_of, sources, quarantines, drift, stages: planned, checks, hash })
 }
 
 /// Everything that decides the tables, apart from the data.
@@ -111,13 +119,15 @@ fn hash(
     pipeline: &Pipeline<Box<dyn Stage>>,
     as_of: i64,
     stages: &[PlannedStage],
+    quarantines: &[PlannedTable],
     checks: &[PlannedCheck],
 ) -> String {
     let mut text = format!(
         "tenure plan 1\nas_of {as_of}\ncalendar {:?}\nlevel {}\nseed {}\n",
         pipeline.calendar, pipeline.level, pipeline.seed
     );
-    for table in stages.iter().flat_map(|stage| &stage.tables).filter(|table| table.published) {
+    let tables = stages.iter().flat_map(|stage| &stage.tables).chain(quarantines);
+    for table in tables.filter(|table| table.published) {
         text.push_str(&format!("table {} by {}\n", table.name, table.grain.join(", ")));
         text.push_str(&explain(&table.rel));
     }
@@ -147,6 +157,8 @@ pub(super) struct Planner<'a> {
     /// Sources, stages and companions; `None` if it could not be had.
     tables: BTreeMap<String, Option<Table>>,
     pub(super) segments: Segments,
+    quarantines: Vec<PlannedTable>,
+    drift: BTreeMap<String, Vec<String>>,
     pub(super) diagnostics: &'a mut Diagnostics,
 }
 
@@ -165,6 +177,21 @@ impl Planner<'_> {
                         format!("`{}` is the name of two tables", name.value),
                     )
                     .and(first.span, "the first is here"),
+                );
+            }
+        }
+        for source in &self.pipeline.sources {
+            let name = format!("{}_quarantine", source.name.value);
+            let kept = source.bad_rows.action.value == BadRowAction::Quarantine;
+            if let Some(taken) = seen.get(&name).filter(|_| kept) {
+                self.diagnostics.push(
+                    Diagnostic::at(
+                        Code::DuplicateName,
+                        taken.span,
+                        format!("`{name}` is the table of bad rows of `{}`", source.name.value),
+                    )
+                    .and(source.bad_rows.action.place(source.name.span), "which are kept")
+                    .help("rename one of them"),
                 );
             }
         }
@@ -202,11 +229,40 @@ impl Planner<'_> {
                         calendar: &self.pipeline.calendar,
                         as_of: self.as_of,
                     };
-                    inputs::bind(source, files, &binding, self.diagnostics)
+                    let bound = inputs::bind(source, files, &binding, self.diagnostics);
+                    bound.map(|bound| {
+                        self.drift.insert(name.clone(), bound.drift);
+                        self.quarantine(source, bound.quarantine);
+                        bound.table
+                    })
                 }
             };
+            if source.bad_rows.action.value == BadRowAction::Quarantine {
+                // Known by name, also where it could not be had.
+                self.tables.entry(format!("{name}_quarantine")).or_default();
+            }
             self.tables.insert(name, table);
         }
+    }
+
+    fn quarantine(&mut self, source: &Source, table: Option<Table>) {
+        let Some(table) = table else { return };
+        match published_order(&table, &[]) {
+            Ok(rel) => self.quarantines.push(PlannedTable {
+                name: table.name.clone(),
+                suffix: Some("quarantine"),
+                rel,
+                grain: Vec::new(),
+                published: true,
+                views: Vec::new(),
+            }),
+            Err(error) => self.diagnostics.push(Diagnostic::at(
+                Code::TypeMismatch,
+                source.name.span,
+                error.message,
+            )),
+        }
+        self.tables.insert(table.name.clone(), Some(table));
     }
 
     /// The stage that makes a table, by the table's name.
@@ -434,6 +490,7 @@ impl Planner<'_> {
     fn outputs(&mut self, planned: &mut [PlannedStage]) {
         for (name, options) in &self.pipeline.outputs.tables {
             let tables = planned.iter_mut().flat_map(|stage| &mut stage.tables);
+            let tables = tables.chain(&mut self.quarantines);
             let known: Vec<String> = self
                 .tables
                 .keys()

@@ -12,6 +12,7 @@ mod checks;
 mod error;
 mod execute;
 mod explain;
+mod files;
 mod manifest;
 mod partition;
 mod prepare;

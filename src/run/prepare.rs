@@ -1,18 +1,19 @@
 //! From a file's path to a plan: all that `check` does.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceText};
 use crate::document::Instant;
-use crate::engine::local::{InputFile, Local, LocalSource};
+use crate::engine::local::{Local, LocalSource};
 use crate::engine::{Engine, EngineError, Unwatched};
 use crate::frame::Value;
-use crate::plan::{self, FileColumn, FileSchema, InputSchema, Plan};
-use crate::spec::{self, AsOf, Inputs, Pipeline, Source, StageBody};
+use crate::plan::{self, InputSchema, Plan};
+use crate::spec::{self, AsOf, Inputs, Pipeline, StageBody};
 use crate::stages::{self, Stage};
 
 use super::error::RunError;
+use super::files;
 
 /// What is asked for.
 #[derive(Debug, Clone, Default)]
@@ -109,13 +110,11 @@ fn plan_over_files(
     let mut schemas = BTreeMap::new();
     let mut unreadable = None;
     for source in &pipeline.sources {
-        match open(source, &request.root, &mut diagnostics) {
-            Ok(files) => {
-                if let Some(files) = files {
-                    let schema = files.iter().map(schema_of).collect();
-                    schemas.insert(source.name.value.clone(), schema);
-                    opened.insert(source.name.value.clone(), LocalSource { files });
-                }
+        match files::open(source, &request.root, &pipeline.calendar, &mut diagnostics) {
+            Ok(None) => {}
+            Ok(Some((files, columns))) => {
+                schemas.insert(source.name.value.clone(), columns);
+                opened.insert(source.name.value.clone(), LocalSource { files });
             }
             Err(error) => {
                 unreadable.get_or_insert(error);
@@ -237,98 +236,4 @@ fn resolve_as_of(pipeline: &mut Document, day: i32) {
     for (_, value, _) in pipeline.settings.iter_mut().filter(|(key, _, _)| key == "as_of") {
         *value = pipeline.as_of.show();
     }
-}
-
-fn schema_of(file: &InputFile) -> FileSchema {
-    let columns = file.columns.iter().map(|column| FileColumn {
-        name: column.name.clone(),
-        found: column.found.clone(),
-        data_type: column.data_type,
-        narrow: column.narrow,
-    });
-    FileSchema { name: file.name.clone(), columns: columns.collect() }
-}
-
-/// The files of a source, by name; nothing if there are none, which is noted.
-fn open(
-    source: &Source,
-    root: &Path,
-    diagnostics: &mut Diagnostics,
-) -> Result<Option<Vec<InputFile>>, EngineError> {
-    let text = source.parquet.text.as_str();
-    if let Some((scheme, _)) = text.split_once("://") {
-        diagnostics.push(
-            Diagnostic::at(
-                Code::Unsupported,
-                source.parquet.span,
-                format!("`{scheme}://` addresses are not read"),
-            )
-            .help("copy or mount the files, and give their path"),
-        );
-        return Ok(None);
-    }
-    let Some(paths) = find(text, root) else {
-        diagnostics.push(Diagnostic::at(
-            Code::InvalidValue,
-            source.parquet.span,
-            format!("`{text}` is not a pattern of paths"),
-        ));
-        return Ok(None);
-    };
-    if paths.is_empty() {
-        diagnostics.push(
-            Diagnostic::at(
-                Code::InputNotFound,
-                source.parquet.span,
-                format!("no file of source `{}` is found at `{text}`", source.name.value),
-            )
-            .note("paths are relative to the working directory, or to `--root`"),
-        );
-        return Ok(None);
-    }
-    let hive = |path: &&PathBuf| {
-        let folders = path.strip_prefix(root).unwrap_or(path).parent();
-        folders.is_some_and(|folders| folders.to_string_lossy().contains('='))
-    };
-    if let Some(path) = paths.iter().find(hive) {
-        diagnostics.push(
-            Diagnostic::at(
-                Code::Unsupported,
-                source.parquet.span,
-                format!(
-                    "folders named `key=value` are not read yet, such as that of {}",
-                    path.display()
-                ),
-            )
-            .help("list the files by a pattern that has no such folder"),
-        );
-        return Ok(None);
-    }
-    let mut files = Vec::with_capacity(paths.len());
-    for path in paths {
-        let mut file = InputFile::open(&source.name.value, &path)?;
-        if let Ok(shown) = path.strip_prefix(root) {
-            file.name = shown.display().to_string();
-        }
-        files.push(file);
-    }
-    Ok(Some(files))
-}
-
-/// The files that a path, a pattern or a folder stands for, in order; `None` for a bad pattern.
-fn find(text: &str, root: &Path) -> Option<Vec<PathBuf>> {
-    let path = root.join(text);
-    if path.is_file() {
-        return Some(vec![path]);
-    }
-    let pattern = if path.is_dir() { path.join("**/*.parquet") } else { path };
-    let mut found: Vec<PathBuf> = glob::glob(&pattern.to_string_lossy())
-        .ok()?
-        .filter_map(Result::ok)
-        // What is no file after all, such as a broken link, fails when it is opened.
-        .filter(|path| !path.is_dir())
-        .collect();
-    found.sort();
-    found.dedup();
-    Some(found)
 }

@@ -17,4 +17,7 @@ pub use pipeline::{
 };
 pub(crate) use segment::ascending as segment_cuts_ascend;
 pub use segment::{Membership, Segment, SegmentForm};
-pub use source::{ColumnRule, ColumnType, OrderBlock, Source, ValueRole};
+pub use source::{
+    AbsentColumns, BadRowsBlock, ColumnRule, ColumnType, DriftBlock, ExtraColumns, FileForm,
+    OrderBlock, Source, ValueRole, WiderTypes,
+};

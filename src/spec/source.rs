@@ -1,22 +1,101 @@
 //! Sources as written.
 
 use crate::diagnostic::{Code, Diagnostic, Spanned};
-use crate::document::{Decode, Decoder, Expression, Node, NodeKind, Path, Scalar, Setting};
+use crate::document::{
+    Decode, Decoder, Expression, MapReader, Node, NodeKind, Path, Scalar, Setting, Share,
+};
+use crate::ir::relation::BadRowAction;
 
 /// One entry of `sources`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Source {
     pub name: Spanned<String>,
-    pub parquet: Path,
+    /// Where its files are.
+    pub path: Path,
+    pub form: FileForm,
     pub customer: Option<Expression>,
     pub time: Option<Expression>,
     pub key: Vec<Expression>,
     pub value: Option<ValueRole>,
     pub order: Option<OrderBlock>,
     pub columns: Vec<ColumnRule>,
+    pub bad_rows: BadRowsBlock,
+    pub drift: DriftBlock,
     pub description: Option<String>,
     /// True if something in it was wrong, which is noted: a role may be missing for that reason.
     pub flawed: bool,
+}
+
+/// How files hold their rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileForm {
+    Parquet,
+    Csv,
+}
+
+impl FileForm {
+    /// The key that says so, and the ending of such files.
+    pub fn word(self) -> &'static str {
+        match self {
+            FileForm::Parquet => "parquet",
+            FileForm::Csv => "csv",
+        }
+    }
+}
+
+crate::options! {
+    /// What becomes of rows that break the contract.
+    pub struct BadRowsBlock("`bad_rows`") {
+        /// `fail`: the run fails; `quarantine`: they go to the table `SOURCE_quarantine`, with reasons;
+        /// `drop`: they are left out. They are counted in any case.
+        action: BadRowAction = BadRowAction::Fail,
+        /// The share of bad rows up to which a run goes on.
+        tolerate: Share = Share(0.0),
+    }
+}
+
+crate::choice! {
+    /// What is done about columns that the contract does not list, or that only some files have.
+    pub enum ExtraColumns {
+        /// They may come and go; the report says which do.
+        Allow = "allow",
+        /// A warning says so.
+        Warn = "warn",
+        /// The run fails.
+        Fail = "fail",
+    }
+}
+
+crate::choice! {
+    /// What is done about columns that the pipeline names and some files lack.
+    pub enum AbsentColumns {
+        /// The run fails.
+        Fail = "fail",
+        /// They read as null, and a warning says so.
+        Null = "null",
+    }
+}
+
+crate::choice! {
+    /// What is done about columns whose types differ between files.
+    pub enum WiderTypes {
+        /// They are read as the wider type, and a warning says so.
+        Cast = "cast",
+        /// The run fails.
+        Fail = "fail",
+    }
+}
+
+crate::options! {
+    /// What is done where the files of a source differ in their columns.
+    pub struct DriftBlock("`drift`") {
+        /// Columns that `columns` does not list, or that only some files have.
+        extra_columns: ExtraColumns = ExtraColumns::Allow,
+        /// Columns that the pipeline names and some files lack; `optional` columns may be absent anyway.
+        absent_columns: AbsentColumns = AbsentColumns::Fail,
+        /// Columns that are narrower in some files than in others.
+        wider_types: WiderTypes = WiderTypes::Cast,
+    }
 }
 
 crate::options! {
@@ -96,6 +175,8 @@ crate::options! {
         matches: Option<String> = None,
         /// The unit, for reports.
         unit: Option<String> = None,
+        /// Personal: kept out of quarantine tables and of what is said of bad rows.
+        pii: bool = false,
         /// What the column means.
         description: Option<String> = None,
     }
@@ -106,7 +187,7 @@ pub(super) fn decode(name: &Spanned<String>, node: &Node, decoder: &mut Decoder)
     let what = format!("the source `{}`", name.value);
     let before = decoder.count();
     let mut reader = decoder.map(node, &what)?;
-    let parquet = reader.required::<Path>("parquet", decoder);
+    let files = files(&mut reader, &what, name, decoder);
     let customer = reader.optional("customer", decoder).map(|setting| setting.value);
     let time = reader.optional("time", decoder).map(|setting| setting.value);
     let key = match reader.take("key") {
@@ -151,17 +232,140 @@ pub(super) fn decode(name: &Spanned<String>, node: &Node, decoder: &mut Decoder)
             _ => decoder.wrong_type(node, "a map from columns to what they must be"),
         }
     }
+    let bad_rows = bad_rows(reader.take("bad_rows"), name, decoder);
+    let drift = match reader.take("drift") {
+        // An `absent_columns: null` is the word, not nothing.
+        Some(node) => DriftBlock::decode(&spelled_null(node), decoder),
+        None => None,
+    };
+    if let Some((FileForm::Csv, path)) = &files
+        && columns.is_empty()
+    {
+        decoder.report(
+            Diagnostic::at(
+                Code::MissingKey,
+                path.span,
+                "a source of CSV files needs `columns`, which says what their texts are",
+            )
+            .help("list the columns with their types: `columns: {customer_id: {type: int64}, …}`"),
+        );
+    }
     reader.finish(decoder);
+    let (form, path) = files?;
     Some(Source {
         name: name.clone(),
-        parquet: parquet?.value,
+        path,
+        form,
         customer,
         time,
         key,
         value,
         order,
         columns,
+        bad_rows,
+        drift: drift.unwrap_or_else(DriftBlock::none),
         description,
         flawed: decoder.count() > before,
     })
+}
+
+impl DriftBlock {
+    /// As if nothing were written.
+    fn none() -> Self {
+        DriftBlock {
+            extra_columns: Setting::default_of(ExtraColumns::Allow),
+            absent_columns: Setting::default_of(AbsentColumns::Fail),
+            wider_types: Setting::default_of(WiderTypes::Cast),
+        }
+    }
+}
+
+/// The one of `parquet` and `csv` that is there.
+fn files(
+    reader: &mut MapReader,
+    what: &str,
+    name: &Spanned<String>,
+    decoder: &mut Decoder,
+) -> Option<(FileForm, Path)> {
+    let parquet = reader.take("parquet");
+    let csv = reader.take("csv");
+    match (parquet, csv) {
+        (Some(node), None) => Some((FileForm::Parquet, Path::decode(node, decoder)?)),
+        (None, Some(node)) => Some((FileForm::Csv, Path::decode(node, decoder)?)),
+        (None, None) => {
+            decoder.report(
+                Diagnostic::at(
+                    Code::MissingKey,
+                    name.span,
+                    format!("{what} needs the key `parquet`"),
+                )
+                .help("`parquet` or `csv` takes a path: a file, a pattern or a folder"),
+            );
+            None
+        }
+        (Some(first), Some(second)) => {
+            decoder.report(
+                Diagnostic::at(
+                    Code::InvalidValue,
+                    second.span,
+                    format!("{what} has files of two forms"),
+                )
+                .and(first.span, "the others are here")
+                .help("make two sources, and unite them in a stage"),
+            );
+            None
+        }
+    }
+}
+
+fn bad_rows(node: Option<&Node>, name: &Spanned<String>, decoder: &mut Decoder) -> BadRowsBlock {
+    let none = BadRowsBlock {
+        action: Setting::default_of(BadRowAction::Fail),
+        tolerate: Setting::default_of(Share(0.0)),
+    };
+    let Some(block) = node.and_then(|node| BadRowsBlock::decode(node, decoder)) else {
+        return none;
+    };
+    let place = node.map_or(name.span, |node| node.span);
+    let (action, share) = (block.action.value, block.tolerate.value.0);
+    if !(0.0..=1.0).contains(&share) {
+        decoder.report(Diagnostic::at(
+            Code::InvalidValue,
+            block.tolerate.place(place),
+            "`tolerate` lies between 0% and 100%",
+        ));
+    } else if action == BadRowAction::Fail && share > 0.0 {
+        decoder.report(
+            Diagnostic::at(
+                Code::InvalidValue,
+                block.tolerate.place(place),
+                "`action: fail` tolerates no bad row",
+            )
+            .help("`action: quarantine` or `action: drop` say where the tolerated rows go"),
+        );
+    } else if action != BadRowAction::Fail && share == 0.0 {
+        decoder.report(
+            Diagnostic::at(
+                Code::InvalidValue,
+                block.action.place(place),
+                format!("`action: {action}` fails at the first bad row while `tolerate` is 0%"),
+            )
+            .warning()
+            .help("say how many are borne: `tolerate: 1%`"),
+        );
+    }
+    block
+}
+
+/// A map in which the `null` of `absent_columns` is a word.
+fn spelled_null(node: &Node) -> Node {
+    let mut node = node.clone();
+    if let NodeKind::Map(entries) = &mut node.kind {
+        for (key, value) in entries.iter_mut() {
+            if key.value == "absent_columns" && value.kind == NodeKind::Null {
+                value.kind = NodeKind::Text("null".into());
+            }
+        }
+    }
+    node
 }

@@ -35,6 +35,7 @@ pub(super) struct Contract {
     rules: Vec<BoundRule>,
     money: Option<BoundMoney>,
     bad_rows: BadRows,
+    private: Vec<String>,
     /// The ordinal of the first morsel with a bad row.
     first_bad: AtomicU64,
     tally: Mutex<Tally>,
@@ -99,6 +100,7 @@ impl Contract {
             rules,
             money,
             bad_rows: scan.bad_rows,
+            private: scan.private.clone(),
             first_bad: AtomicU64::new(u64::MAX),
             tally: Mutex::default(),
         })
@@ -192,7 +194,7 @@ impl Contract {
         let mut texts = StringBuilder::new();
         for reasons in bad.values() {
             let written = reasons.iter().map(|(column, fault, text)| match text {
-                Some(text) if !text.is_empty() => {
+                Some(text) if !text.is_empty() && !self.is_private(*column) => {
                     format!("{}: `{text}`", scan::reason(*column, fault))
                 }
                 _ => scan::reason(*column, fault),
@@ -207,6 +209,10 @@ impl Contract {
             rejected: Some((filter(&not_good)?, Arc::new(texts.finish()))),
             lost: self.lost(ordinal),
         })
+    }
+
+    fn is_private(&self, column: Option<&str>) -> bool {
+        column.is_some_and(|column| self.private.iter().any(|private| private == column))
     }
 
     fn lost(&self, ordinal: u64) -> bool {

@@ -212,6 +212,11 @@ pub(super) fn value_of_text(
     })
 }
 
+/// What a text is instead of a value of a type, if it is none.
+pub fn fault_of_text(text: &str, to: DataType, calendar: &Calendar) -> Option<&'static str> {
+    value_of_text(text, to, calendar).err()
+}
+
 /// A decimal with so many digits after the point; zeros beyond them change nothing.
 fn decimal(text: &str, precision: u8, scale: u8) -> Option<Value> {
     let (mut minor, mut own) = parse_decimal(text)?;

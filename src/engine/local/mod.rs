@@ -32,6 +32,7 @@ mod polars;
 mod statistics;
 mod temporal;
 
+pub use convert::fault_of_text;
 pub use engine::{Counts, Local, LocalSource};
 pub use evaluate::Program;
 pub use file::{InputColumn, InputFile};
