@@ -11,6 +11,7 @@ use super::manifest::{
 };
 use super::prepare::{Failure, Prepared};
 use super::publish::Staging;
+use super::quality;
 use super::{checks, partition, report, write};
 use crate::checks::CheckOutcome;
 use crate::diagnostic::Severity;
@@ -26,7 +27,8 @@ pub struct Executed {
     pub report: Option<PathBuf>,
     /// Name and rows of each published table.
     pub tables: Vec<(String, u64)>,
-    /// What went wrong without stopping the run: checks of severity `warn` that failed.
+    /// What went wrong without stopping the run: checks of severity `warn` that failed, bad rows that were
+    /// borne, doubles that money moved.
     pub warnings: Vec<String>,
     pub seconds: f64,
 }
@@ -219,7 +221,11 @@ fn begin(prepared: &Prepared, run_id: &str, started: jiff::Timestamp, threads: u
             .map(|(name, source)| SourceRecord {
                 name: name.clone(),
                 rows: source.files.iter().map(|file| file.rows).sum(),
+                rows_bad: None,
                 rows_seen: None,
+                reasons: Vec::new(),
+                rounded: None,
+                drift: prepared.plan.drift.get(name).cloned().unwrap_or_default(),
                 files: source
                     .files
                     .iter()
@@ -257,6 +263,7 @@ fn work(
         .stages
         .iter()
         .flat_map(|stage| &stage.tables)
+        .chain(&prepared.plan.quarantines)
         .filter(|table| table.published)
         .collect();
     let touched: Vec<_> = prepared
@@ -276,12 +283,14 @@ fn work(
         Ok(frames) => frames,
         Err(error) => {
             let error = checks::or_of_sources(&prepared.plan, error, &engine);
+            quality::note(prepared, &engine, manifest);
             if let RunError::Checks(failed) = &error {
                 manifest.checks = failed.iter().map(|c| checks::record(&c.outcome)).collect();
             }
             return Err(error);
         }
     };
+    quality::note(prepared, &engine, manifest);
     let of_checks = &frames[tables.len() + touched.len()..];
     let touched: Vec<(&str, &Frame)> =
         touched.iter().map(|(name, _)| *name).zip(&frames[tables.len()..]).collect();

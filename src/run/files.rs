@@ -15,13 +15,16 @@ use crate::spec::{ColumnType, FileForm, Source};
 /// What Hive writes where a folder's value is null.
 const NULL_FOLDER: &str = "__HIVE_DEFAULT_PARTITION__";
 
+/// Files, and their columns as the plan sees them.
+type Opened = (Vec<InputFile>, Vec<FileSchema>);
+
 /// The files of a source, by name, and their columns; nothing if there are none, which is noted.
 pub(super) fn open(
     source: &Source,
     root: &Path,
     calendar: &Calendar,
     diagnostics: &mut Diagnostics,
-) -> Result<Option<(Vec<InputFile>, Vec<FileSchema>)>, EngineError> {
+) -> Result<Option<Opened>, EngineError> {
     let text = source.path.text.as_str();
     if let Some((scheme, _)) = text.split_once("://") {
         diagnostics.push(

@@ -41,9 +41,35 @@ pub(super) struct Manifest {
 pub(super) struct SourceRecord {
     pub name: String,
     pub rows: u64,
-    /// Rows before `as_of`, if the source was read.
+    /// Rows that break the contract, if the source was read.
+    pub rows_bad: Option<u64>,
+    /// Good rows before `as_of`, if the source was read.
     pub rows_seen: Option<u64>,
+    /// Why rows are bad, the most frequent reason first; a row may have several.
+    pub reasons: Vec<ReasonRecord>,
+    /// Doubles that are not the money they became.
+    pub rounded: Option<RoundedRecord>,
+    /// What its files differ in.
+    pub drift: Vec<String>,
     pub files: Vec<InputRecord>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct ReasonRecord {
+    pub reason: String,
+    pub rows: u64,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct RoundedRecord {
+    pub rows: u64,
+    /// Where the first of them stands.
+    pub first: String,
+    pub before: f64,
+    pub after: String,
+    /// The smallest, which does not depend on how the rows lie in files.
+    pub least_before: f64,
+    pub least_after: String,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -51,7 +77,8 @@ pub(super) struct InputRecord {
     pub path: String,
     pub bytes: u64,
     pub rows: u64,
-    /// Hash of the file's footer, which holds size, place and statistics of every column chunk.
+    /// Hash of the file's footer, which holds size, place and statistics of every column chunk; of CSV
+    /// the hash of the whole file.
     pub footer_hash: String,
 }
 

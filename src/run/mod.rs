@@ -17,6 +17,7 @@ mod manifest;
 mod partition;
 mod prepare;
 mod publish;
+mod quality;
 mod report;
 mod views;
 mod write;

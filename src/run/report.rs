@@ -130,6 +130,62 @@ fn section(
     section
 }
 
+/// What became of rows that break a contract, of doubles that are no exact money, and of columns that
+/// differ between files.
+fn contract_sentences(manifest: &Manifest) -> Vec<String> {
+    let mut lead = Vec::new();
+    if manifest.sources.iter().all(|source| source.rows_bad.unwrap_or(0) == 0) {
+        lead.push("Every row that was read obeys the contract of its source.".to_owned());
+    }
+    for source in &manifest.sources {
+        let name = &source.name;
+        if let Some(bad) = source.rows_bad.filter(|bad| *bad > 0) {
+            lead.push(format!(
+                "{bad} of {} rows of `{name}` break its contract and are left out of all tables.",
+                source.rows
+            ));
+        }
+        if let Some(rounded) = &source.rounded {
+            lead.push(format!(
+                "{} amount(s) of `{name}` have more digits than its money and were rounded half to even, \
+                 the smallest from {} to {}.",
+                rounded.rows, rounded.least_before, rounded.least_after
+            ));
+        }
+        lead.extend(source.drift.iter().map(|drift| format!("`{name}`: {drift}.")));
+    }
+    lead
+}
+
+/// Why rows are bad, if any are.
+fn bad_rows(manifest: &Manifest) -> Option<Block> {
+    let rows: Vec<Vec<Cell>> = manifest
+        .sources
+        .iter()
+        .flat_map(|source| source.reasons.iter().map(move |reason| (source, reason)))
+        .map(|(source, reason)| {
+            vec![
+                Cell::Text(source.name.clone()),
+                Cell::Text(reason.reason.clone()),
+                Cell::Integer(reason.rows as i64),
+            ]
+        })
+        .collect();
+    let columns = vec![
+        Column::new("source", "Source", ReportUnit::None),
+        Column::new("reason", "Reason", ReportUnit::None),
+        Column::new("rows", "Rows", ReportUnit::Count),
+    ];
+    let table = Table {
+        caption: "Bad rows by reason".into(),
+        columns,
+        rows,
+        note: Some("A row may have several reasons.".into()),
+        total_rows: None,
+    };
+    (!table.rows.is_empty()).then_some(Block::Table(table))
+}
+
 fn data_quality(manifest: &Manifest, touched: &[(&str, &Frame)]) -> Section {
     let rules = touched.iter().flat_map(|(stage, frame)| {
         let fields = frame.schema.fields.iter().enumerate();
@@ -145,12 +201,16 @@ fn data_quality(manifest: &Manifest, touched: &[(&str, &Frame)]) -> Section {
     let columns = vec![
         Column::new("source", "Source", ReportUnit::None),
         Column::new("rows", "Rows", ReportUnit::Count),
-        Column::new("seen", "Rows before as-of", ReportUnit::Count),
+        Column::new("good", "Rows that obey the contract", ReportUnit::Count),
+        Column::new("seen", "Good rows before as-of", ReportUnit::Count),
     ];
     let rows = manifest.sources.iter().map(|source| {
         vec![
             Cell::Text(source.name.clone()),
             Cell::Integer(source.rows as i64),
+            source
+                .rows_bad
+                .map_or(Cell::Missing, |bad| Cell::Integer(source.rows.saturating_sub(bad) as i64)),
             source.rows_seen.map_or(Cell::Missing, |rows| Cell::Integer(rows as i64)),
         ]
     });
@@ -168,10 +228,7 @@ fn data_quality(manifest: &Manifest, touched: &[(&str, &Frame)]) -> Section {
     let mut section = Section {
         id: "data_quality".into(),
         title: "Data quality".into(),
-        lead: vec![
-            "Every row that was read obeys the contract of its source: a row that breaks it ends the run."
-                .into(),
-        ],
+        lead: contract_sentences(manifest),
         blocks: vec![
             Block::Table(Table {
                 caption: "Rows of the sources".into(),
@@ -208,6 +265,9 @@ fn data_quality(manifest: &Manifest, touched: &[(&str, &Frame)]) -> Section {
     };
     if touched.is_empty() {
         section.blocks.pop();
+    }
+    if let Some(table) = bad_rows(manifest) {
+        section.blocks.insert(1, table);
     }
     if let Some(table) = checks::panel(&manifest.checks) {
         section.blocks.insert(0, Block::Table(table));

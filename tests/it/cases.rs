@@ -104,7 +104,8 @@ fn value(cell: &str, data_type: DataType) -> Value {
 
 /// Runs the tables of a plan on an engine.
 fn run(engine: &dyn Engine, prepared: &Prepared) -> BTreeMap<String, Frame> {
-    let tables: Vec<_> = prepared.plan.stages.iter().flat_map(|stage| &stage.tables).collect();
+    let stages = prepared.plan.stages.iter().flat_map(|stage| &stage.tables);
+    let tables: Vec<_> = stages.chain(&prepared.plan.quarantines).collect();
     let rels: Vec<_> = tables.iter().map(|table| table.rel.clone()).collect();
     let checks = &prepared.plan.checks;
     let counts = checks.iter().map(|check| check.counts.clone());

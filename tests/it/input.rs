@@ -201,3 +201,338 @@ fn as_of_latest_is_the_day_after_the_last_event() {
     pipeline(folder.path(), "", FILE, MONTHLY);
     says(&tenure(folder.path(), &["check", "shop.yaml"]), "`as_of: latest` for the day after");
 }
+
+/// A pipeline that keeps its bad rows, over this text of CSV.
+const CSV_SOURCE: &str = "    csv: orders.csv\n    columns:\n      customer_id: {type: int64}\n      \
+     ordered_at: {type: date}\n      amount: {type: decimal, min: 0}\n      note: {type: string}\n";
+
+#[test]
+fn csv_is_read_and_its_bad_cells_are_told_by_line() {
+    let good = "customer_id,ordered_at,amount,note,more\r\n1,2026-01-05,10.50,\"a, \"\"b\"\"\nc\",x\r\n\
+                2,2026-01-06,3,,\r\n\r\n1,2026-02-03,\" 7.00\",\"\",y\r\n";
+    let stages = format!(
+        "{MONTHLY}  rows: {{from: orders, derive: {{empty: note is null}}, publish: true}}\n"
+    );
+    let folder = shop(TOP, CSV_SOURCE, &stages);
+    let file = folder.path().join("orders.csv");
+    fs::write(&file, good).expect("written");
+    let output = tenure(folder.path(), &["run", "shop.yaml"]);
+    status(&output, 0);
+    assert_eq!(
+        table(folder.path(), "monthly", &["month", "revenue", "order_count"]),
+        ["2026-01-01|13.50|2", "2026-02-01|7.00|1"]
+    );
+    assert_eq!(
+        table(folder.path(), "rows", &["customer_id", "amount", "note", "empty"]),
+        ["1|10.50|a, \"b\"\nc|false", "1|7.00||false", "2|3.00||true"]
+    );
+
+    let bad = format!("{good}3,2026-13-01,5,,\r\n4,2026-01-09,1.005,,\r\n5,2026-01-09,1,\r\n");
+    fs::write(&file, &bad).expect("written");
+    let output = tenure(folder.path(), &["run", "shop.yaml"]);
+    status(&output, 4);
+    says(
+        &output,
+        "file orders.csv, column `ordered_at`: 1 row has a text that is no date, first in line 7",
+    );
+    says(&output, "3 of 6 rows are bad");
+
+    let keeps = format!("{CSV_SOURCE}    bad_rows: {{action: quarantine, tolerate: 50%}}\n");
+    pipeline(folder.path(), TOP, &keeps, &stages);
+    let output = tenure(folder.path(), &["run", "shop.yaml"]);
+    status(&output, 0);
+    says(&output, "3 of 6 rows of source `orders` are bad and are in `orders_quarantine`");
+    assert_eq!(
+        table(folder.path(), "orders_quarantine", &["customer_id", "amount", "reasons"]),
+        [
+            "3|5.00|ordered_at has a text that is no date: `2026-13-01`",
+            "4||amount has a text that is no decimal of so few digits after the point: `1.005`",
+            "||the row has another number of cells than the header",
+        ]
+    );
+    let manifest = manifest(&folder.path().join("out/shop"));
+    assert_eq!(manifest["sources"][0]["rows"], 6);
+    assert_eq!(manifest["sources"][0]["rows_bad"], 3);
+    assert_eq!(manifest["sources"][0]["reasons"].as_array().map(Vec::len), Some(3));
+
+    let fewer = keeps.replace("50%", "49%");
+    pipeline(folder.path(), TOP, &fewer, &stages);
+    let output = tenure(folder.path(), &["run", "shop.yaml"]);
+    status(&output, 4);
+    says(&output, "3 of 6 rows are bad, more than the 49% tolerated");
+
+    fs::write(&file, "customer_id,\"ordered_at\n").expect("written");
+    let output = tenure(folder.path(), &["run", "shop.yaml"]);
+    status(&output, 4);
+    says(&output, "line 1 ends within quotes");
+}
+
+#[test]
+fn sources_are_of_one_form_with_a_contract_where_it_is_needed() {
+    for (source, text) in [
+        ("", "needs the key `parquet`"),
+        ("    csv: orders.csv\n", "needs `columns`"),
+        ("    csv: orders.csv\n    parquet: orders.parquet\n", "files of two forms"),
+        ("    parquet: s3://shop/orders/*.parquet\n", "`s3://` addresses are not read"),
+        ("    parquet: o.parquet\n    bad_rows: {tolerate: 1%}\n", "tolerates no bad row"),
+        ("    parquet: o.parquet\n    bad_rows: {action: quarantin}\n", "`quarantine`"),
+        ("    parquet: o.parquet\n    drift: {extra_columns: no}\n", "`allow`, `warn` or `fail`"),
+    ] {
+        let folder = shop(TOP, source, MONTHLY);
+        let output = tenure(folder.path(), &["check", "shop.yaml"]);
+        status(&output, 2);
+        says(&output, text);
+    }
+}
+
+#[test]
+fn folders_give_columns() {
+    let source = "    parquet: data\n";
+    let by =
+        "stages:\n  by: {from: orders, segment_metrics: {by: [shop, year], metrics: [revenue]}}\n";
+    let folder = shop(TOP, source, by);
+    let write = |path: &str, day: i32, minor: i128| {
+        let path = folder.path().join("data").join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        write_parquet(&path, &orders(&[(Some(1), day, minor)]), 10);
+    };
+    write("year=2025/shop=S%C3%A3o%20Paulo/a.parquet", JANUARY - 9, 100);
+    write("year=2026/shop=Bonn/a.parquet", JANUARY, 200);
+    write("year=2026/shop=__HIVE_DEFAULT_PARTITION__/a.parquet", JANUARY, 300);
+    write("_temporary/b.parquet", JANUARY, 999);
+    let output = tenure(folder.path(), &["run", "shop.yaml"]);
+    status(&output, 0);
+    let rows = table(folder.path(), "by", &["shop", "year", "revenue"]);
+    assert_eq!(rows, ["Bonn|2026|2.00", "São Paulo|2025|1.00", "|2026|3.00"]);
+    // The contract may say otherwise of their types, as far as the names can be read so.
+    pipeline(
+        folder.path(),
+        TOP,
+        "    parquet: data/*/*/*.parquet\n    columns: {year: {type: string}}\n",
+        by,
+    );
+    status(&tenure(folder.path(), &["run", "shop.yaml"]), 0);
+    pipeline(folder.path(), TOP, "    parquet: data\n    columns: {shop: {type: int64}}\n", by);
+    let output = tenure(folder.path(), &["check", "shop.yaml"]);
+    status(&output, 4);
+    says(&output, "a text that is no int64: `");
+}
+
+#[test]
+fn files_that_differ_are_united_and_it_is_said() {
+    use arrow::array::{ArrayRef, Date32Array, Int32Array, Int64Array, StringArray};
+    let folder = shop(TOP, "    parquet: data/*.parquet\n", MONTHLY);
+    fs::create_dir(folder.path().join("data")).expect("made");
+    let days = || Arc::new(Date32Array::from(vec![JANUARY])) as ArrayRef;
+    let customers: [ArrayRef; 2] =
+        [Arc::new(Int32Array::from(vec![1])), Arc::new(Int64Array::from(vec![2]))];
+    let [first, second] = customers;
+    raw(
+        &folder.path().join("data/1.parquet"),
+        vec![
+            ("customer_id", first),
+            ("ordered_at", days()),
+            ("amount", Arc::new(Int64Array::from(vec![5]))),
+        ],
+    );
+    raw(
+        &folder.path().join("data/2.parquet"),
+        vec![
+            ("customer_id", second),
+            ("ordered_at", days()),
+            ("coupon", Arc::new(StringArray::from(vec!["x"]))),
+        ],
+    );
+    let check = |drift: &str| {
+        let source = format!("    parquet: data/*.parquet\n{drift}");
+        pipeline(folder.path(), TOP, &source, MONTHLY);
+        tenure(folder.path(), &["check", "shop.yaml"])
+    };
+    let output = check("");
+    status(&output, 4);
+    says(&output, "column `amount` is absent from 1 of 2 files");
+    let output = check("    drift: {absent_columns: null}\n");
+    status(&output, 0);
+    says(
+        &output,
+        "warning[drift]: column `customer_id` has several types: int32 in data/1.parquet",
+    );
+    says(&output, "warning[drift]: column `amount` is absent from 1 of 2 files");
+    assert!(!stderr(&output).contains("coupon"), "{}", stderr(&output));
+    let output = check("    drift: {absent_columns: null, extra_columns: warn}\n");
+    says(&output, "column `coupon` is in 1 of 2 files and not in data/1.parquet");
+    status(&check("    drift: {absent_columns: null, extra_columns: fail}\n"), 4);
+    status(&check("    drift: {absent_columns: null, wider_types: fail}\n"), 4);
+
+    check("    drift: {absent_columns: null}\n");
+    status(&tenure(folder.path(), &["run", "shop.yaml"]), 0);
+    assert_eq!(table(folder.path(), "monthly", &["revenue", "order_count"]), ["5|2"]);
+    let manifest = manifest(&folder.path().join("out/shop"));
+    let drift = manifest["sources"][0]["drift"].as_array().expect("a list").len();
+    assert_eq!(drift, 3);
+}
+
+/// A Parquet file of these columns, whatever their types.
+fn raw(path: &Path, columns: Vec<(&str, arrow::array::ArrayRef)>) {
+    let batch = arrow::array::RecordBatch::try_from_iter(columns).expect("columns of one length");
+    let file = fs::File::create(path).expect("a file");
+    let mut writer =
+        parquet::arrow::ArrowWriter::try_new(file, batch.schema(), None).expect("types");
+    writer.write(&batch).expect("rows");
+    writer.close().expect("a footer");
+}
+
+#[test]
+fn roles_take_many_types() {
+    use arrow::array::{
+        ArrayRef, Date32Array, Decimal256Array, FixedSizeBinaryArray, Float32Array, Float64Array,
+        StringArray, TimestampMillisecondArray, TimestampNanosecondArray, UInt8Array, UInt64Array,
+    };
+    use arrow::datatypes::i256;
+    let day = i64::from(JANUARY) * 86_400;
+    let bytes: Vec<[u8; 16]> = vec![[0xab; 16], [0; 16]];
+    let customers: Vec<ArrayRef> = vec![
+        Arc::new(UInt8Array::from(vec![7, 8])),
+        Arc::new(UInt64Array::from(vec![7, 8])),
+        Arc::new(StringArray::from(vec!["7", "8"])),
+        Arc::new(FixedSizeBinaryArray::try_from_iter(bytes.into_iter()).expect("bytes")),
+    ];
+    let times: Vec<ArrayRef> = vec![
+        Arc::new(Date32Array::from(vec![JANUARY, JANUARY])),
+        Arc::new(TimestampMillisecondArray::from(vec![day * 1_000; 2])),
+        Arc::new(TimestampNanosecondArray::from(vec![day * 1_000_000_000; 2]).with_timezone("UTC")),
+        Arc::new(TimestampNanosecondArray::from(vec![day * 1_000_000_000; 2])),
+    ];
+    let wide = Decimal256Array::from(vec![i256::from(150), i256::from(250)]);
+    let values: Vec<ArrayRef> = vec![
+        Arc::new(Float64Array::from(vec![1.5, 2.5])),
+        Arc::new(Float32Array::from(vec![1.5, 2.5])),
+        Arc::new(wide.with_precision_and_scale(60, 2).expect("a decimal")),
+        Arc::new(Float64Array::from(vec![1.5, 2.5])),
+    ];
+    let summary = "stages:\n  all: {from: orders, segment_metrics: {by: [month], metrics: [revenue, customer_count]}}\n  \
+                   each: {from: orders, customer_summary: {}}\n";
+    let folder = shop(TOP, FILE, summary);
+    for ((customer, time), value) in customers.into_iter().zip(times).zip(values) {
+        let shown = format!("{} {} {}", customer.data_type(), time.data_type(), value.data_type());
+        raw(
+            &folder.path().join("orders.parquet"),
+            vec![("customer_id", customer), ("ordered_at", time), ("amount", value)],
+        );
+        let output = tenure(folder.path(), &["run", "shop.yaml"]);
+        assert_eq!(output.status.code(), Some(0), "{shown}: {}", stderr(&output));
+        let rows = table(folder.path(), "all", &["month", "revenue", "customer_count"]);
+        assert_eq!(rows, ["2026-01-01|4.00|2"], "{shown}");
+    }
+    let ids = table(folder.path(), "each", &["customer_id"]);
+    assert_eq!(ids[1], "abababab-abab-abab-abab-abababababab");
+}
+
+#[test]
+fn values_that_do_not_fit_are_bad_rows() {
+    use arrow::array::{ArrayRef, Date32Array, Float64Array, UInt64Array};
+    let days: ArrayRef = Arc::new(Date32Array::from(vec![JANUARY; 4]));
+    let customers: ArrayRef = Arc::new(UInt64Array::from(vec![1, u64::MAX, 2, 3]));
+    let values: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 2.0, f64::NAN, 1e37]));
+    let keeps = format!("{FILE}    bad_rows: {{action: quarantine, tolerate: 75%}}\n");
+    let folder = shop(TOP, &keeps, MONTHLY);
+    let columns = vec![("customer_id", customers), ("ordered_at", days), ("amount", values)];
+    raw(&folder.path().join("orders.parquet"), columns);
+    let output = tenure(folder.path(), &["run", "shop.yaml"]);
+    status(&output, 0);
+    assert_eq!(table(folder.path(), "monthly", &["revenue"]), ["1.00"]);
+    assert_eq!(
+        table(folder.path(), "orders_quarantine", &["customer_id", "amount", "reasons"]),
+        [
+            "2||amount has NaN or an infinity, which is no amount",
+            "3|10000000000000000000000000000000000000|amount has an amount too large for 2 digits after the point",
+            "|2|customer_id has a whole number larger than int64 holds",
+        ]
+    );
+}
+
+#[test]
+fn doubles_that_money_moves_are_counted() {
+    use arrow::array::{ArrayRef, Date32Array, Float32Array, Float64Array, Int64Array};
+    let columns = |values: ArrayRef| {
+        let rows = values.len();
+        vec![
+            ("customer_id", Arc::new(Int64Array::from(vec![1; rows])) as ArrayRef),
+            ("ordered_at", Arc::new(Date32Array::from(vec![JANUARY; rows]))),
+            ("amount", values),
+        ]
+    };
+    let folder = shop(TOP, FILE, MONTHLY);
+    let file = folder.path().join("orders.parquet");
+    raw(&file, columns(Arc::new(Float64Array::from(vec![19.99, 0.125, 1.005, -3.0]))));
+    let output = tenure(folder.path(), &["run", "shop.yaml"]);
+    status(&output, 0);
+    says(&output, "2 amounts are not exact in source `orders` and rounded half to even");
+    says(
+        &output,
+        "the first from 0.125 to 0.12 (source `orders`, file orders.parquet, row group 0, row 1",
+    );
+    let report = fs::read_to_string(folder.path().join("out/shop/report.html")).expect("a report");
+    assert!(report.contains("2 amount(s) of"));
+    let manifest = manifest(&folder.path().join("out/shop"));
+    assert_eq!(manifest["sources"][0]["rounded"]["rows"], 2);
+    // A float32 stands for the shortest decimal it is nearest to.
+    raw(&file, columns(Arc::new(Float32Array::from(vec![19.99, 0.1]))));
+    let output = tenure(folder.path(), &["run", "shop.yaml"]);
+    status(&output, 0);
+    assert!(!stderr(&output).contains("not exact"), "{}", stderr(&output));
+    assert_eq!(table(folder.path(), "monthly", &["revenue"]), ["20.09"]);
+}
+
+#[test]
+fn damage_is_told_with_its_column() {
+    let folder = shop(TOP, FILE, MONTHLY);
+    let file = folder.path().join("orders.parquet");
+    write_parquet(&file, &some_orders(), 100);
+    let reader =
+        parquet::file::reader::SerializedFileReader::new(fs::File::open(&file).expect("a file"))
+            .expect("a footer");
+    let metadata = parquet::file::reader::FileReader::metadata(&reader).clone();
+    let column = metadata.row_group(0).column(2);
+    assert_eq!(column.column_path().string(), "amount");
+    let (start, length) = column.byte_range();
+    let mut bytes = fs::read(&file).expect("a file");
+    // The last bytes of the chunk are data: now of an impossible width.
+    let end = (start + length) as usize;
+    bytes[end - 6..end].fill(0xff);
+    fs::write(&file, bytes).expect("written");
+    let output = tenure(folder.path(), &["run", "shop.yaml"]);
+    status(&output, 4);
+    says(&output, "column `amount`: the data is damaged");
+}
+
+#[test]
+fn bad_rows_are_the_same_however_the_input_lies() {
+    let rows: Vec<_> = (0..2_000i64)
+        .map(|n| {
+            let customer = (n % 17 != 3).then_some(n % 91);
+            (customer, JANUARY + (n % 50) as i32, i128::from(n % 113) - 4)
+        })
+        .collect();
+    let source = "    parquet: data\n    columns: {amount: {min: 0}}\n    \
+                  bad_rows: {action: quarantine, tolerate: 20%}\n";
+    let published = |files: &[(&str, std::ops::Range<usize>)], group: usize, threads: &str| {
+        let folder = shop(TOP, source, MONTHLY);
+        fs::create_dir(folder.path().join("data")).expect("made");
+        for (name, range) in files {
+            let path = folder.path().join(format!("data/{name}.parquet"));
+            write_parquet(&path, &orders(&rows[range.clone()]), group);
+        }
+        let output = tenure(folder.path(), &["run", "shop.yaml", "--threads", threads]);
+        status(&output, 0);
+        let out = folder.path().join("out/shop");
+        ["monthly.parquet", "orders_quarantine.parquet", "report.html"]
+            .map(|name| fs::read(out.join(name)).expect("published"))
+    };
+    let first = published(&[("a", 0..2_000)], 500, "1");
+    for threads in ["1", "2", "3"] {
+        let again =
+            published(&[("z", 0..700), ("m", 700..1_999), ("b", 1_999..2_000)], 37, threads);
+        assert!(again == first, "{threads} threads");
+    }
+}
