@@ -27,7 +27,7 @@ Exit status:
 pub enum Command {
     /// Run a pipeline and publish its tables and report
     Run(RunArguments),
-    /// Find mistakes in a pipeline, reading no more than the footers of its files
+    /// Find mistakes in a pipeline, reading no more than the footers of its Parquet files
     Check(PipelineArguments),
     /// Show what a run would do: columns, relations, rules
     Explain(ExplainArguments),

@@ -3,6 +3,7 @@
 
 mod aggregates;
 mod bytes;
+mod contracts;
 mod expressions;
 mod histories;
 mod relations;
