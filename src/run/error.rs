@@ -116,7 +116,9 @@ impl RunError {
                     .into(),
             ),
             RunError::Engine(EngineError::Contract(_)) => Some(
-                "mend the rows, or change what the source's `columns` and roles ask of them".into(),
+                "mend the rows, change what the source's `columns` and roles ask of them, or set them aside: \
+                 `bad_rows: {action: quarantine, tolerate: 1%}`"
+                    .into(),
             ),
             RunError::Engine(EngineError::Unreadable { .. }) => {
                 Some("write the file again; the previous output is untouched".into())

@@ -286,6 +286,28 @@ fn sources_are_of_one_form_with_a_contract_where_it_is_needed() {
 }
 
 #[test]
+fn a_quarantine_that_bears_nothing_is_warned_of() {
+    let source = format!("{FILE}    bad_rows: {{action: quarantine}}\n");
+    let folder = shop(
+        TOP,
+        &source,
+        &format!("{MONTHLY}  orders_quarantine: {{from: orders, filter: {{where: amount > 0}}}}\n"),
+    );
+    write_parquet(&folder.path().join("orders.parquet"), &some_orders(), 100);
+    let output = tenure(folder.path(), &["check", "shop.yaml"]);
+    status(&output, 2);
+    says(&output, "`action: quarantine` fails at the first bad row while `tolerate` is 0%");
+    says(&output, "`orders_quarantine` is the table of bad rows of `orders`");
+    pipeline(folder.path(), TOP, &source, MONTHLY);
+    status(&tenure(folder.path(), &["run", "shop.yaml"]), 0);
+    let tables = &manifest(&folder.path().join("out/shop"))["tables"];
+    let kept = tables.as_array().expect("a list").iter().find(|t| t["name"] == "orders_quarantine");
+    assert_eq!(kept.expect("the quarantine, though empty")["rows"], 0);
+    write_parquet(&folder.path().join("orders.parquet"), &orders(&[(None, JANUARY, 1)]), 100);
+    status(&tenure(folder.path(), &["run", "shop.yaml"]), 4);
+}
+
+#[test]
 fn folders_give_columns() {
     let source = "    parquet: data\n";
     let by =
@@ -535,4 +557,55 @@ fn bad_rows_are_the_same_however_the_input_lies() {
             published(&[("z", 0..700), ("m", 700..1_999), ("b", 1_999..2_000)], 37, threads);
         assert!(again == first, "{threads} threads");
     }
+}
+
+#[test]
+fn old_timestamps_are_instants() {
+    use parquet::data_type::{Int64Type, Int96, Int96Type};
+    let schema = "message m { required int64 customer_id; required int96 ordered_at; required int64 amount; }";
+    let schema = parquet::schema::parser::parse_message_type(schema).expect("a schema");
+    let folder = shop(
+        "as_of: 2026-03-01\ntimezone: Asia/Tokyo\n",
+        FILE,
+        "stages:\n  rows: {from: orders, derive: {day: date(ordered_at)}, publish: true}\n",
+    );
+    let file = fs::File::create(folder.path().join("orders.parquet")).expect("a file");
+    let mut writer =
+        parquet::file::writer::SerializedFileWriter::new(file, Arc::new(schema), Arc::default())
+            .expect("a writer");
+    let mut group = writer.next_row_group().expect("a row group");
+    // 2026-01-01T16:00 of UTC as a day of the Julian calendar and nanoseconds.
+    let mut at = Int96::new();
+    let nanos = 16 * 3_600_000_000_000u64;
+    at.set_data(nanos as u32, (nanos >> 32) as u32, (JANUARY + 2_440_588) as u32);
+    let mut column = group.next_column().expect("writable").expect("customer_id");
+    column.typed::<Int64Type>().write_batch(&[1], None, None).expect("written");
+    column.close().expect("closed");
+    let mut column = group.next_column().expect("writable").expect("ordered_at");
+    column.typed::<Int96Type>().write_batch(&[at], None, None).expect("written");
+    column.close().expect("closed");
+    let mut column = group.next_column().expect("writable").expect("amount");
+    column.typed::<Int64Type>().write_batch(&[5], None, None).expect("written");
+    column.close().expect("closed");
+    group.close().expect("closed");
+    writer.close().expect("a footer");
+    status(&tenure(folder.path(), &["run", "shop.yaml"]), 0);
+    let rows = table(folder.path(), "rows", &["ordered_at", "day"]);
+    assert_eq!(rows, ["2026-01-01T16:00:00Z|2026-01-02"]);
+    // Its statistics say nothing, so that the last day is looked for.
+    let text = fs::read_to_string(folder.path().join("shop.yaml")).expect("a pipeline");
+    fs::write(folder.path().join("shop.yaml"), text.replace("2026-03-01", "latest"))
+        .expect("written");
+    status(&tenure(folder.path(), &["run", "shop.yaml"]), 0);
+    assert_eq!(manifest(&folder.path().join("out/shop"))["as_of"], "2026-01-02T15:00:00Z");
+}
+
+#[test]
+fn a_place_is_told_where_a_value_has_no_result() {
+    let stages = "stages:\n  bad: {from: orders, derive: {x: cast(cast(amount as string) || 'x' as int64)}, publish: true}\n";
+    let folder = shop(TOP, FILE, stages);
+    write_parquet(&folder.path().join("orders.parquet"), &some_orders(), 100);
+    let output = tenure(folder.path(), &["run", "shop.yaml"]);
+    status(&output, 1);
+    says(&output, "source `orders`, file orders.parquet, row group 0: `10.00x` cannot be cast");
 }
