@@ -18,6 +18,28 @@ pub enum Chart {
     Grid(Grid),
 }
 
+impl Chart {
+    /// What the chart shows.
+    pub fn title(&self) -> &str {
+        match self {
+            Chart::CohortTriangle(chart) => &chart.title,
+            Chart::Lines(chart) => &chart.title,
+            Chart::Bars(chart) => &chart.title,
+            Chart::Grid(chart) => &chart.title,
+        }
+    }
+
+    /// How to read it, in a sentence.
+    pub fn description(&self) -> Option<&str> {
+        match self {
+            Chart::CohortTriangle(chart) => chart.description.as_deref(),
+            Chart::Lines(chart) => chart.description.as_deref(),
+            Chart::Bars(chart) => chart.description.as_deref(),
+            Chart::Grid(chart) => chart.description.as_deref(),
+        }
+    }
+}
+
 /// A confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Interval {

@@ -1,7 +1,7 @@
 //! Reports as plain data, and their renderers.
 //!
 //! A stage or a model describes what it found as a [`Report`]: sentences, tables with units, charts with
-//! their intervals. What a person sees is decided here, once, by small renderers; [`html()`] is the first.
+//! their intervals. What a person sees is decided here, once, by small renderers: [`html()`], [`markdown()`] and [`json()`].
 //!
 //! **Invariants**
 //! - A report is data: it knows no stage, no engine and no file, and its JSON is the machine output.
@@ -15,6 +15,8 @@ mod document;
 mod figure;
 
 mod html;
+mod json;
+mod markdown;
 mod security;
 mod table;
 
@@ -29,3 +31,5 @@ pub use figure::{
     RetentionCell, Series,
 };
 pub use html::html;
+pub use json::json;
+pub use markdown::markdown;

@@ -19,6 +19,8 @@ use crate::engine::local::Local;
 use crate::engine::{Engine, EngineError, Monitor};
 use crate::frame::{Frame, Unit, Value};
 use crate::plan::PlannedTable;
+use crate::report::Report;
+use crate::spec::ReportFormat;
 
 /// What a run left behind.
 #[derive(Debug)]
@@ -203,6 +205,7 @@ fn begin(prepared: &Prepared, run_id: &str, started: jiff::Timestamp, threads: u
         run_id: run_id.to_owned(),
         pipeline: pipeline.name.clone(),
         pipeline_file: prepared.source.name.clone(),
+        command: report::whole_command(prepared),
         status: "started",
         as_of: Value::Timestamp(prepared.plan.as_of).to_string(),
         timezone: pipeline.calendar.zone_name().to_owned(),
@@ -242,6 +245,16 @@ fn begin(prepared: &Prepared, run_id: &str, started: jiff::Timestamp, threads: u
         ..Manifest::default()
     }
 }
+
+/// A form of the report, its file and its renderer.
+type Form = (ReportFormat, &'static str, fn(&Report) -> String);
+
+/// The forms of the report: their files and renderers, the one for people first.
+const FORMATS: &[Form] = &[
+    (ReportFormat::Html, "report.html", crate::report::html),
+    (ReportFormat::Markdown, "report.md", crate::report::markdown),
+    (ReportFormat::Json, "report.json", crate::report::json),
+];
 
 fn work(
     prepared: &Prepared,
@@ -373,13 +386,15 @@ fn work(
                 .collect(),
         });
     }
-    let html = crate::report::html(&report::build(prepared, &published, &touched, manifest));
-    let written = write::text(&staging.folder().join("report.html"), &html)?;
-    manifest.reports.push(FileRecord {
-        file: "report.html".into(),
-        bytes: written.bytes,
-        hash: written.hash,
-    });
+    let report = report::build(prepared, &published, &touched, manifest);
+    for (format, file, render) in FORMATS {
+        if !prepared.pipeline.report.formats.value.contains(format) {
+            continue;
+        }
+        let written = write::text(&staging.folder().join(file), &render(&report))?;
+        let (file, bytes, hash) = ((*file).to_owned(), written.bytes, written.hash);
+        manifest.reports.push(FileRecord { file, bytes, hash });
+    }
     Ok(())
 }
 

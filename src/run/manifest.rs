@@ -16,6 +16,9 @@ pub(super) struct Manifest {
     pub run_id: String,
     pub pipeline: String,
     pub pipeline_file: String,
+    /// The command that repeats the run.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub command: String,
     /// `done`, `failed` or `interrupted`.
     pub status: &'static str,
     pub exit_status: u8,

@@ -30,6 +30,8 @@ pub struct Request {
 
 /// A pipeline that can be run.
 pub struct Prepared {
+    /// What was asked for.
+    pub request: Request,
     pub source: SourceText,
     pub pipeline: Pipeline<Box<dyn Stage>>,
     pub plan: Plan,
@@ -66,7 +68,7 @@ pub fn prepare(request: &Request) -> Result<Prepared, Box<Failure>> {
     let source = SourceText::new(path.display().to_string(), text);
     match prepare_text(&source, request) {
         Ok((pipeline, (plan, inputs, warnings))) => {
-            Ok(Prepared { source, pipeline, plan, inputs, warnings })
+            Ok(Prepared { request: request.clone(), source, pipeline, plan, inputs, warnings })
         }
         Err((error, pipeline)) => {
             Err(Box::new(Failure { error, source: Some(source), pipeline: pipeline.map(|p| *p) }))

@@ -284,7 +284,7 @@ fn methods(prepared: &Prepared) -> Section {
             "timezone" => "All days, weeks and months are those of this zone.".into(),
             "calendar" => "How weeks, quarters and years are cut.".into(),
             "level" => "The level of every interval.".into(),
-            _ => "For draws and samples; nothing is drawn in this version.".into(),
+            _ => "Of the draws behind intervals.".into(),
         })),
     ];
     for stage in &prepared.plan.stages {
@@ -311,10 +311,44 @@ fn methods(prepared: &Prepared) -> Section {
         }
     }
     blocks.push(Block::Heading("To repeat this".into()));
+    blocks.push(Block::Code(command(prepared)));
+    Section { id: "methods".into(), title: "Methods".into(), lead: Vec::new(), blocks }
+}
+
+/// The command that repeats the run. Where its files lie is left out: the report is the same wherever that
+/// is, and the manifest has the command with the paths that were given.
+fn command(prepared: &Prepared) -> String {
+    let path = |name: &str| prepared.pipeline.parameters.is_path(name);
+    command_with(prepared, &|name| !path(name), false)
+}
+
+/// The command with all that was given, for the manifest.
+pub(super) fn whole_command(prepared: &Prepared) -> String {
+    command_with(prepared, &|_| true, true)
+}
+
+fn command_with(prepared: &Prepared, wanted: &dyn Fn(&str) -> bool, with_root: bool) -> String {
     let as_of = prepared.pipeline.settings.iter().find(|(key, _, _)| key == "as_of");
     let as_of = as_of.map_or("", |(_, value, _)| value.as_str());
-    blocks.push(Block::Code(format!("tenure run {} --as-of {as_of}", prepared.source.name)));
-    Section { id: "methods".into(), title: "Methods".into(), lead: Vec::new(), blocks }
+    let mut words = vec!["tenure".into(), "run".into(), prepared.source.name.clone()];
+    words.extend(["--as-of".to_owned(), as_of.to_owned()]);
+    for (name, value) in prepared.request.set.iter().filter(|(name, _)| wanted(name)) {
+        words.extend(["--set".to_owned(), format!("params.{name}={value}")]);
+    }
+    let root = prepared.request.root.display().to_string();
+    if with_root && !root.is_empty() {
+        words.extend(["--root".to_owned(), root]);
+    }
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
 }
 
 fn rules(settings: &[(String, String, bool)], explanation: &dyn Fn(&str) -> String) -> Vec<Rule> {

@@ -12,8 +12,8 @@ mod source;
 
 pub use parameters::{ParameterType, Parameters};
 pub use pipeline::{
-    AsOf, Compression, Inputs, Outputs, Pipeline, ReportOptions, StageBody, StageSpec,
-    TableOptions, parse,
+    AsOf, Compression, Inputs, Outputs, Pipeline, ReportFormat, ReportOptions, StageBody,
+    StageSpec, TableOptions, parse,
 };
 pub(crate) use segment::ascending as segment_cuts_ascend;
 pub use segment::{Membership, Segment, SegmentForm};

@@ -28,6 +28,8 @@ crate::choice! {
 pub struct Parameters {
     /// Under `params.x` and `env.X`: the value as it is written, and as expressions see it.
     values: BTreeMap<String, (String, Value, DataType)>,
+    /// Names of those that are paths.
+    paths: BTreeSet<String>,
     /// Names whose value is wrong, which is noted.
     broken: BTreeSet<String>,
 }
@@ -40,6 +42,11 @@ impl Parameters {
         };
         let broken = self.broken.iter().map(|name| (name.clone(), (Value::Null, DataType::String)));
         self.values.iter().map(typed).chain(broken).collect()
+    }
+
+    /// Whether a parameter says where something is, and not what is computed.
+    pub fn is_path(&self, name: &str) -> bool {
+        self.paths.contains(name)
     }
 
     /// Names and written values, for the manifest.
@@ -73,7 +80,12 @@ impl Parameters {
             let given = set.get(&name.value).map(String::as_str);
             let full = format!("params.{}", name.value);
             match parameter(&name, node, given, &parameters, decoder) {
-                Some(value) => drop(parameters.values.insert(full, value)),
+                Some(value) => {
+                    if node.get("type").is_some_and(|kind| kind.written == "path") {
+                        parameters.paths.insert(name.value.clone());
+                    }
+                    parameters.values.insert(full, value);
+                }
                 None => drop(parameters.broken.insert(full)),
             }
         }

@@ -141,6 +141,8 @@ crate::choice! {
     /// A form of the report.
     pub enum ReportFormat {
         Html = "html",
+        Markdown = "markdown",
+        Json = "json",
     }
 }
 
@@ -150,7 +152,7 @@ crate::options! {
         /// The heading; absent: the pipeline's name.
         title: Option<String> = None,
         /// The forms to write.
-        formats: Vec<ReportFormat> = vec![ReportFormat::Html],
+        formats: Vec<ReportFormat> = ReportFormat::ALL.to_vec(),
         /// Sections in order: `summary`, stages, `data_quality`, `methods`.
         sections: Option<Vec<Spanned<String>>> = None,
         /// The language of the document's text.
@@ -380,7 +382,7 @@ fn missing(top: Span, key: &str, decoder: &mut Decoder) {
 fn default_report() -> ReportOptions {
     ReportOptions {
         title: Setting::default_of(None),
-        formats: Setting::default_of(vec![ReportFormat::Html]),
+        formats: Setting::default_of(ReportFormat::ALL.to_vec()),
         sections: Setting::default_of(None),
         language: Setting::default_of("en".into()),
         top: Setting::default_of(20),

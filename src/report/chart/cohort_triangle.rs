@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::super::document::Unit;
+use super::super::document::{Cell, Column, Table, Unit};
 use super::super::figure::{CohortTriangle, RetentionCell};
-use super::super::{format, table};
+use super::super::{format, table as tables};
 use super::scale::{Ticks, px, shorten, stride};
 use super::{Drawing, WIDTH, colour_legend};
 
@@ -188,6 +188,37 @@ fn summary(chart: &CohortTriangle) -> String {
 }
 
 /// The numbers in tables of a few ages each: rate, counts and interval in every cell.
+/// The rates of all cohorts and ages as one plain table.
+pub(super) fn table(chart: &CohortTriangle) -> Table {
+    let ages = chart.ages();
+    let mut columns = vec![
+        Column::new("cohort", "Cohort", Unit::None),
+        Column::new("size", "Customers", Unit::Count),
+    ];
+    columns.extend((0..ages).map(|age| Column::new(age.to_string(), age.to_string(), Unit::Share)));
+    let cells = |cells: &[Option<RetentionCell>]| -> Vec<Cell> {
+        (0..ages)
+            .map(|age| match cells.get(age).copied().flatten() {
+                Some(cell) => Cell::Share(cell.rate),
+                None => Cell::Missing,
+            })
+            .collect()
+    };
+    let mut rows: Vec<Vec<Cell>> = chart
+        .rows
+        .iter()
+        .map(|row| {
+            let head = [Cell::Text(row.label.clone()), Cell::Integer(row.size)];
+            head.into_iter().chain(cells(&row.cells)).collect()
+        })
+        .collect();
+    if !chart.average.is_empty() {
+        let head = [Cell::Text("average".into()), Cell::Missing];
+        rows.push(head.into_iter().chain(cells(&chart.average)).collect());
+    }
+    Table { caption: chart.age_label.clone(), columns, rows, ..Table::default() }
+}
+
 pub(super) fn numbers(chart: &CohortTriangle) -> Markup {
     let ages = chart.ages();
     let tables = ages.div_ceil(AGES_PER_TABLE).max(1);
@@ -219,7 +250,7 @@ pub(super) fn numbers(chart: &CohortTriangle) -> Markup {
                     }
                 }
             };
-            (table::region(&caption, 12, rows.len(), &content))
+            (tables::region(&caption, 12, rows.len(), &content))
         }
         p.note { "Each cell: rate, retained of eligible customers, interval. Blank: not observed yet." }
     }

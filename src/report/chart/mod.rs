@@ -70,6 +70,16 @@ pub(super) fn figure(chart: &Chart, number: usize) -> Markup {
     }
 }
 
+/// The numbers of a chart as tables.
+pub(super) fn numbers(chart: &Chart) -> Vec<super::document::Table> {
+    match chart {
+        Chart::CohortTriangle(chart) => vec![cohort_triangle::table(chart)],
+        Chart::Lines(chart) => lines::numbers(chart),
+        Chart::Bars(chart) => bars::numbers(chart),
+        Chart::Grid(chart) => grid::numbers(chart),
+    }
+}
+
 fn tables(tables: &[super::document::Table]) -> Markup {
     html! { @for each in tables { (table::table(each)) } }
 }
