@@ -17,6 +17,8 @@ pub struct Fit<const N: usize> {
     pub iterations: u32,
     /// The Euclidean norm of the gradient in the logarithms of the parameters.
     pub gradient_norm: f64,
+    /// What a Newton step would still add to the log-likelihood, twice; `None` where there is no such step.
+    pub decrement: Option<f64>,
     /// How many customers it rests on.
     pub customers: u64,
 }
@@ -42,9 +44,7 @@ impl<const N: usize> Fit<N> {
     pub fn converged(&self) -> bool {
         match self.termination {
             Termination::Converged => true,
-            Termination::NoImprovement => {
-                self.gradient_norm <= 1e-6 * self.log_likelihood.abs().max(1.0)
-            }
+            Termination::NoImprovement => self.decrement.is_some_and(|left| left < 1e-8),
             Termination::IterationLimit | Termination::NotFinite => false,
         }
     }
@@ -119,6 +119,10 @@ pub(super) fn fit<const N: usize, Row: Sync>(
         errors.iter_mut().zip(&parameters).for_each(|(error, parameter)| *error *= parameter);
     }
     let gradient = best.derivatives.gradient;
+    let decrement = covariance(&best.derivatives.hessian).map(|covariance| {
+        let step = covariance.map(|row| row.iter().zip(&gradient).map(|(c, g)| c * g).sum::<f64>());
+        step.iter().zip(&gradient).map(|(s, g)| s * g).sum::<f64>()
+    });
     Fit {
         parameters,
         standard_errors,
@@ -127,6 +131,7 @@ pub(super) fn fit<const N: usize, Row: Sync>(
         termination: best.termination,
         iterations: best.iterations,
         gradient_norm: gradient.iter().map(|g| g * g).sum::<f64>().sqrt(),
+        decrement,
         customers: rows.iter().map(weight).sum::<f64>() as u64,
     }
 }

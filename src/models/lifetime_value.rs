@@ -252,7 +252,8 @@ impl LifetimeValue {
 
     /// The value expected of a purchase of each customer.
     pub(super) fn spend(&self, customers: &Customers, fits: &Segmented) -> Vec<Option<f64>> {
-        let known: Vec<f64> = customers.monetary.iter().flatten().copied().collect();
+        let known = customers.monetary.iter().flatten().copied().filter(|&value| value > 0.0);
+        let known: Vec<f64> = known.collect();
         let mean = (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64);
         (0..customers.rows.len())
             .map(|row| {
