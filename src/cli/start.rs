@@ -176,6 +176,7 @@ fn check(arguments: &PipelineArguments) -> ExitStatus {
                 .stages
                 .iter()
                 .flat_map(|stage| &stage.tables)
+                .chain(&prepared.plan.quarantines)
                 .filter(|table| table.published)
                 .count();
             print(&format!(

@@ -25,6 +25,16 @@ pub fn explain(prepared: &Prepared, stage: Option<&str>) -> Option<String> {
                 "source {name}: {} file(s), {groups} row group(s), {rows} rows, {bytes} bytes",
                 source.files.len()
             );
+            for drift in plan.drift.get(name).into_iter().flatten() {
+                let _ = writeln!(text, "  {drift}");
+            }
+            let quarantine = format!("{name}_quarantine");
+            for table in plan.quarantines.iter().filter(|table| table.name == quarantine) {
+                let _ = writeln!(text, "  table {} (published), by row", table.name);
+                for field in &table.rel.schema.fields {
+                    let _ = writeln!(text, "    {}: {}", field.name, field.data_type);
+                }
+            }
         }
     }
     let (mut found, mut explained) = (false, Explained::default());

@@ -250,6 +250,9 @@ fn csv_is_read_and_its_bad_cells_are_told_by_line() {
             "||the row has another number of cells than the header",
         ]
     );
+    let explained = tenure(folder.path(), &["explain", "shop.yaml"]);
+    let explained = String::from_utf8_lossy(&explained.stdout).into_owned();
+    assert!(explained.contains("table orders_quarantine (published)"), "{explained}");
     let manifest = manifest(&folder.path().join("out/shop"));
     assert_eq!(manifest["sources"][0]["rows"], 6);
     assert_eq!(manifest["sources"][0]["rows_bad"], 3);
