@@ -14,6 +14,8 @@ pub enum Chart {
     Lines(Lines),
     /// One bar per period or group.
     Bars(Bars),
+    /// One bar per period, made of parts above and below the axis.
+    Stacks(Stacks),
     /// Values by two ordered scores.
     Grid(Grid),
 }
@@ -25,6 +27,7 @@ impl Chart {
             Chart::CohortTriangle(chart) => &chart.title,
             Chart::Lines(chart) => &chart.title,
             Chart::Bars(chart) => &chart.title,
+            Chart::Stacks(chart) => &chart.title,
             Chart::Grid(chart) => &chart.title,
         }
     }
@@ -35,6 +38,7 @@ impl Chart {
             Chart::CohortTriangle(chart) => chart.description.as_deref(),
             Chart::Lines(chart) => chart.description.as_deref(),
             Chart::Bars(chart) => chart.description.as_deref(),
+            Chart::Stacks(chart) => chart.description.as_deref(),
             Chart::Grid(chart) => chart.description.as_deref(),
         }
     }
@@ -232,6 +236,36 @@ pub struct Bar {
     pub value: Option<f64>,
     /// Whether the period had not ended, so that the value will still grow. Such a bar is hatched.
     pub incomplete: bool,
+}
+
+/// One bar per period, made of parts above and below the axis, such as customers gained and lost.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Stacks {
+    /// What the chart shows.
+    pub title: String,
+    /// How to read it, in a sentence.
+    pub description: Option<String>,
+    /// The name of the horizontal axis.
+    pub x_label: String,
+    /// The name of the vertical axis.
+    pub y_label: String,
+    /// The unit of the values.
+    pub unit: Unit,
+    /// The periods in order.
+    pub x: Vec<String>,
+    /// The parts, from the axis outwards.
+    pub parts: Vec<Part>,
+}
+
+/// One part of every bar.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Part {
+    /// What is counted.
+    pub name: String,
+    /// Whether the part hangs below the axis.
+    pub below: bool,
+    /// A value of at least 0 for each period; `None` where the period is not over.
+    pub values: Vec<Option<f64>>,
 }
 
 /// Values by two ordered scores, such as customers by recency and frequency score.

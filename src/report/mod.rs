@@ -27,8 +27,8 @@ pub use document::{
     Align, Block, Cell, Column, Fact, Notice, Origin, Report, Rule, Section, Severity, Table, Unit,
 };
 pub use figure::{
-    Bar, Bars, Chart, CohortRow, CohortTriangle, Emphasis, Grid, Interval, Lines, Marker, Point,
-    RetentionCell, Series,
+    Bar, Bars, Chart, CohortRow, CohortTriangle, Emphasis, Grid, Interval, Lines, Marker, Part,
+    Point, RetentionCell, Series, Stacks,
 };
 pub use html::html;
 pub use json::json;

@@ -9,6 +9,9 @@ use crate::report::{
 };
 use crate::stages::View;
 
+mod movements;
+mod worth;
+
 /// The table to look at.
 pub(super) struct Context<'a> {
     pub table: &'a str,
@@ -33,11 +36,13 @@ pub(super) fn show<'a>(
     companion: &dyn Fn(&str) -> Option<&'a Frame>,
 ) -> (Vec<String>, Vec<Block>) {
     match view {
-        View::Rows
-        | View::Growth { .. }
-        | View::Deciles { .. }
-        | View::Lorenz { .. }
-        | View::Tracking { .. } => (Vec::new(), vec![Block::Table(rows(context))]),
+        View::Rows => (Vec::new(), vec![Block::Table(rows(context))]),
+        View::Growth { by } => movements::growth(context, by),
+        View::Deciles { title, decile, value } => worth::deciles(context, title, decile, value),
+        View::Lorenz { title, value } => worth::lorenz(context, title, value),
+        View::Tracking { title, x, actual, expected, holdout } => {
+            worth::tracking(context, title, [x, actual, expected, holdout])
+        }
         View::Bars { title, x, y, complete } => bars(context, title, x, y, complete.as_deref()),
         View::Cohorts { by, age, average } => cohorts(context, by, age, companion(average)),
         View::Grid { title, rows, columns } => grid(context, title, rows, columns),

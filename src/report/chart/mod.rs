@@ -9,6 +9,7 @@ mod cohort_triangle;
 mod bars;
 mod grid;
 mod lines;
+mod stacks;
 
 mod scale;
 
@@ -47,6 +48,9 @@ pub(super) fn figure(chart: &Chart, number: usize) -> Markup {
             bars::draw(chart, &id),
             tables(&bars::numbers(chart)),
         ),
+        Chart::Stacks(chart) => {
+            (&chart.title, &chart.description, stacks::draw(chart), tables(&stacks::numbers(chart)))
+        }
         Chart::Grid(chart) => {
             (&chart.title, &chart.description, grid::draw(chart), tables(&grid::numbers(chart)))
         }
@@ -76,6 +80,7 @@ pub(super) fn numbers(chart: &Chart) -> Vec<super::document::Table> {
         Chart::CohortTriangle(chart) => vec![cohort_triangle::table(chart)],
         Chart::Lines(chart) => lines::numbers(chart),
         Chart::Bars(chart) => bars::numbers(chart),
+        Chart::Stacks(chart) => stacks::numbers(chart),
         Chart::Grid(chart) => grid::numbers(chart),
     }
 }
