@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 /// Batch analytics of customer histories: Parquet and a YAML pipeline in; metrics, retention and value
 /// out, as Parquet and a report.
@@ -37,6 +38,22 @@ pub enum Command {
     Metrics { name: Option<String> },
     /// List the kinds of checks, or print the manual page of one
     Checks { name: Option<String> },
+    /// Compare the tables of two runs: rows by their grain, cell by cell
+    #[command(after_help = DIFF_HELP)]
+    Diff(DiffArguments),
+    /// Print what a shell needs to complete commands and options
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page of the program, or write one for each command
+    #[command(after_help = MAN_HELP)]
+    Man {
+        /// Write `tenure.1`, `tenure-run.1`, … into a directory, which is made if it is not there
+        #[arg(long, value_name = "DIR")]
+        directory: Option<PathBuf>,
+    },
     /// Fail as a bug would, to try how a job scheduler takes it
     #[command(hide = true)]
     Crash,
@@ -79,6 +96,49 @@ pub struct ExplainArguments {
     pub pipeline: PipelineArguments,
     /// Only this stage
     pub stage: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct DiffArguments {
+    /// A run: its directory, a link to it, or its manifest
+    #[arg(value_name = "RUN_A")]
+    pub a: PathBuf,
+    /// The run to compare it with
+    #[arg(value_name = "RUN_B")]
+    pub b: PathBuf,
+    /// How far doubles may differ, absolutely or relative to the larger; all else is compared exactly
+    #[arg(long, value_name = "NUMBER", default_value = "1e-9", value_parser = tolerance)]
+    pub tolerance: f64,
+    /// How differences are printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+const DIFF_HELP: &str = "\
+Examples:
+  tenure diff out.runs/20261101T060000Z out
+  tenure diff before/manifest.json after/manifest.json --tolerance 0
+  tenure diff yesterday today --format json
+
+Exit status:
+  0 equal   1 different   2 command line   4 not a run, or a table is unreadable";
+
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  tenure completions bash > ~/.local/share/bash-completion/completions/tenure
+  tenure completions zsh > ~/.zfunc/_tenure
+  tenure completions fish > ~/.config/fish/completions/tenure.fish";
+
+const MAN_HELP: &str = "\
+Examples:
+  tenure man | man -l -
+  tenure man --directory ~/.local/share/man/man1";
+
+fn tolerance(text: &str) -> Result<f64, String> {
+    let number: Option<f64> = text.parse().ok();
+    number
+        .filter(|number| number.is_finite() && *number >= 0.0)
+        .ok_or_else(|| "a tolerance is a number from 0".to_owned())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -156,6 +156,20 @@ fn to_json(diagnostic: &Diagnostic, source: Option<&SourceText>) -> Value {
     })
 }
 
+/// One error that has no place in a document, as one JSON document.
+pub(super) fn refused(message: &str, help: Option<&str>, status: ExitStatus) -> String {
+    let diagnostic = json!({
+        "code": null,
+        "severity": "error",
+        "message": message,
+        "labels": [],
+        "notes": [],
+        "help": help,
+    });
+    let document = json!({"exit_status": status.code(), "diagnostics": [diagnostic]});
+    serde_json::to_string_pretty(&document).unwrap_or_default()
+}
+
 /// Everything found, as one JSON document.
 pub(super) fn document(
     warnings: &[Diagnostic],

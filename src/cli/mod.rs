@@ -8,8 +8,10 @@
 
 mod arguments;
 mod diagnostics;
+mod install;
 mod manual;
 mod progress;
+mod refused;
 mod signals;
 mod start;
 

@@ -7,10 +7,12 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use super::arguments::{Arguments, Command, Format, PipelineArguments, RunArguments};
+use super::arguments::{
+    Arguments, Command, DiffArguments, Format, PipelineArguments, RunArguments,
+};
 use super::progress::Progress;
 use super::signals::Signals;
-use super::{diagnostics, manual};
+use super::{diagnostics, install, manual, refused};
 use crate::diagnostic::SourceText;
 use crate::document::{Instant, parse_instant};
 use crate::engine::EngineError;
@@ -20,7 +22,7 @@ use crate::spec::AsOf;
 /// Runs the program and gives its exit status.
 pub fn main() -> ExitStatus {
     start_log();
-    match catch_unwind(AssertUnwindSafe(|| dispatch(Arguments::parse()))) {
+    match catch_unwind(AssertUnwindSafe(|| given().map_or_else(|status| status, dispatch))) {
         Ok(status) => status,
         Err(_) => {
             error("this is a bug of tenure: please report it with the lines above");
@@ -42,6 +44,25 @@ fn start_log() {
         .try_init();
 }
 
+/// The arguments, or what became of help, the version and mistakes.
+fn given() -> Result<Arguments, ExitStatus> {
+    Arguments::try_parse().map_err(|problem| {
+        if !problem.use_stderr() || !refused::json_asked(std::env::args_os()) {
+            let printed = problem.print();
+            return match (problem.use_stderr(), printed) {
+                (false, Err(cause)) if cause.kind() != std::io::ErrorKind::BrokenPipe => {
+                    ExitStatus::Output
+                }
+                (false, _) => ExitStatus::Done,
+                (true, _) => ExitStatus::Pipeline,
+            };
+        }
+        let (message, help) = refused::sentences(&problem);
+        print(&diagnostics::refused(&message, help.as_deref(), ExitStatus::Pipeline));
+        ExitStatus::Pipeline
+    })
+}
+
 fn dispatch(arguments: Arguments) -> ExitStatus {
     match arguments.command {
         Command::Run(arguments) => run(&arguments),
@@ -50,6 +71,16 @@ fn dispatch(arguments: Arguments) -> ExitStatus {
         Command::Stages { name } => page(manual::stages(name.as_deref())),
         Command::Metrics { name } => page(manual::metrics(name.as_deref())),
         Command::Checks { name } => page(manual::checks(name.as_deref())),
+        Command::Diff(arguments) => diff(&arguments),
+        Command::Completions { shell } => print(install::completions(shell).trim_end()),
+        Command::Man { directory: None } => print(install::page().trim_end()),
+        Command::Man { directory: Some(directory) } => match install::pages(&directory) {
+            Ok(()) => ExitStatus::Done,
+            Err(reason) => {
+                error(&reason);
+                ExitStatus::Output
+            }
+        },
         Command::Crash => {
             let everything: usize = ExitStatus::ALL.len();
             assert!(everything == 0, "this command is there to fail");
@@ -128,7 +159,7 @@ fn prepared(
     record: &dyn Fn(&Failure),
 ) -> Result<Prepared, ExitStatus> {
     let request = request(arguments).map_err(|reason| {
-        error(&reason);
+        say(&reason, ExitStatus::Pipeline, arguments.format);
         ExitStatus::Pipeline
     })?;
     match run::prepare(&request) {
@@ -189,6 +220,34 @@ fn check(arguments: &PipelineArguments) -> ExitStatus {
     }
 }
 
+fn diff(arguments: &DiffArguments) -> ExitStatus {
+    let found = match run::diff(&arguments.a, &arguments.b, arguments.tolerance) {
+        Ok(found) => found,
+        Err(reason) => {
+            say(&reason.to_string(), ExitStatus::Input, arguments.format);
+            return ExitStatus::Input;
+        }
+    };
+    let printed = print(&match arguments.format {
+        Format::Text => found.to_text(),
+        Format::Json => serde_json::to_string_pretty(&found).unwrap_or_default(),
+    });
+    match printed {
+        ExitStatus::Done if !found.equal => ExitStatus::StageFailed,
+        status => status,
+    }
+}
+
+/// Prints an error that is not of a run, in the form that was asked for.
+fn say(message: &str, status: ExitStatus, format: Format) {
+    match format {
+        Format::Text => error(message),
+        Format::Json => {
+            print(&diagnostics::refused(message, None, status));
+        }
+    }
+}
+
 fn explain(arguments: &PipelineArguments, stage: Option<&str>) -> ExitStatus {
     let prepared = match prepared(arguments, &|_| {}) {
         Ok(prepared) => prepared,
@@ -199,11 +258,12 @@ fn explain(arguments: &PipelineArguments, stage: Option<&str>) -> ExitStatus {
         None => {
             let stages: Vec<&str> =
                 prepared.plan.stages.iter().map(|stage| stage.name.as_str()).collect();
-            error(&format!(
+            let message = format!(
                 "there is no stage `{}`; known: {}",
                 stage.unwrap_or_default(),
                 crate::diagnostic::list(&stages)
-            ));
+            );
+            say(&message, ExitStatus::Pipeline, arguments.format);
             ExitStatus::Pipeline
         }
     }

@@ -12,7 +12,7 @@ use crate::engine::{EngineError, EvaluateError};
 pub enum ExitStatus {
     /// Everything was done.
     Done = 0,
-    /// A stage failed: a value has no result, such as a cast of a bad text.
+    /// A stage failed: a value has no result, such as a cast of a bad text. Of `diff`: the runs differ.
     StageFailed = 1,
     /// The command line or the pipeline is wrong; nothing was run.
     Pipeline = 2,

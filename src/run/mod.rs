@@ -9,6 +9,7 @@
 //! - The clock is read here for the run's id and its timings, which stand in the manifest only.
 
 mod checks;
+mod diff;
 mod error;
 mod execute;
 mod explain;
@@ -23,6 +24,7 @@ mod views;
 mod write;
 
 pub use checks::FailedCheck;
+pub use diff::{CellDiff, Change, ColumnDiff, DiffError, RunDiff, TableDiff, diff};
 pub use error::{ExitStatus, RunError, exit_status_of};
 pub use execute::{Executed, execute, record_failure};
 pub use explain::explain;

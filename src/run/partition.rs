@@ -96,6 +96,30 @@ fn folder_of(value: &Value) -> String {
     }
 }
 
+/// The columns and values that the folders of a path are named by; null has its own folder.
+pub(super) fn values_of(path: &str) -> BTreeMap<String, Option<String>> {
+    let folders = path.split('/').filter_map(|folder| folder.split_once('='));
+    let value = |text: &str| if text == NULL { None } else { Some(unescaped(text)) };
+    folders.map(|(name, text)| (unescaped(name), value(text))).collect()
+}
+
+/// What [`escaped`] was given.
+fn unescaped(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, others @ ..] = rest {
+        let code = match (first, others) {
+            (b'%', [high, low, ..]) => std::str::from_utf8(&[*high, *low])
+                .ok()
+                .and_then(|digits| u8::from_str_radix(digits, 16).ok()),
+            _ => None,
+        };
+        bytes.push(code.unwrap_or(*first));
+        rest = if code.is_some() { &others[2..] } else { others };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// Text as a part of a path: what means something to a file system or to Hive becomes `%XX`.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
@@ -123,5 +147,15 @@ mod tests {
         check(Value::text("zürich"), "zürich");
         check(Value::Date(10_408), "1998-07-01");
         check(Value::Timestamp(0), "1970-01-01T00%3A00%3A00Z");
+    }
+
+    #[test]
+    fn folders_become_values() {
+        let values = values_of(
+            "monthly/a%3Db=z%2Fürich 5%/channel=__HIVE_DEFAULT_PARTITION__/part-0.parquet",
+        );
+        let expected =
+            [("a=b".to_owned(), Some("z/ürich 5%".to_owned())), ("channel".to_owned(), None)];
+        assert_eq!(values, BTreeMap::from(expected));
     }
 }

@@ -3,6 +3,7 @@
 mod cases;
 mod checks;
 mod cli;
+mod door;
 mod engines;
 mod explain;
 mod input;
