@@ -587,6 +587,7 @@ impl TableDiff {
 /// A size with the digits that matter.
 fn size(number: f64) -> String {
     match number {
+        0.0 => "0".to_owned(),
         0.001..1e9 => {
             let text = format!("{number:.4}");
             text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -599,5 +600,71 @@ fn more(lines: &mut Vec<String>, count: u64, shown: usize) {
     let more = count.saturating_sub(shown as u64);
     if more > 0 {
         lines.push(format!("    and {more} more"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn batch(keys: &[Option<&str>], values: &[Option<f64>]) -> RecordBatch {
+        let keys: ArrayRef = Arc::new(StringArray::from(keys.to_vec()));
+        let values: ArrayRef = Arc::new(Float64Array::from(values.to_vec()));
+        RecordBatch::try_from_iter_with_nullable([("key", keys, true), ("value", values, true)])
+            .expect("columns of one length")
+    }
+
+    fn compared(grain: &[&str], a: &RecordBatch, b: &RecordBatch) -> TableDiff {
+        let grain: Vec<String> = grain.iter().map(|&name| name.to_owned()).collect();
+        let mut found = TableDiff::default();
+        compare_rows(&mut found, &grain, a, b, 1e-9).expect("it compares");
+        found
+    }
+
+    #[test]
+    fn doubles_are_near_absolutely_or_relatively() {
+        let changed = |a: Option<f64>, b: Option<f64>| {
+            compared(&[], &batch(&[None], &[a]), &batch(&[None], &[b])).cells_changed
+        };
+        assert_eq!(changed(Some(1e12), Some(1e12 + 1.0)), 0);
+        assert_eq!(changed(Some(0.0), Some(1e-10)), 0);
+        assert_eq!(changed(Some(0.0), Some(-0.0)), 0);
+        assert_eq!(changed(Some(f64::NAN), Some(f64::NAN)), 0);
+        assert_eq!(changed(None, None), 0);
+        assert_eq!(changed(Some(1.0), Some(1.000_001)), 1);
+        assert_eq!(changed(Some(0.0), Some(1e-8)), 1);
+        assert_eq!(changed(Some(f64::INFINITY), Some(1.0)), 1);
+        assert_eq!(changed(Some(f64::NAN), Some(1.0)), 1);
+        assert_eq!(changed(Some(0.0), None), 1);
+    }
+
+    #[test]
+    fn rows_are_found_by_key_whatever_their_order() {
+        let a = batch(&[Some("a"), None, Some(""), Some("c")], &[Some(1.0), Some(2.0), None, None]);
+        let b = batch(&[Some(""), Some("b"), Some("a"), None], &[None, None, Some(1.0), Some(3.0)]);
+        let found = compared(&["key"], &a, &b);
+        assert_eq!((found.rows_only_in_a, found.rows_only_in_b), (1, 1));
+        assert_eq!(found.first_only_in_a, ["key=c"]);
+        assert_eq!(found.first_only_in_b, ["key=b"]);
+        assert_eq!(found.cells_changed, 1);
+        assert_eq!(found.first_changed[0].row, "key=null");
+        assert_eq!(found.columns[0].max_absolute, Some(1.0));
+    }
+
+    #[test]
+    fn without_a_grain_rows_count_as_often_as_they_come() {
+        let a = batch(&[Some("a"), Some("a"), Some("b")], &[Some(1.0); 3]);
+        let b = batch(&[Some("b"), Some("a")], &[Some(1.0); 2]);
+        let found = compared(&[], &a, &b);
+        assert_eq!((found.rows_only_in_a, found.rows_only_in_b), (1, 0));
+        assert_eq!(found.first_only_in_a, ["key=a value=1.0"]);
+    }
+
+    #[test]
+    fn sizes_have_the_digits_that_matter() {
+        assert_eq!([size(0.0), size(0.01), size(12.5), size(300.0)], ["0", "0.01", "12.5", "300"]);
+        assert_eq!([size(1.234e-9), size(2e12)], ["1.23e-9", "2.00e12"]);
     }
 }
