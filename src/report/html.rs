@@ -102,7 +102,7 @@ fn is_number(cell: &Cell) -> bool {
 }
 
 /// Running text, in which names stand between backticks. One without a partner is a mere character.
-fn prose(text: &str) -> Markup {
+pub(super) fn prose(text: &str) -> Markup {
     let parts: Vec<&str> = text.split('`').collect();
     let paired = parts.len() % 2 == 1;
     html! {

@@ -38,7 +38,7 @@ pub(super) fn table(table: &Table) -> Markup {
             p.note { "The first " (format::integer(shown as i64)) " of "
                 (format::integer(i64::try_from(total).unwrap_or(i64::MAX))) " rows." }
         }
-        @if let Some(note) = &table.note { p.note { (note) } }
+        @if let Some(note) = &table.note { p.note { (super::html::prose(note)) } }
     }
 }
 

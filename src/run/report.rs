@@ -4,14 +4,15 @@
 //! rows give the same report.
 
 use super::checks;
-use super::manifest::Manifest;
+use super::manifest::{Manifest, SourceRecord};
 use super::prepare::Prepared;
 use super::views;
 use crate::document::manual_of;
 use crate::frame::{Frame, Value};
 use crate::plan::{PlannedStage, PlannedTable};
 use crate::report::{
-    Block, Cell, Column, Fact, Origin, Report, Rule, Section, Table, Unit as ReportUnit,
+    Bar, Bars, Block, Cell, Chart, Column, Fact, Origin, Report, Rule, Section, Table,
+    Unit as ReportUnit,
 };
 use crate::{metrics, stages};
 
@@ -266,6 +267,8 @@ fn data_quality(manifest: &Manifest, touched: &[(&str, &Frame)]) -> Section {
     if touched.is_empty() {
         section.blocks.pop();
     }
+    let lost = manifest.sources.iter().filter_map(waterfall).map(Block::Chart);
+    section.blocks.splice(1..1, lost);
     if let Some(table) = bad_rows(manifest) {
         section.blocks.insert(1, table);
     }
@@ -273,6 +276,33 @@ fn data_quality(manifest: &Manifest, touched: &[(&str, &Frame)]) -> Section {
         section.blocks.insert(0, Block::Table(table));
     }
     section
+}
+
+/// The rows of a source that are left after each step; none if every row is left.
+fn waterfall(source: &SourceRecord) -> Option<Chart> {
+    let good = source.rows_bad.map(|bad| source.rows.saturating_sub(bad));
+    let steps = [
+        ("read", Some(source.rows)),
+        ("obey the contract", good),
+        ("before as-of", source.rows_seen),
+    ];
+    if steps.iter().all(|(_, rows)| rows.is_none_or(|rows| rows == source.rows)) {
+        return None;
+    }
+    let bar = |(label, rows): (&str, Option<u64>)| {
+        let value = Some(rows? as f64);
+        Some(Bar { label: label.to_owned(), value, incomplete: false })
+    };
+    Some(Chart::Bars(Bars {
+        title: format!("Rows of {} that are left", source.name),
+        description: Some(
+            "Each bar is what the step before it left, less what the step takes.".into(),
+        ),
+        x_label: "step".into(),
+        y_label: "rows".into(),
+        unit: ReportUnit::Count,
+        bars: steps.into_iter().filter_map(bar).collect(),
+    }))
 }
 
 /// The rules and defaults that were used, and the formulas behind the names.

@@ -265,7 +265,8 @@ impl Stage for Clv {
             <[RelRef; 5]>::try_from(tables).ok()?;
         let roles = customer_roles(&table, &main);
         let worth = if checked.spend == Spend::None { "expected_purchases" } else { "clv" };
-        let title = worth.replace('_', " ");
+        let title =
+            if checked.spend == Spend::None { "expected purchases" } else { "lifetime value" };
         let companion = |suffix, rel, grain, views| Output {
             suffix: Some(suffix),
             rel,

@@ -10,6 +10,7 @@ mod input;
 mod mistakes;
 mod parquet;
 mod partitions;
+mod reports;
 mod support;
 mod tidy;
 mod value;

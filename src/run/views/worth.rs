@@ -9,7 +9,7 @@ use crate::report::{
 };
 
 /// Equal steps of the share of customers at which a concentration curve is drawn.
-const STEPS: usize = 20;
+const STEPS: usize = 50;
 
 pub(super) fn deciles(
     context: &Context,
@@ -97,9 +97,10 @@ pub(super) fn lorenz(context: &Context, title: &str, value: &str) -> (Vec<String
     let Some(spread) = spread(values) else { return (Vec::new(), Vec::new()) };
     let name = value.replace('_', " ");
     let sentence = format!(
-        "The best tenth of the customers has {} of {name}; the Gini coefficient is {:.3}.",
-        percent(spread.best_tenth),
-        spread.gini
+        "The Gini coefficient of {name} is {:.3}: the best tenth of the customers, one on the border counted \
+         in part, has {}.",
+        spread.gini,
+        percent(spread.best_tenth)
     );
     let curve = |name: &str, emphasis, values: Vec<f64>| Series {
         name: name.to_owned(),
@@ -151,7 +152,7 @@ pub(super) fn tracking(
             "{}, {how} ({}): {} expected, {} came ({difference:+.1}%).",
             capital(title),
             label(period),
-            amount(&Value::Float(expected), &ReportUnit::Count),
+            amount(&Value::Int(expected.round() as i64), &ReportUnit::Count),
             amount(&Value::Int(actual.round() as i64), &ReportUnit::Count),
         ))
     });
@@ -185,7 +186,7 @@ mod tests {
         let spread = spread(vec![3.0; 40]).expect("something to share out");
         assert!(spread.gini.abs() < 1e-12);
         assert!((spread.best_tenth - 0.1).abs() < 1e-12);
-        assert!((spread.curve[10] - 0.5).abs() < 1e-12);
+        assert!((spread.curve[STEPS / 2] - 0.5).abs() < 1e-12);
     }
 
     #[test]
@@ -195,7 +196,7 @@ mod tests {
         let spread = spread(values).expect("something to share out");
         assert!((spread.gini - 0.9).abs() < 1e-12);
         assert!((spread.best_tenth - 1.0).abs() < 1e-12);
-        assert_eq!((spread.curve[0], spread.curve[18], spread.curve[20]), (0.0, 0.0, 1.0));
+        assert_eq!((spread.curve[0], spread.curve[45], spread.curve[STEPS]), (0.0, 0.0, 1.0));
     }
 
     #[test]
@@ -203,7 +204,7 @@ mod tests {
         // 1, 3, 6, 10 of 10: the area under the curve is (0.5 + 2 + 4.5 + 8) / 10 / 4 = 0.375.
         let spread = spread(vec![4.0, 1.0, 3.0, 2.0]).expect("something to share out");
         assert!((spread.gini - 0.25).abs() < 1e-12);
-        assert!((spread.curve[10] - 0.3).abs() < 1e-12);
+        assert!((spread.curve[STEPS / 2] - 0.3).abs() < 1e-12);
         // The best tenth is 0.4 of the best customer.
         assert!((spread.best_tenth - 0.16).abs() < 1e-12);
     }

@@ -1,0 +1,85 @@
+//! The three forms of a report carry the same numbers, and those are the tables'.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value as Json;
+
+use crate::parquet::read_parquet;
+
+/// Growth of the CDNOW sample; rows after `as_of` are left out, so that the rows of the source have steps.
+fn run(folder: &Path) {
+    let sample =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("sample_data/cdnow/sample_orders.parquet");
+    let text = format!(
+        "version: 1\nname: cdnow\nas_of: 1997-06-11\nsources:\n  orders: {{parquet: {}, customer: customer_id, \
+         time: ordered_at, value: amount}}\nstages:\n  movements: {{from: orders, growth: {{period: month}}}}\n",
+        sample.display()
+    );
+    fs::write(folder.join("it.yaml"), text).expect("written");
+    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
+        .current_dir(folder)
+        .args(["run", "it.yaml", "--quiet"])
+        .output()
+        .expect("it starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The chart of a kind in a section.
+fn chart(report: &Json, section: &str, kind: &str) -> Json {
+    let sections = report["sections"].as_array().expect("sections");
+    let section = sections.iter().find(|found| found["id"] == section).expect("the section");
+    let blocks = section["blocks"].as_array().expect("blocks");
+    let charts = blocks.iter().map(|block| &block["chart"][kind]);
+    charts.into_iter().find(|chart| chart.is_object()).expect("the chart").clone()
+}
+
+#[test]
+fn the_three_forms_carry_the_numbers_of_the_table() {
+    let folder = tempfile::tempdir().expect("a folder");
+    run(folder.path());
+    let out = folder.path().join("out/cdnow");
+    let read = |name: &str| fs::read_to_string(out.join(name)).expect("the form is written");
+    let (html, markdown) = (read("report.html"), read("report.md"));
+    let report: Json = serde_json::from_str(&read("report.json")).expect("JSON");
+    let stacks = chart(&report, "movements", "stacks");
+    let table = read_parquet(&out.join("movements.parquet"));
+    assert_eq!(table.rows(), 6);
+
+    let names = ["retained", "new", "resurrected", "churned"];
+    for (row, label) in stacks["x"].as_array().expect("periods").iter().enumerate() {
+        let label = label.as_str().expect("a label");
+        let (mut in_markdown, mut in_html) = (format!("| {label} |"), String::new());
+        for (part, name) in names.iter().enumerate() {
+            let value = &table.column(name).expect("a column")[row];
+            let part = &stacks["parts"][part];
+            assert_eq!(part["name"], *name);
+            assert_eq!(part["values"][row].as_f64(), value.as_f64(), "{label} {name}");
+            let shown = value.as_i64().map_or("–".to_owned(), |count| count.to_string());
+            in_markdown.push_str(&format!(" {shown} |"));
+            let attributes = match value.is_null() {
+                true => "class=\"missing end\" title=\"no value: not observed yet or not defined\"",
+                false => "class=\"end\"",
+            };
+            in_html.push_str(&format!("<td {attributes}>{shown}</td>"));
+        }
+        assert!(markdown.contains(&in_markdown), "{in_markdown}");
+        let in_html = format!("<tr><th scope=\"row\">{label}</th>{in_html}</tr>");
+        assert!(html.contains(&in_html), "{in_html}");
+    }
+    // The month that `as_of` cuts is blank in every form.
+    assert_eq!(stacks["x"][5], "1997-06");
+    assert!(stacks["parts"][0]["values"][5].is_null());
+
+    let rows = chart(&report, "data_quality", "bars");
+    assert_eq!(rows["title"], "Rows of orders that are left");
+    let left: Vec<f64> = rows["bars"]
+        .as_array()
+        .expect("bars")
+        .iter()
+        .map(|bar| bar["value"].as_f64().expect("rows"))
+        .collect();
+    assert_eq!(left.first(), Some(&6919.0));
+    assert!(left.last() < left.first(), "{left:?}");
+}
