@@ -281,11 +281,7 @@ fn data_quality(manifest: &Manifest, touched: &[(&str, &Frame)]) -> Section {
 /// The rows of a source that are left after each step; none if every row is left.
 fn waterfall(source: &SourceRecord) -> Option<Chart> {
     let good = source.rows_bad.map(|bad| source.rows.saturating_sub(bad));
-    let steps = [
-        ("read", Some(source.rows)),
-        ("obey the contract", good),
-        ("before as-of", source.rows_seen),
-    ];
+    let steps = [("read", Some(source.rows)), ("good", good), ("before as-of", source.rows_seen)];
     if steps.iter().all(|(_, rows)| rows.is_none_or(|rows| rows == source.rows)) {
         return None;
     }
