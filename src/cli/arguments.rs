@@ -18,6 +18,7 @@ const AFTER_HELP: &str = "\
 Examples:
   tenure run pipelines/cdnow.yaml
   tenure check pipelines/cdnow.yaml --format json
+  tenure show pipelines/cdnow.yaml monthly --rows 5
   tenure stages cohort_retention
 
 Exit status:
@@ -30,6 +31,8 @@ pub enum Command {
     Run(RunArguments),
     /// Find mistakes in a pipeline, reading no more than the footers of its Parquet files
     Check(PipelineArguments),
+    /// Print the schema, the row count and the first rows of any table, publishing nothing
+    Show(ShowArguments),
     /// Show what a run would do: columns, relations, rules
     Explain(ExplainArguments),
     /// List the kinds of stages, or print the manual page of one
@@ -88,6 +91,39 @@ pub struct RunArguments {
     /// Print nothing but errors and the manifest's path
     #[arg(long, short)]
     pub quiet: bool,
+    /// Publish this stage only, computing what it needs; may be given several times
+    #[arg(long, value_name = "STAGE")]
+    pub select: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ShowArguments {
+    /// The pipeline
+    pub pipeline: PathBuf,
+    /// A source, a stage or a companion table
+    pub table: String,
+    /// How many rows are printed
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub rows: usize,
+    /// How the table is printed
+    #[arg(long, value_enum, default_value_t = TableFormat::Table)]
+    pub format: TableFormat,
+    /// First day or instant not seen, as for `run`
+    #[arg(long, value_name = "DATE")]
+    pub as_of: Option<String>,
+    /// Set a parameter: params.NAME=VALUE
+    #[arg(long, value_name = "params.NAME=VALUE")]
+    pub set: Vec<String>,
+    /// What relative paths in the pipeline are relative to [default: the working directory]
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TableFormat {
+    Table,
+    Csv,
+    Json,
 }
 
 #[derive(Debug, Args)]

@@ -12,6 +12,7 @@ mod install;
 mod manual;
 mod progress;
 mod refused;
+mod show;
 mod signals;
 mod start;
 

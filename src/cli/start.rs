@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::Parser;
 
 use super::arguments::{
-    Arguments, Command, DiffArguments, Format, PipelineArguments, RunArguments,
+    Arguments, Command, DiffArguments, Format, PipelineArguments, RunArguments, ShowArguments,
 };
 use super::progress::Progress;
 use super::signals::Signals;
@@ -67,6 +67,7 @@ fn dispatch(arguments: Arguments) -> ExitStatus {
     match arguments.command {
         Command::Run(arguments) => run(&arguments),
         Command::Check(arguments) => check(&arguments),
+        Command::Show(arguments) => show(arguments),
         Command::Explain(arguments) => explain(&arguments.pipeline, arguments.stage.as_deref()),
         Command::Stages { name } => page(manual::stages(name.as_deref())),
         Command::Metrics { name } => page(manual::metrics(name.as_deref())),
@@ -269,6 +270,37 @@ fn explain(arguments: &PipelineArguments, stage: Option<&str>) -> ExitStatus {
     }
 }
 
+/// What is said of a name that is not there.
+fn unknown<S: AsRef<str>>(what: &str, name: &str, known: &[S]) -> String {
+    match crate::diagnostic::nearest(name, known.iter().map(S::as_ref)) {
+        Some(near) => format!("there is no {what} `{name}`; a similar name exists: `{near}`"),
+        None => format!("there is no {what} `{name}`; known: {}", crate::diagnostic::list(known)),
+    }
+}
+
+fn show(arguments: ShowArguments) -> ExitStatus {
+    let signals = Signals::listen();
+    let ShowArguments { pipeline, table, rows, format, as_of, set, root } = arguments;
+    let pipeline = PipelineArguments { pipeline, as_of, set, root, format: Format::Text };
+    let prepared = match prepared(&pipeline, &|_| {}) {
+        Ok(prepared) => prepared,
+        Err(status) => return status,
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let progress = Progress::new(true, signals);
+    match run::show(&prepared, &table, threads, &progress) {
+        Ok(Some(shown)) => print(&super::show::render(&shown, rows, format)),
+        Ok(None) => {
+            error(&unknown("table", &table, &run::tables(&prepared)));
+            ExitStatus::Pipeline
+        }
+        Err(failure) => {
+            fail(&failure, Some(&prepared.source), Format::Text);
+            exit_status_of(&failure)
+        }
+    }
+}
+
 fn run(arguments: &RunArguments) -> ExitStatus {
     let signals = Signals::listen();
     let threads = arguments
@@ -276,10 +308,18 @@ fn run(arguments: &RunArguments) -> ExitStatus {
         .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
     let root: PathBuf = arguments.pipeline.root.clone().unwrap_or_default();
     let recorded = |failure: &Failure| run::record_failure(failure, &root, threads);
-    let prepared = match prepared(&arguments.pipeline, &recorded) {
+    let mut prepared = match prepared(&arguments.pipeline, &recorded) {
         Ok(prepared) => prepared,
         Err(status) => return status,
     };
+    let stages: Vec<String> = prepared.plan.stages.iter().map(|stage| stage.name.clone()).collect();
+    if !arguments.select.is_empty()
+        && let Err(name) = prepared.select(&arguments.select)
+    {
+        let message = unknown("stage", name, &stages);
+        say(&message, ExitStatus::Pipeline, arguments.pipeline.format);
+        return ExitStatus::Pipeline;
+    }
     let progress = Progress::new(arguments.quiet, signals.clone());
     match run::execute(&prepared, &root, threads, &progress) {
         Ok(executed) => {

@@ -20,6 +20,7 @@ mod prepare;
 mod publish;
 mod quality;
 mod report;
+mod show;
 mod views;
 mod write;
 
@@ -30,3 +31,4 @@ pub use execute::{Executed, execute, record_failure};
 pub use explain::explain;
 pub use manifest::manifest_schema;
 pub use prepare::{Failure, Prepared, Request, prepare};
+pub use show::{Shown, show, tables};

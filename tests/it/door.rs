@@ -245,3 +245,48 @@ fn errors_of_the_command_line_as_json() {
             .contains("Usage")
     );
 }
+
+#[test]
+fn any_table_can_be_looked_at() {
+    let folder = folder();
+    run(folder.path(), ORDERS, MONTHLY);
+    let show = |arguments: &[&str], status: i32| {
+        let arguments = [&["show", "shop.yaml"], arguments].concat();
+        stdout(&tenure(folder.path(), &arguments), status)
+    };
+    let text = show(&["monthly", "--rows", "1"], 0);
+    assert!(text.starts_with("monthly: 4 rows, by channel, month\n"), "{text}");
+    assert!(text.contains("revenue") && text.ends_with("… 3 more\n"), "{text}");
+
+    let csv = show(&["orders", "--format", "csv"], 0);
+    assert_eq!(csv.lines().count(), 1 + ORDERS.len(), "{csv}");
+    assert_eq!(csv.lines().nth(2), Some("2,2026-01-04,5.00,a/b"), "{csv}");
+
+    let json = show(&["monthly", "--format", "json", "--rows", "2"], 0);
+    let json: serde_json::Value = serde_json::from_str(&json).expect("one document");
+    assert_eq!(json["row_count"], 4);
+    assert_eq!(json["rows"].as_array().map(Vec::len), Some(2));
+
+    let refused = tenure(folder.path(), &["show", "shop.yaml", "mnthly"]);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("mnthly") && said.contains("monthly"), "{said}");
+}
+
+#[test]
+fn a_run_of_selected_stages_publishes_only_these() {
+    let folder = folder();
+    let pipeline = format!("{MONTHLY}  customers: {{from: orders, customer_summary: {{}}}}\n");
+    let whole = run(folder.path(), ORDERS, &pipeline);
+    let selected = &["run", "shop.yaml", "--select", "customers", "--quiet"];
+    stdout(&tenure(folder.path(), selected), 0);
+    let published = folder.path().join("out/shop");
+    assert!(published.join("customers.parquet").exists());
+    assert!(!published.join("monthly.parquet").exists());
+    let bytes = |path: &Path| fs::read(path.join("customers.parquet")).expect("a table");
+    assert_eq!(bytes(&published), bytes(&folder.path().join(whole)));
+
+    let refused = tenure(folder.path(), &["run", "shop.yaml", "--select", "customer"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("customers"));
+}

@@ -1,0 +1,78 @@
+//! Any table of a pipeline, looked at without publishing it.
+
+use super::error::RunError;
+use super::prepare::Prepared;
+use crate::engine::local::Local;
+use crate::engine::{Engine, Monitor};
+use crate::frame::Frame;
+use crate::ir::RelRef;
+
+/// A table as it came out.
+#[derive(Debug)]
+pub struct Shown {
+    pub name: String,
+    /// The columns that identify a row; empty for rows as they come.
+    pub grain: Vec<String>,
+    pub frame: Frame,
+}
+
+/// The names of all tables: sources, quarantines, stages and their companions.
+pub fn tables(prepared: &Prepared) -> Vec<&str> {
+    every(prepared).map(|(name, _, _)| name).collect()
+}
+
+fn every(prepared: &Prepared) -> impl Iterator<Item = (&str, &RelRef, &[String])> {
+    let plan = &prepared.plan;
+    let sources = plan.sources.iter().map(|table| (table.name.as_str(), &table.rel, &[][..]));
+    let tables = plan.quarantines.iter().chain(plan.stages.iter().flat_map(|stage| &stage.tables));
+    sources.chain(tables.map(|table| (table.name.as_str(), &table.rel, table.grain.as_slice())))
+}
+
+/// Computes a table and what it needs; `None` if there is none of that name.
+///
+/// # Errors
+/// Why it has no rows to show.
+pub fn show(
+    prepared: &Prepared,
+    name: &str,
+    threads: usize,
+    monitor: &dyn Monitor,
+) -> Result<Option<Shown>, RunError> {
+    let Some((name, rel, grain)) = every(prepared).find(|(known, _, _)| *known == name) else {
+        return Ok(None);
+    };
+    let calendar = prepared.pipeline.calendar.clone();
+    let engine = Local::new(prepared.inputs.clone(), calendar, threads, monitor)?;
+    let frame = engine.run(std::slice::from_ref(rel))?.remove(0);
+    Ok(Some(Shown { name: name.to_owned(), grain: grain.to_vec(), frame }))
+}
+
+impl Prepared {
+    /// Leaves only these stages to be published, with the checks of their tables and of sources. What
+    /// they need is computed all the same.
+    ///
+    /// # Errors
+    /// The first name that is no stage.
+    pub fn select<'a>(&mut self, stages: &'a [String]) -> Result<(), &'a str> {
+        let plan = &mut self.plan;
+        for name in stages {
+            if !plan.stages.iter().any(|stage| stage.name == *name) {
+                return Err(name);
+            }
+        }
+        plan.stages.retain(|stage| stages.contains(&stage.name));
+        for stage in &mut plan.stages {
+            // Who asks for a stage wants to see it.
+            stage.tables.iter_mut().take(1).for_each(|table| table.published = true);
+        }
+        let kept: Vec<&str> = plan
+            .stages
+            .iter()
+            .flat_map(|stage| &stage.tables)
+            .map(|table| table.name.as_str())
+            .chain(plan.sources.iter().map(|source| source.name.as_str()))
+            .collect();
+        plan.checks.retain(|check| kept.contains(&check.from.as_str()));
+        Ok(())
+    }
+}
