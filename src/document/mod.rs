@@ -22,7 +22,8 @@ pub use decode::{Decode, Decoder, MapReader, Setting, is_name};
 pub use options::{Field, Options, manual_of};
 pub use reference::{ColumnOf, Columns, Scalar};
 pub use scalar::{
-    DAY_MICROS, Expression, Instant, Interval, Path, Rate, Share, TimeUnit, parse_instant,
+    DAY_MICROS, Expression, Instant, Interval, Path, PeriodUnit, Rate, Share, TimeUnit,
+    parse_instant,
 };
 pub use tree::{Node, NodeKind};
 pub use yaml::parse;

@@ -17,6 +17,29 @@ crate::choice! {
     }
 }
 
+crate::choice! {
+    /// A period of the calendar: a day or longer.
+    pub enum PeriodUnit {
+        Day = "day",
+        Week = "week",
+        Month = "month",
+        Quarter = "quarter",
+        Year = "year",
+    }
+}
+
+impl From<PeriodUnit> for TimeUnit {
+    fn from(unit: PeriodUnit) -> Self {
+        match unit {
+            PeriodUnit::Day => TimeUnit::Day,
+            PeriodUnit::Week => TimeUnit::Week,
+            PeriodUnit::Month => TimeUnit::Month,
+            PeriodUnit::Quarter => TimeUnit::Quarter,
+            PeriodUnit::Year => TimeUnit::Year,
+        }
+    }
+}
+
 /// Microseconds in a day of 24 hours.
 pub const DAY_MICROS: i64 = 86_400_000_000;
 const DAY: i64 = DAY_MICROS;

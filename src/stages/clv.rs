@@ -55,7 +55,7 @@ use super::view::View;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::document::{
     DAY_MICROS, Decode, Decoder, Expression, Field as OptionField, Instant, Interval, Node,
-    NodeKind, Options, Rate, Share, TimeUnit,
+    NodeKind, Options, PeriodUnit, Rate, Share, TimeUnit,
 };
 use crate::frame::{DataType, Unit, Value};
 use crate::ir::relation::{self, Built, column};
@@ -157,7 +157,7 @@ crate::options! {
         /// The model of spend; without the role `value` none.
         spend: SpendModel = SpendModel::GammaGamma,
         /// Unit of recency, age and every parameter.
-        unit: TimeUnit = TimeUnit::Week,
+        unit: PeriodUnit = PeriodUnit::Week,
         /// How far ahead is looked.
         horizon: Horizon = Horizon::Span(FIFTY_TWO_WEEKS),
         /// What a year of waiting takes from money.
@@ -246,7 +246,7 @@ impl Stage for Clv {
             customer: field(&customer.name)?,
             by: dimensions.iter().filter_map(|dimension| field(&dimension.name)).collect(),
             spend: checked.spend,
-            unit: self.unit.value,
+            unit: self.unit.value.into(),
             horizon: checked.horizon,
             discount: checked.discount,
             margin: self.margin.value.0,
@@ -332,10 +332,7 @@ impl Clv {
             });
             good = false;
         };
-        let unit = self.unit.value;
-        if matches!(unit, TimeUnit::Second | TimeUnit::Minute | TimeUnit::Hour) {
-            wrong(cx, self.unit.span, format!("`unit: {unit}` is too short: a day or longer"), "");
-        }
+        let unit = TimeUnit::from(self.unit.value);
         let discount = self.discount.value.per(unit);
         let horizon = match self.horizon.value {
             Horizon::Span(span) => Some(days_of(span) / unit.days()),
@@ -414,7 +411,7 @@ impl Clv {
             input,
             events: purchases.events.clone(),
             carry: purchases.by.clone(),
-            unit: self.unit.value,
+            unit: self.unit.value.into(),
             collapse,
             refunds: self.refunds.value,
             zero_values: self.zero_values.value,
@@ -454,7 +451,7 @@ impl Clv {
             input: purchases.rel.clone(),
             events: purchases.events.clone(),
             carry: Vec::new(),
-            unit: self.unit.value,
+            unit: self.unit.value.into(),
             collapse: self.collapse.value == Collapse::Day,
             refunds: self.refunds.value,
             zero_values: self.zero_values.value,

@@ -39,7 +39,7 @@ use super::registry::{Companion, Output, Stage, StageKind};
 use super::view::View;
 use crate::diagnostic::Code;
 use crate::document::{
-    DAY_MICROS, Decode, Decoder, Expression, Field, Interval, Node, Options, TimeUnit,
+    DAY_MICROS, Decode, Decoder, Expression, Field, Interval, Node, Options, PeriodUnit, TimeUnit,
 };
 use crate::frame::{DataType, Unit, Value};
 use crate::ir::relation::{self, Built, column};
@@ -92,9 +92,9 @@ crate::options! {
     /// How cohorts are followed.
     struct CohortRetention("`cohort_retention`") {
         /// Grain of the cohort.
-        cohort: TimeUnit = TimeUnit::Month,
+        cohort: PeriodUnit = PeriodUnit::Month,
         /// Unit of age.
-        age: TimeUnit = TimeUnit::Month,
+        age: PeriodUnit = PeriodUnit::Month,
         /// What counts as coming back.
         returned: Returned = Returned::Exactly,
         /// The last age; absent: the oldest cohort's last.
@@ -151,8 +151,8 @@ impl Stage for CohortRetention {
                 events: purchases.events.clone(),
                 active: purchases.active.clone(),
                 by,
-                cohort: self.cohort.value,
-                age: self.age.value,
+                cohort: self.cohort.value.into(),
+                age: self.age.value.into(),
                 on_or_after: self.returned.value == Returned::OnOrAfter,
                 max_age: self.max_age.value,
                 last_day: cx.last_day(),
@@ -216,34 +216,28 @@ impl Stage for CohortRetention {
 
 impl CohortRetention {
     fn check(&self, cx: &mut StageContext) -> Option<()> {
-        let mut good = true;
-        for (key, unit) in [("cohort", &self.cohort), ("age", &self.age)] {
-            if matches!(unit.value, TimeUnit::Second | TimeUnit::Minute | TimeUnit::Hour) {
-                let message = format!("`{key}: {}` is too short: a day or longer", unit.value);
-                cx.report(Code::InvalidValue, unit.span, message);
-                good = false;
-            }
-        }
         if let Some(max_age) = self.max_age.value
             && !(0..=10_000).contains(&max_age)
         {
             let message = format!("`max_age` is 0 to 10000, not {max_age}");
             cx.report(Code::InvalidValue, self.max_age.span, message);
-            good = false;
+            return None;
         }
-        good.then_some(())
+        Some(())
     }
 
     /// The grid with shares, rates and bounds; what is not over is null.
     fn rates(&self, cx: &StageContext, grid: &RelRef, by: &[String], table: &Table) -> Built {
         // The cell ends where the next period begins.
         let cohort = column(grid, "cohort")?;
-        let next = build::add(build::period_of(self.cohort.value, cohort)?, Expr::int(1))?;
-        let next = build::period_start(self.cohort.value, next)?;
+        let next = build::add(build::period_of(self.cohort.value.into(), cohort)?, Expr::int(1))?;
+        let next = build::period_start(self.cohort.value.into(), next)?;
         let day_before = Interval { months: 0, micros: -DAY_MICROS };
-        let base = build::period_of(self.age.value, call(Func::Shift(day_before), vec![next])?)?;
+        let base =
+            build::period_of(self.age.value.into(), call(Func::Shift(day_before), vec![next])?)?;
         let end = build::add(build::add(base, column(grid, "age")?)?, Expr::int(1))?;
-        let end = build::cast(build::period_start(self.age.value, end)?, DataType::Timestamp)?;
+        let end =
+            build::cast(build::period_start(self.age.value.into(), end)?, DataType::Timestamp)?;
         let start = build::cast(column(grid, "period")?, DataType::Timestamp)?;
         let cells = relation::extend(grid, vec![named("#start", start), named("#end", end)])?;
 

@@ -46,8 +46,7 @@ use super::dimension::DimensionSpec;
 use super::purchases::Purchases;
 use super::registry::{Companion, Output, Stage, StageKind};
 use super::view::View;
-use crate::diagnostic::Code;
-use crate::document::{Decode, Decoder, Expression, Field, Node, Options, TimeUnit};
+use crate::document::{Decode, Decoder, Expression, Field, Node, Options, PeriodUnit, TimeUnit};
 use crate::frame::{DataType, Unit, Value};
 use crate::ir::relation::{self, Built, column};
 use crate::ir::typing::{TypeError, Typed, build, call};
@@ -83,7 +82,7 @@ crate::options! {
     /// What is compared.
     struct Growth("`growth`") {
         /// The length of a period: a day or longer.
-        period: TimeUnit = TimeUnit::Month,
+        period: PeriodUnit = PeriodUnit::Month,
         /// Dimensions, as of the first event in a period.
         by: Vec<DimensionSpec> = Vec::new(),
         /// Whether `_totals` is made.
@@ -121,11 +120,6 @@ impl Stage for Growth {
             time: &self.time.value,
             value: &self.value.value,
         })?;
-        if matches!(self.period.value, TimeUnit::Second | TimeUnit::Minute | TimeUnit::Hour) {
-            let message = format!("`period: {}` is too short: a day or longer", self.period.value);
-            cx.report(Code::InvalidValue, self.period.span, message);
-            return None;
-        }
         let mut table = cx.input()?;
         let dimensions = cx.dimensions(&self.by.value, &mut table);
         let (_, _) = (cx.customer(&table)?, cx.time(&table)?);
@@ -188,7 +182,7 @@ impl Growth {
         };
         let mut columns = vec![
             named("#c", events.customer.value.clone()),
-            named("#p", build::period_of(self.period.value, events.time.clone())?),
+            named("#p", build::period_of(self.period.value.into(), events.time.clone())?),
             named("#t", events.time.clone()),
             named("#v", value),
         ];
@@ -309,7 +303,7 @@ impl Growth {
         let names: Vec<String> = by.iter().map(|by| by.name.clone()).collect();
         let activity = self.activity(purchases, by)?;
         let day = Expr::literal(Value::Date(cx.last_day()), DataType::Date);
-        let last = build::period_of(self.period.value, day)?;
+        let last = build::period_of(self.period.value.into(), day)?;
         let movements = self.movements(&activity, &names, last.clone())?;
         let mut keys = vec![named("#p", column(&movements, "#p")?)];
         keys.extend(same(&movements, &names)?);
@@ -393,7 +387,7 @@ impl Growth {
         has_value: bool,
         currency: &Option<String>,
     ) -> Built {
-        let unit = self.period.value;
+        let unit = TimeUnit::from(self.period.value);
         let start = build::period_start(unit, column(grid, "#p")?)?;
         let next = build::add(column(grid, "#p")?, Expr::int(1))?;
         let end = build::cast(build::period_start(unit, next)?, DataType::Timestamp)?;
