@@ -3,6 +3,7 @@
 mod cases;
 mod checks;
 mod cli;
+mod docs;
 mod door;
 mod engines;
 mod explain;
