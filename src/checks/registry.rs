@@ -24,6 +24,8 @@ pub struct CheckKind {
     pub name: &'static str,
     /// The text of the file; its doc comment is the manual page.
     pub source: &'static str,
+    /// Whether it judges rows one by one, which is what the stage `check` can use.
+    pub row_level: bool,
     /// The options, for the manual.
     pub fields: fn() -> Vec<Field>,
     /// Reads the options.

@@ -1,8 +1,12 @@
 //! A check as written.
 
 use super::registry::{Check, CheckKind, find, registry};
+use serde_json::Value as Json;
+
 use crate::diagnostic::{Code, Diagnostic, Spanned};
-use crate::document::{Decoder, Expression, Node, Setting, Share};
+use crate::document::{
+    Decoder, Expression, Field, Node, Options, Setting, Share, schema, summary_of,
+};
 
 crate::choice! {
     /// What a check that does not hold means for the run.
@@ -11,6 +15,28 @@ crate::choice! {
         Error = "error",
         /// The tables are published, and it is said.
         Warn = "warn",
+    }
+}
+
+crate::options! {
+    /// What every check takes besides its kind.
+    struct CommonKeys("a check") {
+        /// Rows for which this is not true are not looked at.
+        r#where: Option<Expression> = None,
+        /// What it is for.
+        description: Option<String> = None,
+    }
+}
+
+crate::options! {
+    /// What a check of the `checks` block takes besides.
+    struct BlockKeys("a check") {
+        /// The table that is looked at: a source, a stage or a companion.
+        from: Spanned<String>,
+        /// An error stops the run with exit status 3, and nothing is published.
+        severity: Severity = Severity::Error,
+        /// The share of rows that may fail.
+        tolerate: Share = Share(0.0),
     }
 }
 
@@ -41,6 +67,21 @@ pub struct CheckSpec {
 }
 
 impl CheckSpec {
+    /// The keys beside the kind.
+    pub fn common_fields(place: Place) -> Vec<Field> {
+        match place {
+            Place::Block => BlockKeys::fields().into_iter().chain(CommonKeys::fields()).collect(),
+            Place::Stage => CommonKeys::fields(),
+        }
+    }
+
+    /// What a check takes, as a JSON Schema.
+    pub fn json_schema(place: Place) -> Json {
+        let fitting = registry().iter().filter(|kind| place == Place::Block || kind.row_level);
+        let kinds = fitting.map(|kind| (kind.name, summary_of(kind.source), (kind.fields)()));
+        schema::one_kind(&Self::common_fields(place), kinds)
+    }
+
     /// Reads one check; `None` if it cannot be used, which is noted.
     pub fn decode(
         name: &Spanned<String>,
@@ -50,18 +91,13 @@ impl CheckSpec {
     ) -> Option<Self> {
         let what = format!("the check `{}`", name.value);
         let mut reader = decoder.map(node, &what)?;
-        let mut common = vec!["where", "description"];
-        let condition = reader.optional::<Expression>("where", decoder);
-        let description = reader.optional::<String>("description", decoder);
-        let (mut from, mut severity, mut tolerate) = (None, None, None);
-        if place == Place::Block {
-            common.extend(["from", "severity", "tolerate"]);
-            from = reader.required::<Spanned<String>>("from", decoder);
-            severity = reader.optional::<Severity>("severity", decoder);
-            tolerate = reader.optional::<Share>("tolerate", decoder);
-        }
-        if let Some(Setting { value: Share(share), span }) = &tolerate
-            && !(0.0..=1.0).contains(share)
+        let common = CommonKeys::read(&mut reader, decoder);
+        let block = match place {
+            Place::Block => BlockKeys::read(&mut reader, decoder),
+            Place::Stage => None,
+        };
+        if let Some(Setting { value: Share(share), span }) = block.as_ref().map(|b| b.tolerate)
+            && !(0.0..=1.0).contains(&share)
         {
             decoder.report(Diagnostic::at(
                 Code::InvalidValue,
@@ -83,7 +119,9 @@ impl CheckSpec {
                 );
                 continue;
             }
-            let known = registry().iter().map(|kind| kind.name).chain(common.iter().copied());
+            let common = Self::common_fields(place);
+            let common = common.iter().map(|field| field.key.as_str());
+            let known = registry().iter().map(|kind| kind.name).chain(common);
             decoder.unknown_key(Code::UnknownKey, &what, key, value, known);
         }
         let (kind, check) = match kinds.as_slice() {
@@ -114,18 +152,21 @@ impl CheckSpec {
                 return None;
             }
         };
-        if place == Place::Block && from.is_none() {
+        if place == Place::Block && block.is_none() {
             return None;
         }
+        let CommonKeys { r#where, description } = common?;
+        let severity = block.as_ref().map(|block| block.severity);
+        let tolerate = block.as_ref().map(|block| block.tolerate);
         Some(CheckSpec {
             name: name.clone(),
-            from: from.map(|setting| setting.value),
-            condition: condition.map(|setting| setting.value),
+            from: block.map(|block| block.from.value),
+            condition: r#where.value,
             kind,
             check: check?,
             severity: severity.unwrap_or(Setting::default_of(Severity::Error)),
             tolerate: tolerate.unwrap_or(Setting::default_of(Share(0.0))),
-            description: description.map(|setting| setting.value),
+            description: description.value,
         })
     }
 

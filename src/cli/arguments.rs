@@ -41,6 +41,9 @@ pub enum Command {
     Metrics { name: Option<String> },
     /// List the kinds of checks, or print the manual page of one
     Checks { name: Option<String> },
+    /// Print the JSON Schema of pipelines, with which an editor completes keys and marks mistakes
+    #[command(after_help = SCHEMA_HELP)]
+    Schema,
     /// Compare the tables of two runs: rows by their grain, cell by cell
     #[command(after_help = DIFF_HELP)]
     Diff(DiffArguments),
@@ -158,6 +161,13 @@ Examples:
 
 Exit status:
   0 equal   1 different   2 command line   4 not a run, or a table is unreadable";
+
+const SCHEMA_HELP: &str = "\
+Examples:
+  tenure schema > tenure.schema.json
+
+The first line of a pipeline in the same folder tells editors with a YAML language server:
+  # yaml-language-server: $schema=tenure.schema.json";
 
 const COMPLETIONS_HELP: &str = "\
 Examples:

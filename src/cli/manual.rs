@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
+use crate::checks::{CheckSpec, Place};
 use crate::diagnostic::nearest;
-use crate::document::{Field, manual_of};
+use crate::document::{Field, manual_of, summary_of};
 use crate::{checks, metrics, stages};
 
 /// The list of stages, or the page of one.
@@ -12,7 +13,7 @@ use crate::{checks, metrics, stages};
 /// What is wrong with the name.
 pub(super) fn stages(name: Option<&str>) -> Result<String, String> {
     let Some(name) = name else {
-        let rows = stages::registry().iter().map(|kind| (kind.name, summary(kind.source)));
+        let rows = stages::registry().iter().map(|kind| (kind.name, summary_of(kind.source)));
         return Ok(table(rows, "tenure stages NAME"));
     };
     let Some(kind) = stages::find(name) else {
@@ -20,7 +21,7 @@ pub(super) fn stages(name: Option<&str>) -> Result<String, String> {
         return Err(unknown("stage", name, known));
     };
     let mut page = manual_of(kind.source);
-    options(&mut page, &(kind.fields)());
+    options(&mut page, "Options", &(kind.fields)());
     if !kind.companions.is_empty() {
         page.push_str("\n\nCompanion tables:\n");
         for companion in kind.companions {
@@ -38,7 +39,7 @@ pub(super) fn metrics(name: Option<&str>) -> Result<String, String> {
     let Some(name) = name else {
         let built_in = |wanted: bool| {
             let kinds = metrics::registry().iter().filter(move |kind| kind.built_in == wanted);
-            kinds.map(|kind| (kind.name, summary(kind.source)))
+            kinds.map(|kind| (kind.name, summary_of(kind.source)))
         };
         return Ok(format!(
             "Built-in metrics, to be named in `metrics: […]`:\n{}\n\nKinds, to declare metrics of:\n{}",
@@ -54,7 +55,7 @@ pub(super) fn metrics(name: Option<&str>) -> Result<String, String> {
     };
     let mut page = manual_of(kind.source);
     let _ = write!(page, "\n\nUnit: {}.", kind.unit);
-    options(&mut page, &(kind.fields)());
+    options(&mut page, "Options", &(kind.fields)());
     Ok(page.trim_end().to_owned())
 }
 
@@ -64,7 +65,7 @@ pub(super) fn metrics(name: Option<&str>) -> Result<String, String> {
 /// What is wrong with the name.
 pub(super) fn checks(name: Option<&str>) -> Result<String, String> {
     let Some(name) = name else {
-        let rows = checks::registry().iter().map(|kind| (kind.name, summary(kind.source)));
+        let rows = checks::registry().iter().map(|kind| (kind.name, summary_of(kind.source)));
         return Ok(table(rows, "tenure checks NAME"));
     };
     let Some(kind) = checks::find(name) else {
@@ -72,28 +73,17 @@ pub(super) fn checks(name: Option<&str>) -> Result<String, String> {
         return Err(unknown("check", name, known));
     };
     let mut page = manual_of(kind.source);
-    options(&mut page, &(kind.fields)());
-    page.push_str(CHECK_KEYS);
+    options(&mut page, "Options", &(kind.fields)());
+    options(&mut page, "Keys beside the kind", &CheckSpec::common_fields(Place::Block));
     Ok(page.trim_end().to_owned())
 }
 
-/// What every check takes besides its kind.
-const CHECK_KEYS: &str = "
-
-Keys beside the kind:
-  from: the table that is looked at, a source, a stage or a companion (required)
-  where: rows for which this is not true are not looked at
-  severity: `error` or `warn` (default error)
-      An error stops the run with exit status 3, and nothing is published.
-  tolerate: a share of rows such as `0.1%` that may fail (default 0%)
-  description: a text
-";
-
-fn options(page: &mut String, fields: &[Field]) {
+fn options(page: &mut String, heading: &str, fields: &[Field]) {
     if fields.is_empty() {
         return;
     }
-    page.push_str("\n\nOptions:\n");
+    page.truncate(page.trim_end().len());
+    let _ = write!(page, "\n\n{heading}:\n");
     for field in fields {
         let default = match &field.default {
             Some(default) => format!("default {default}"),
@@ -102,13 +92,6 @@ fn options(page: &mut String, fields: &[Field]) {
         let _ =
             writeln!(page, "  {}: {} ({default})\n      {}", field.key, field.expects, field.doc);
     }
-}
-
-/// The first sentence below the heading.
-fn summary(source: &str) -> String {
-    let manual = manual_of(source);
-    let text = manual.lines().skip(1).find(|line| !line.trim().is_empty());
-    text.unwrap_or_default().trim().to_owned()
 }
 
 fn table(rows: impl Iterator<Item = (&'static str, String)>, more: &str) -> String {

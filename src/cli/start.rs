@@ -72,6 +72,7 @@ fn dispatch(arguments: Arguments) -> ExitStatus {
         Command::Stages { name } => page(manual::stages(name.as_deref())),
         Command::Metrics { name } => page(manual::metrics(name.as_deref())),
         Command::Checks { name } => page(manual::checks(name.as_deref())),
+        Command::Schema => print(crate::plan::json_schema().trim_end()),
         Command::Diff(arguments) => diff(&arguments),
         Command::Completions { shell } => print(install::completions(shell).trim_end()),
         Command::Man { directory: None } => print(install::page().trim_end()),

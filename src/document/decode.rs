@@ -1,6 +1,8 @@
 //! Reading typed values out of the tree.
 
-use super::{Node, NodeKind};
+use serde_json::{Value as Json, json};
+
+use super::{Node, NodeKind, schema};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
 
 /// A type that can be read from a [`Node`].
@@ -11,6 +13,17 @@ pub trait Decode: Sized {
     fn expects() -> String;
     /// The value as it would be written in YAML.
     fn show(&self) -> String;
+    /// What the key takes, as a JSON Schema; see [`schema`](super::schema).
+    fn json_schema() -> Json;
+    /// The value for programs; null for one that is not written.
+    fn to_json(&self) -> Json {
+        Json::String(self.show())
+    }
+    /// What takes the place of a required value that is missing or wrong, which is noted, so that the
+    /// rest can be looked at.
+    fn stand_in() -> Option<Self> {
+        None
+    }
 }
 
 /// Collects what is wrong while a tree is read.
@@ -236,6 +249,9 @@ impl Decode for String {
     fn show(&self) -> String {
         self.clone()
     }
+    fn json_schema() -> Json {
+        schema::text()
+    }
 }
 
 impl Decode for bool {
@@ -254,6 +270,12 @@ impl Decode for bool {
     fn show(&self) -> String {
         self.to_string()
     }
+    fn json_schema() -> Json {
+        schema::scalar(json!({"type": "boolean"}))
+    }
+    fn to_json(&self) -> Json {
+        json!(self)
+    }
 }
 
 impl Decode for i64 {
@@ -271,6 +293,12 @@ impl Decode for i64 {
     }
     fn show(&self) -> String {
         self.to_string()
+    }
+    fn json_schema() -> Json {
+        schema::scalar(json!({"type": "integer"}))
+    }
+    fn to_json(&self) -> Json {
+        json!(self)
     }
 }
 
@@ -291,6 +319,12 @@ impl Decode for f64 {
     fn show(&self) -> String {
         self.to_string()
     }
+    fn json_schema() -> Json {
+        schema::scalar(json!({"type": "number"}))
+    }
+    fn to_json(&self) -> Json {
+        json!(self)
+    }
 }
 
 impl<T: Decode> Decode for Option<T> {
@@ -302,6 +336,12 @@ impl<T: Decode> Decode for Option<T> {
     }
     fn show(&self) -> String {
         self.as_ref().map_or_else(|| "none".into(), Decode::show)
+    }
+    fn json_schema() -> Json {
+        T::json_schema()
+    }
+    fn to_json(&self) -> Json {
+        self.as_ref().map_or(Json::Null, Decode::to_json)
     }
 }
 
@@ -321,6 +361,12 @@ impl<T: Decode> Decode for Vec<T> {
     fn show(&self) -> String {
         format!("[{}]", self.iter().map(Decode::show).collect::<Vec<_>>().join(", "))
     }
+    fn json_schema() -> Json {
+        schema::list(T::json_schema())
+    }
+    fn to_json(&self) -> Json {
+        self.iter().map(Decode::to_json).collect()
+    }
 }
 
 impl<T: Decode> Decode for Spanned<T> {
@@ -332,5 +378,11 @@ impl<T: Decode> Decode for Spanned<T> {
     }
     fn show(&self) -> String {
         self.value.show()
+    }
+    fn json_schema() -> Json {
+        T::json_schema()
+    }
+    fn to_json(&self) -> Json {
+        self.value.to_json()
     }
 }

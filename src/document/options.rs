@@ -1,18 +1,68 @@
-//! One declaration per set of options: the struct, how it is read, and what its manual says.
+//! One declaration per set of options: the struct, how it is read, what its manual says, and its
+//! JSON Schema.
 
-/// One key of a set of options, for manual pages.
+use serde_json::Value as Json;
+
+use super::{Decode, Decoder, MapReader};
+
+/// One key of a set of options, for manual pages and for the JSON Schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
     pub key: String,
+    pub place: FieldPlace,
     /// What it takes, in words.
     pub expects: String,
     /// The default as YAML; `None` if the key is required.
     pub default: Option<String>,
     pub doc: String,
+    /// What it takes, for programs.
+    pub json_schema: Json,
+    /// The default for programs; null if there is none to be written.
+    pub json_default: Json,
+}
+
+/// What a field is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldPlace {
+    /// The value of the key.
+    Key,
+    /// The whole body, in place of a map with keys.
+    Body,
+    /// Every value of a map whose keys are free.
+    Each,
+}
+
+impl Field {
+    /// A key that takes a `T`.
+    pub fn key<T: Decode>(key: String, default: Option<T>, doc: String) -> Self {
+        Field {
+            key,
+            place: FieldPlace::Key,
+            expects: T::expects(),
+            json_default: default.as_ref().map_or(Json::Null, Decode::to_json),
+            default: default.as_ref().map(Decode::show),
+            doc,
+            json_schema: T::json_schema(),
+        }
+    }
+
+    /// A body that is a `T` and has no keys.
+    pub fn body<T: Decode>(doc: &str) -> Self {
+        let key = "(its value)".to_owned();
+        Field { place: FieldPlace::Body, ..Field::key::<T>(key, None, doc.to_owned()) }
+    }
+
+    /// A body that is a map from anything to `T`; `key` says in words what from.
+    pub fn each<T: Decode>(key: &str, doc: &str) -> Self {
+        let key = format!("({key})");
+        Field { place: FieldPlace::Each, ..Field::key::<T>(key, None, doc.to_owned()) }
+    }
 }
 
 /// A set of options declared with [`options!`](crate::options).
-pub trait Options {
+pub trait Options: Sized {
+    /// Reads its keys out of a map that may have others; `None` if a required one is missing or wrong.
+    fn read(reader: &mut MapReader, decoder: &mut Decoder) -> Option<Self>;
     /// Its keys, in the order declared.
     fn fields() -> Vec<Field>;
     /// Key, value as YAML, and whether it is the default: what a report prints as the rules used.
@@ -54,12 +104,15 @@ macro_rules! options {
                 decoder: &mut $crate::document::Decoder,
             ) -> Option<Self> {
                 let mut reader = decoder.map(node, $what)?;
-                $(let $field = $crate::options!(@read reader decoder $field $type $(= $default)?);)*
+                let read = <$name as $crate::document::Options>::read(&mut reader, decoder);
                 reader.finish(decoder);
-                Some($name { $($field: $field?,)* })
+                read
             }
             fn expects() -> String {
                 format!("a map with the keys of {}", $what)
+            }
+            fn json_schema() -> serde_json::Value {
+                $crate::document::schema::of_fields(&<$name as $crate::document::Options>::fields())
             }
             fn show(&self) -> String {
                 let settings = $crate::document::Options::settings(self);
@@ -73,13 +126,19 @@ macro_rules! options {
         }
 
         impl $crate::document::Options for $name {
+            fn read(
+                reader: &mut $crate::document::MapReader,
+                decoder: &mut $crate::document::Decoder,
+            ) -> Option<Self> {
+                $(let $field = $crate::options!(@read reader decoder $field $type $(= $default)?);)*
+                Some($name { $($field: $field?,)* })
+            }
             fn fields() -> Vec<$crate::document::Field> {
-                vec![$($crate::document::Field {
-                    key: $crate::options!(@key $field),
-                    expects: <$type as $crate::document::Decode>::expects(),
-                    default: $crate::options!(@default $type $(= $default)?),
-                    doc: [$($doc),*].map(str::trim).join(" "),
-                },)*]
+                vec![$($crate::document::Field::key::<$type>(
+                    $crate::options!(@key $field),
+                    $crate::options!(@default $type $(= $default)?),
+                    [$($doc),*].map(str::trim).join(" "),
+                ),)*]
             }
             fn settings(&self) -> Vec<(String, String, bool)> {
                 vec![$((
@@ -92,7 +151,10 @@ macro_rules! options {
     };
     (@key $field:ident) => { stringify!($field).trim_start_matches("r#").to_owned() };
     (@read $reader:ident $decoder:ident $field:ident $type:ty) => {
-        $reader.required::<$type>(&$crate::options!(@key $field), $decoder)
+        $reader.required::<$type>(&$crate::options!(@key $field), $decoder).or_else(|| {
+            <$type as $crate::document::Decode>::stand_in()
+                .map($crate::document::Setting::default_of)
+        })
     };
     (@read $reader:ident $decoder:ident $field:ident $type:ty = $default:expr) => {{
         let key = $crate::options!(@key $field);
@@ -105,10 +167,7 @@ macro_rules! options {
         }
     }};
     (@default $type:ty) => { None };
-    (@default $type:ty = $default:expr) => {{
-        let default: $type = $default;
-        Some($crate::document::Decode::show(&default))
-    }};
+    (@default $type:ty = $default:expr) => { Some($default) };
 }
 
 /// Declares an option that takes one of a few words.
@@ -151,9 +210,14 @@ macro_rules! choice {
                 decoder: &mut $crate::document::Decoder,
             ) -> Option<Self> {
                 use $crate::diagnostic::{Code, Diagnostic};
-                let $crate::document::NodeKind::Text(word) = &node.kind else {
-                    decoder.wrong_type(node, &Self::expects());
-                    return None;
+                let word = match &node.kind {
+                    $crate::document::NodeKind::Text(word) => word.as_str(),
+                    // Where `null` is one of the words, it is the word.
+                    $crate::document::NodeKind::Null if Self::from_word("null").is_some() => "null",
+                    _ => {
+                        decoder.wrong_type(node, &Self::expects());
+                        return None;
+                    }
                 };
                 let choice = Self::from_word(word);
                 if choice.is_none() {
@@ -180,6 +244,11 @@ macro_rules! choice {
             fn show(&self) -> String {
                 self.word().to_owned()
             }
+            fn json_schema() -> serde_json::Value {
+                $crate::document::schema::words(&[
+                    $(($word, [$($doc),*].map(str::trim).join(" ")),)*
+                ])
+            }
         }
     };
 }
@@ -192,4 +261,11 @@ pub fn manual_of(source: &str) -> String {
         .map(|line| line.strip_prefix(' ').unwrap_or(line))
         .collect();
     lines.join("\n")
+}
+
+/// The first sentence of a manual page, below its heading.
+pub fn summary_of(source: &str) -> String {
+    let manual = manual_of(source);
+    let text = manual.lines().skip(1).find(|line| !line.trim().is_empty());
+    text.unwrap_or_default().trim().to_owned()
 }

@@ -1,6 +1,8 @@
 //! Names of columns, and scalars whose type depends on the column they are about.
 
-use super::{Decode, Decoder, Node, NodeKind};
+use serde_json::{Value as Json, json};
+
+use super::{Decode, Decoder, Node, NodeKind, schema};
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
 
 /// A column of a table, written `TABLE.COLUMN`.
@@ -40,6 +42,9 @@ impl Decode for ColumnOf {
     fn show(&self) -> String {
         format!("{}.{}", self.table.value, self.column.value)
     }
+    fn json_schema() -> Json {
+        schema::matching(r"^[^.]+\..+$")
+    }
 }
 
 /// One or several columns: `c`, or `[a, b]`.
@@ -70,6 +75,11 @@ impl Decode for Columns {
             several => Decode::show(&several.to_vec()),
         }
     }
+    fn json_schema() -> Json {
+        let mut several = schema::list(schema::text());
+        several["minItems"] = json!(1);
+        schema::any_of([schema::text(), several])
+    }
 }
 
 /// A scalar whose type depends on the column it is about.
@@ -99,5 +109,8 @@ impl Decode for Scalar {
     }
     fn show(&self) -> String {
         self.written.clone()
+    }
+    fn json_schema() -> Json {
+        json!({"type": ["string", "number", "boolean"]})
     }
 }

@@ -1,6 +1,8 @@
 //! Scalars with a form of their own: units, durations, shares, dates, expressions, paths.
 
-use super::{Decode, Decoder, Node, NodeKind};
+use serde_json::{Value as Json, json};
+
+use super::{Decode, Decoder, Node, NodeKind, schema};
 use crate::diagnostic::{Code, Diagnostic, Span};
 
 crate::choice! {
@@ -45,6 +47,11 @@ pub const DAY_MICROS: i64 = 86_400_000_000;
 const DAY: i64 = DAY_MICROS;
 
 impl TimeUnit {
+    /// The words of all units, for patterns.
+    fn words() -> String {
+        TimeUnit::ALL.iter().map(|unit| unit.word()).collect::<Vec<_>>().join("|")
+    }
+
     /// Its length in days when it serves as a plain number: a month is 30.4375 days, a year 365.25.
     pub fn days(self) -> f64 {
         match self {
@@ -168,6 +175,10 @@ impl Decode for Interval {
     fn show(&self) -> String {
         self.to_string()
     }
+    fn json_schema() -> Json {
+        let units = format!(r"s|min|h|d|({})s?", TimeUnit::words());
+        schema::matching(&format!(r"^\s*[-+]?[0-9]+\s*({units})\s*$"))
+    }
 }
 
 impl std::fmt::Display for Interval {
@@ -233,6 +244,9 @@ impl Decode for Share {
     fn show(&self) -> String {
         format!("{}%", (self.0 * 1e12).round() / 1e10)
     }
+    fn json_schema() -> Json {
+        schema::matching(r"^\s*[-+]?[0-9.]+([eE][-+]?[0-9]+)?\s*%\s*$")
+    }
 }
 
 /// An effective rate over time: `10%/year`.
@@ -280,6 +294,9 @@ impl Decode for Rate {
     }
     fn show(&self) -> String {
         format!("{}/{}", Share(self.share).show(), self.per)
+    }
+    fn json_schema() -> Json {
+        schema::matching(&format!(r"^[^/%]+%\s*/\s*({})\s*$", TimeUnit::words()))
     }
 }
 
@@ -345,6 +362,9 @@ impl Decode for Instant {
             Instant::Absolute(micros) => at(micros),
         }
     }
+    fn json_schema() -> Json {
+        schema::matching(r"^\s*[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].*)?$")
+    }
 }
 
 /// An SQL expression as written, not yet understood.
@@ -392,6 +412,9 @@ impl Decode for Expression {
     fn show(&self) -> String {
         self.text.clone()
     }
+    fn json_schema() -> Json {
+        json!({"type": ["string", "number", "boolean"]})
+    }
 }
 
 /// A path as written.
@@ -411,6 +434,9 @@ impl Decode for Path {
     }
     fn show(&self) -> String {
         self.text.clone()
+    }
+    fn json_schema() -> Json {
+        schema::text()
     }
 }
 

@@ -3,10 +3,12 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use serde_json::Value as Json;
+
 use super::lowering::{IntervalMethod, Statistic};
 use super::registry::{Metric, MetricKind, find, registry};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
-use crate::document::{Decoder, Expression, Node, Setting};
+use crate::document::{Decoder, Expression, Field, Node, Options, Setting, schema, summary_of};
 
 crate::choice! {
     /// Which way a metric is good.
@@ -14,6 +16,22 @@ crate::choice! {
         Higher = "higher",
         Lower = "lower",
         Neither = "neither",
+    }
+}
+
+crate::options! {
+    /// What every metric takes besides its kind.
+    struct CommonKeys("a metric") {
+        /// Rows for which this is not true are not measured.
+        r#where: Option<Expression> = None,
+        /// The unit, for reports.
+        unit: Option<Spanned<String>> = None,
+        /// How an interval is found.
+        interval: IntervalMethod = IntervalMethod::Auto,
+        /// Which way the metric is good.
+        direction: Direction = Direction::Neither,
+        /// What it means.
+        description: Option<String> = None,
     }
 }
 
@@ -46,6 +64,18 @@ pub enum Found<'a> {
 }
 
 impl Catalog {
+    /// The keys of a declared metric beside its kind.
+    pub fn common_fields() -> Vec<Field> {
+        CommonKeys::fields()
+    }
+
+    /// What a declared metric takes, as a JSON Schema.
+    pub fn json_schema() -> Json {
+        let kinds = registry().iter();
+        let kinds = kinds.map(|kind| (kind.name, summary_of(kind.source), (kind.fields)()));
+        schema::one_kind(&Self::common_fields(), kinds)
+    }
+
     /// Reads the `metrics` block.
     pub fn read(entries: &[(Spanned<String>, Node)], diagnostics: &mut Diagnostics) -> Self {
         let mut decoder = Decoder::new(diagnostics);
@@ -145,15 +175,12 @@ fn built_in(name: &str) -> Option<(&'static MetricKind, Box<dyn Metric>)> {
 fn declared(name: &Spanned<String>, node: &Node, decoder: &mut Decoder) -> Option<Declared> {
     let what = format!("the metric `{}`", name.value);
     let mut reader = decoder.map(node, &what)?;
-    let condition = reader.optional::<Expression>("where", decoder);
-    let unit = reader.optional::<Spanned<String>>("unit", decoder);
-    let interval = reader.optional::<IntervalMethod>("interval", decoder);
-    reader.optional::<Direction>("direction", decoder);
-    let description = reader.optional::<String>("description", decoder);
-    let common = ["where", "unit", "interval", "direction", "description"];
+    let common = CommonKeys::read(&mut reader, decoder);
     let (kinds, others): (Vec<_>, Vec<_>) =
         reader.rest().partition(|(key, _)| find(&key.value).is_some());
     for (key, value) in &others {
+        let common = CommonKeys::fields();
+        let common = common.iter().map(|field| field.key.as_str());
         let known = registry().iter().map(|kind| kind.name).chain(common);
         decoder.unknown_key(Code::UnknownKey, &what, key, value, known);
     }
@@ -179,13 +206,14 @@ fn declared(name: &Spanned<String>, node: &Node, decoder: &mut Decoder) -> Optio
     };
     let kind = find(&kind.value)?;
     let metric = (kind.decode)(body, decoder)?;
+    let CommonKeys { r#where, unit, interval, description, .. } = common?;
     Some(Declared {
         name: name.clone(),
         kind: kind.name,
         metric,
-        condition: condition.map(|setting| setting.value),
-        unit: unit.map(|setting| setting.value),
-        interval: interval.unwrap_or(Setting::default_of(IntervalMethod::Auto)),
-        description: description.map(|setting| setting.value),
+        condition: r#where.value,
+        unit: unit.value,
+        interval,
+        description: description.value,
     })
 }

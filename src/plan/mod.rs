@@ -15,6 +15,7 @@ mod graph;
 mod inputs;
 mod latest;
 mod pipeline;
+mod schema;
 mod segments;
 mod unite;
 
@@ -22,4 +23,5 @@ pub use checks::PlannedCheck;
 pub use inputs::{FileColumn, FileSchema, InputSchema};
 pub use latest::{LastEvent, last_events};
 pub use pipeline::{Plan, PlannedStage, PlannedTable, body, plan};
+pub use schema::json_schema;
 pub use unite::wanted_type as contract_type;

@@ -13,7 +13,7 @@ mod source;
 pub use parameters::{ParameterType, Parameters};
 pub use pipeline::{
     AsOf, Compression, Inputs, Outputs, Pipeline, ReportFormat, ReportOptions, StageBody,
-    StageSpec, TableOptions, parse,
+    StageSpec, TableOptions, json_schema, parse, stage_json_schema,
 };
 pub(crate) use segment::ascending as segment_cuts_ascend;
 pub use segment::{Membership, Segment, SegmentForm};

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value as Json;
+
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
 use crate::document::{
-    Decode, Decoder, Instant, Interval, Node, NodeKind, Setting, Share, parse_instant,
+    Decode, Decoder, Instant, Interval, Node, NodeKind, Options, Share, parse_instant,
 };
 use crate::frame::{DataType, Value};
 use crate::ir::parse::UNDECLARED;
@@ -21,6 +23,29 @@ crate::choice! {
         Duration = "duration",
         Share = "share",
     }
+}
+
+crate::options! {
+    /// A parameter.
+    struct ParameterKeys("a parameter") {
+        /// The type of its values.
+        r#type: ParameterType,
+        /// The value, unless `--set params.NAME=…` gives another.
+        default: Option<Node> = None,
+        /// The smallest value allowed.
+        min: Option<Node> = None,
+        /// The largest value allowed.
+        max: Option<Node> = None,
+        /// The values allowed.
+        r#in: Option<Node> = None,
+        /// What it is for.
+        description: Option<String> = None,
+    }
+}
+
+/// What a parameter takes, as a JSON Schema.
+pub(super) fn json_schema() -> Json {
+    ParameterKeys::json_schema()
 }
 
 /// Values of `params.x` and `env.X`.
@@ -195,15 +220,11 @@ fn parameter(
     decoder: &mut Decoder,
 ) -> Option<(String, Value, DataType)> {
     let mut reader = decoder.map(node, "a parameter")?;
-    let kind: Option<Setting<ParameterType>> = reader.required("type", decoder);
-    let default = reader.take("default").cloned();
-    let least = reader.take("min").cloned();
-    let most = reader.take("max").cloned();
-    let allowed = reader.take("in").cloned();
-    reader.optional::<String>("description", decoder);
+    let keys = ParameterKeys::read(&mut reader, decoder);
     reader.finish(decoder);
-    let kind = kind?.value;
-    let (written, span) = match (given, default) {
+    let keys = keys?;
+    let kind = keys.r#type.value;
+    let (written, span) = match (given, keys.default.value) {
         (Some(given), _) => (given.to_owned(), None),
         (None, Some(mut default)) => {
             so_far.fill(&mut default, decoder);
@@ -237,13 +258,13 @@ fn parameter(
         return None;
     };
     let bound = |node: &Option<Node>| node.as_ref().and_then(|n| value_of(kind, &n.written));
-    if bound(&least).is_some_and(|least| value < least) {
+    if bound(&keys.min.value).is_some_and(|least| value < least) {
         wrong(decoder, format!("`{written}` is below the parameter's `min`"));
     }
-    if bound(&most).is_some_and(|most| value > most) {
+    if bound(&keys.max.value).is_some_and(|most| value > most) {
         wrong(decoder, format!("`{written}` is above the parameter's `max`"));
     }
-    if let Some(NodeKind::List(items)) = allowed.as_ref().map(|node| &node.kind) {
+    if let Some(NodeKind::List(items)) = keys.r#in.value.as_ref().map(|node| &node.kind) {
         let allowed: Vec<&str> = items.iter().map(|item| item.written.as_str()).collect();
         if !items.iter().any(|item| value_of(kind, &item.written).as_ref() == Some(&value)) {
             wrong(decoder, format!("`{written}` is none of {}", crate::diagnostic::list(&allowed)));

@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::parameters::Parameters;
+use serde_json::{Value as Json, json};
+
+use super::parameters::{self, Parameters};
 use super::segment::{self, Segment};
 use super::source::{self, Source};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceText, Span, Spanned};
 use crate::document::{
-    self, Decode, Decoder, Expression, Instant, Node, NodeKind, Setting, Share, is_name,
+    self, Decode, Decoder, Entries, Expression, Field, Instant, Node, NodeKind, Options, Setting,
+    Share, is_name, schema,
 };
 use crate::ir::Calendar;
 use crate::ir::calendar::{Month, Weekday};
@@ -51,6 +54,9 @@ impl Decode for AsOf {
             AsOf::At(instant) => instant.show(),
             AsOf::Latest => "latest".into(),
         }
+    }
+    fn json_schema() -> Json {
+        schema::any_of([json!({"const": "latest"}), Instant::json_schema()])
     }
 }
 
@@ -172,6 +178,163 @@ crate::options! {
     }
 }
 
+crate::options! {
+    /// The keys of a pipeline.
+    struct PipelineKeys("a pipeline") {
+        /// The version of the pipeline language.
+        version: Version,
+        /// The pipeline's name, and unless `outputs` says otherwise its folder under `out/`.
+        name: PipelineName,
+        /// What it is for.
+        description: Option<String> = None,
+        /// The first day or instant that is not seen, the only "now" of a run; `latest` is the day after
+        /// the last event. It must be given here or as `--as-of`.
+        as_of: Option<AsOf> = None,
+        /// The time zone of calendars and of times without one; absent: UTC.
+        timezone: Option<String> = None,
+        /// Where weeks and years start.
+        calendar: Option<CalendarOptions> = None,
+        /// The level of every interval.
+        level: Share = Share(0.95),
+        /// What draws are made with.
+        seed: i64 = 1,
+        /// The variables of the environment that `${env.NAME}` may name.
+        env: Option<Node> = None,
+        /// Values that a run may replace, `${params.NAME}`.
+        params: Option<Node> = None,
+        /// What is read: the files, and what their columns mean.
+        sources: Entries<Node>,
+        /// What maps a customer to one of a few values, to be named in `by`.
+        segments: Entries<Node> = Entries::NONE,
+        /// Metrics beside the built-in ones, to be named in `metrics`.
+        metrics: Entries<Node> = Entries::NONE,
+        /// The tables that are made.
+        stages: Entries<Node>,
+        /// What must hold of tables before they are published.
+        checks: Entries<Node> = Entries::NONE,
+        /// Where tables go.
+        outputs: Option<OutputKeys> = None,
+        /// What the report shows.
+        report: Option<ReportOptions> = None,
+    }
+}
+
+crate::options! {
+    /// The keys of a stage beside its kind.
+    struct StageKeys("a stage") {
+        /// The table that it reads: a source, another stage or a companion.
+        from: Spanned<String>,
+        /// Rows of it for which this is not true are not seen.
+        r#where: Option<Expression> = None,
+        /// Whether its tables are published; absent: as the kind has it.
+        publish: Option<bool> = None,
+        /// What it is for, said in the report.
+        description: Option<String> = None,
+    }
+}
+
+crate::options! {
+    /// The `outputs` block.
+    struct OutputKeys("`outputs`") {
+        /// The folder that shows the last published run; absent: `out/NAME`.
+        directory: Option<String> = None,
+        /// How tables are written; naming one publishes it.
+        tables: Entries<TableOptions> = Entries::NONE,
+        /// How many runs are kept, the published one included.
+        keep_runs: i64 = 3,
+    }
+}
+
+/// The version of the pipeline language: there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Version;
+
+impl Decode for Version {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        let version = i64::decode(node, decoder)?;
+        if version != 1 {
+            decoder.report(
+                Diagnostic::at(
+                    Code::UnsupportedVersion,
+                    node.span,
+                    format!("version {version} of the pipeline language is not read"),
+                )
+                .help("this program reads `version: 1`"),
+            );
+        }
+        Some(Version)
+    }
+    fn expects() -> String {
+        "the number 1".into()
+    }
+    fn show(&self) -> String {
+        "1".into()
+    }
+    fn json_schema() -> Json {
+        json!({"const": 1})
+    }
+    fn stand_in() -> Option<Self> {
+        Some(Version)
+    }
+}
+
+/// The name of a pipeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct PipelineName(String);
+
+impl Decode for PipelineName {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        let name = String::decode(node, decoder)?;
+        if !is_name(&name) {
+            decoder.report(
+                Diagnostic::at(Code::InvalidName, node.span, format!("`{name}` is not a name"))
+                    .help(
+                        "a name has lower-case letters, digits and `_`, and begins with a letter",
+                    ),
+            );
+            return None;
+        }
+        Some(PipelineName(name))
+    }
+    fn expects() -> String {
+        "a name of lower-case letters, digits and `_`".into()
+    }
+    fn show(&self) -> String {
+        self.0.clone()
+    }
+    fn json_schema() -> Json {
+        schema::matching(schema::NAME)
+    }
+    fn stand_in() -> Option<Self> {
+        Some(PipelineName("pipeline".into()))
+    }
+}
+
+/// What a pipeline takes, as a JSON Schema, given what its stages, metrics and checks take.
+pub fn json_schema(stage: Json, metric: Json, check: Json) -> Json {
+    let mut keys = PipelineKeys::json_schema();
+    for (key, form) in [
+        ("env", Vec::<String>::json_schema()),
+        ("params", schema::named(parameters::json_schema())),
+        ("sources", schema::named(source::json_schema())),
+        ("segments", schema::named(segment::json_schema())),
+        ("metrics", schema::named(metric)),
+        ("stages", schema::named(stage)),
+        ("checks", schema::named(check)),
+    ] {
+        let sentence = keys["properties"][key]["description"].take();
+        keys["properties"][key] = schema::described(form, sentence.as_str().unwrap_or_default());
+    }
+    keys
+}
+
+/// What a stage takes, as a JSON Schema, given the kinds: name, sentence and fields of each.
+pub fn stage_json_schema<'a>(
+    kinds: impl IntoIterator<Item = (&'a str, String, Vec<Field>)>,
+) -> Json {
+    schema::one_kind(&StageKeys::fields(), kinds)
+}
+
 /// Reads a pipeline. `None` if the text is not YAML or lacks what everything else needs; the
 /// diagnostics say what is wrong either way.
 pub fn parse<S>(
@@ -211,172 +374,89 @@ fn read<S>(
 ) -> Option<Pipeline<S>> {
     let top = Span::new(node.span.start, node.span.end);
     let mut reader = decoder.map(node, "a pipeline")?;
-    if let Some(version) = reader.required::<i64>("version", decoder)
-        && version.value != 1
-    {
+    let keys = PipelineKeys::read(&mut reader, decoder);
+    reader.finish(decoder);
+    let keys = keys?;
+    if inputs.as_of.is_none() && node.get("as_of").is_none() {
         decoder.report(
-            Diagnostic::at(
-                Code::UnsupportedVersion,
-                version.place(top),
-                format!("version {} of the pipeline language is not read", version.value),
-            )
-            .help("this program reads `version: 1`"),
+            Diagnostic::at(Code::MissingKey, top, "a pipeline needs the key `as_of`").help(
+                "`as_of` is the first day that is not seen; write a date, or `as_of: latest` for the day \
+                 after the last event, here or as `--as-of`",
+            ),
         );
     }
-    let name = reader.required::<Spanned<String>>("name", decoder);
-    let name = name.filter(|name| {
-        let good = is_name(&name.value.value);
-        if !good {
-            decoder.report(
-                Diagnostic::at(
-                    Code::InvalidName,
-                    name.value.span,
-                    format!("`{}` is not a name", name.value.value),
-                )
-                .help("a name has lower-case letters, digits and `_`, and begins with a letter"),
-            );
-        }
-        good
-    });
-    let description = reader.optional::<String>("description", decoder);
-    let as_of = match inputs.as_of {
-        Some(as_of) => {
-            reader.take("as_of");
-            Some(Setting::default_of(as_of))
-        }
-        None => match reader.take("as_of") {
-            Some(node) => {
-                AsOf::decode(node, decoder).map(|value| Setting { value, span: Some(node.span) })
-            }
-            None => {
-                decoder.report(
-                    Diagnostic::at(Code::MissingKey, top, "a pipeline needs the key `as_of`").help(
-                        "`as_of` is the first day that is not seen; write a date, or `as_of: latest` for the \
-                         day after the last event, here or as `--as-of`",
-                    ),
-                );
-                None
-            }
-        },
-    };
-    let timezone = reader.optional::<Spanned<String>>("timezone", decoder);
-    let calendar_options = reader.optional::<CalendarOptions>("calendar", decoder);
-    let level = reader.optional::<Share>("level", decoder);
-    if let Some(level) = &level
-        && !(0.0 < level.value.0 && level.value.0 < 1.0)
-    {
+    if !(0.0 < keys.level.value.0 && keys.level.value.0 < 1.0) {
         decoder.report(Diagnostic::at(
             Code::InvalidValue,
-            level.place(top),
+            keys.level.place(top),
             "`level` lies between 0% and 100%",
         ));
     }
-    let seed = reader.optional::<i64>("seed", decoder);
-    reader.take("env");
-    reader.take("params");
 
     let (mut sources, mut broken) = (Vec::new(), BTreeSet::new());
-    match reader.take("sources") {
-        Some(node) => {
-            for (name, node) in decoder.named(node, "sources") {
-                let source = source::decode(&name, node, decoder);
-                if source.is_none() {
-                    broken.insert(name.value.clone());
-                }
-                sources.extend(source);
-            }
+    for (name, node) in &keys.sources.value.0 {
+        let source = source::decode(name, node, decoder);
+        if source.is_none() {
+            broken.insert(name.value.clone());
         }
-        None => missing(top, "sources", decoder),
+        sources.extend(source);
     }
+    let segments = keys.segments.value.0.into_iter();
     let segments =
-        reader.take("segments").map(|node| segment::decode(node, decoder)).unwrap_or_default();
-    let metrics = match reader.take("metrics") {
-        Some(node) => decoder
-            .named(node, "metrics")
-            .into_iter()
-            .map(|(name, node)| (name, node.clone()))
-            .collect(),
-        None => Vec::new(),
-    };
+        segments.filter_map(|(name, node)| segment::decode(name, &node, decoder)).collect();
     let mut stages = Vec::new();
-    match reader.take("stages") {
-        Some(node) => {
-            for (name, node) in decoder.named(node, "stages") {
-                let stage = stage(&name, node, bodies, decoder);
-                if stage.is_none() {
-                    broken.insert(name.value.clone());
-                }
-                stages.extend(stage);
-            }
+    for (name, node) in &keys.stages.value.0 {
+        let stage = stage(name, node, bodies, decoder);
+        if stage.is_none() {
+            broken.insert(name.value.clone());
         }
-        None => missing(top, "stages", decoder),
+        stages.extend(stage);
     }
-    let checks = match reader.take("checks") {
-        Some(node) => decoder
-            .named(node, "checks")
-            .into_iter()
-            .map(|(name, node)| (name, node.clone()))
-            .collect(),
-        None => Vec::new(),
-    };
-    let outputs =
-        outputs(reader.take("outputs"), name.as_ref().map(|n| n.value.value.as_str()), decoder);
-    let report = match reader.take("report") {
-        Some(node) => ReportOptions::decode(node, decoder),
-        None => Some(default_report()),
-    };
-    reader.finish(decoder);
-
-    let calendar = calendar(&timezone, &calendar_options, decoder);
-    let seed = seed.unwrap_or(Setting::default_of(1));
-    let level = level.unwrap_or(Setting::default_of(Share(0.95)));
+    let PipelineName(name) = keys.name.value;
+    let outputs = outputs(keys.outputs, &name, top, decoder);
+    let calendar = calendar(&keys.timezone, &keys.calendar, top, decoder);
     // With a stand-in for what is missing, the rest can be looked at all the same.
-    let as_of = as_of.unwrap_or(Setting::default_of(AsOf::At(Instant::Date(0))));
+    let as_of = match (inputs.as_of, keys.as_of) {
+        (Some(as_of), _) => Setting::default_of(as_of),
+        (None, Setting { value: Some(value), span }) => Setting { value, span },
+        (None, _) => Setting::default_of(AsOf::At(Instant::Date(0))),
+    };
     let latest = (as_of.value == AsOf::Latest).then(|| as_of.place(top));
-    let mut settings = vec![(
-        "as_of".to_owned(),
-        as_of.value.show(),
-        as_of.is_default() && inputs.as_of.is_none(),
-    )];
-    let zone = timezone.as_ref().map_or("UTC".to_owned(), |zone| zone.value.value.clone());
-    settings.push(("timezone".into(), zone, timezone.is_none()));
-    settings.push((
-        "calendar".into(),
-        format!("weeks start on {}, years in {}", calendar.week_starts(), calendar.year_starts()),
-        calendar_options.is_none(),
-    ));
-    settings.push(("level".into(), level.value.show(), level.is_default()));
-    settings.push(("seed".into(), seed.value.show(), seed.is_default()));
+    let zone = keys.timezone.value.unwrap_or_else(|| "UTC".into());
+    let (week_starts, year_starts) = (calendar.week_starts(), calendar.year_starts());
+    let settings = vec![
+        ("as_of".into(), as_of.value.show(), as_of.is_default() && inputs.as_of.is_none()),
+        ("timezone".into(), zone, keys.timezone.span.is_none()),
+        (
+            "calendar".into(),
+            format!("weeks start on {week_starts}, years in {year_starts}"),
+            keys.calendar.span.is_none(),
+        ),
+        ("level".into(), keys.level.value.show(), keys.level.is_default()),
+        ("seed".into(), keys.seed.value.show(), keys.seed.is_default()),
+    ];
     Some(Pipeline {
-        name: name.map_or_else(|| "pipeline".to_owned(), |name| name.value.value),
-        description: description.map(|setting| setting.value),
+        name,
+        description: keys.description.value,
         as_of: match as_of.value {
             AsOf::At(instant) => instant,
             AsOf::Latest => Instant::Date(0),
         },
         latest,
         calendar,
-        level: level.value.0,
-        seed: seed.value,
+        level: keys.level.value.0,
+        seed: keys.seed.value,
         parameters,
         sources,
         broken,
         segments,
-        metrics,
+        metrics: keys.metrics.value.0,
         stages,
-        checks,
+        checks: keys.checks.value.0,
         outputs,
-        report: report.unwrap_or_else(default_report),
+        report: keys.report.value.unwrap_or_else(default_report),
         settings,
     })
-}
-
-fn missing(top: Span, key: &str, decoder: &mut Decoder) {
-    decoder.report(Diagnostic::at(
-        Code::MissingKey,
-        top,
-        format!("a pipeline needs the key `{key}`"),
-    ));
 }
 
 fn default_report() -> ReportOptions {
@@ -390,28 +470,27 @@ fn default_report() -> ReportOptions {
 }
 
 fn calendar(
-    timezone: &Option<Setting<Spanned<String>>>,
-    options: &Option<Setting<CalendarOptions>>,
+    timezone: &Setting<Option<String>>,
+    options: &Setting<Option<CalendarOptions>>,
+    top: Span,
     decoder: &mut Decoder,
 ) -> Calendar {
-    let zone = timezone.as_ref().map_or("UTC", |zone| zone.value.value.as_str());
+    let zone = timezone.value.as_deref().unwrap_or("UTC");
     let (week_starts, year_starts) =
-        options.as_ref().map_or((Weekday::Monday, Month::January), |options| {
-            (options.value.week_starts.value, options.value.year_starts.value)
+        options.value.as_ref().map_or((Weekday::Monday, Month::January), |options| {
+            (options.week_starts.value, options.year_starts.value)
         });
     if let Some(calendar) = Calendar::new(zone, week_starts, year_starts) {
         return calendar;
     }
-    if let Some(zone) = timezone {
-        let zones = Calendar::zones();
-        decoder.report(Diagnostic::unknown(
-            Code::InvalidValue,
-            zone.value.span,
-            format!("`{}` is not a time zone", zone.value.value),
-            &zone.value.value,
-            zones.iter().map(String::as_str),
-        ));
-    }
+    let zones = Calendar::zones();
+    decoder.report(Diagnostic::unknown(
+        Code::InvalidValue,
+        timezone.place(top),
+        format!("`{zone}` is not a time zone"),
+        zone,
+        zones.iter().map(String::as_str),
+    ));
     Calendar::new("UTC", week_starts, year_starts).unwrap_or_default()
 }
 
@@ -423,25 +502,23 @@ fn stage<S>(
 ) -> Option<StageSpec<S>> {
     let what = format!("the stage `{}`", name.value);
     let mut reader = decoder.map(node, &what)?;
-    let from = reader.required::<Spanned<String>>("from", decoder);
-    let condition = reader.optional::<Expression>("where", decoder);
-    let publish = reader.optional::<bool>("publish", decoder);
-    let description = reader.optional::<String>("description", decoder);
+    let keys = StageKeys::read(&mut reader, decoder);
     let rest: Vec<&(Spanned<String>, Node)> = reader.rest().collect();
     let (kinds, others): (Vec<_>, Vec<_>) =
         rest.into_iter().partition(|(key, _)| bodies.kinds.contains(&key.value.as_str()));
-    let common = ["from", "where", "publish", "description"];
+    let common = StageKeys::fields();
+    let common = || common.iter().map(|field| field.key.as_str());
     let mut body = None;
     match kinds.as_slice() {
         [(kind, node)] => {
             for (key, value) in &others {
-                decoder.unknown_key(Code::UnknownKey, &what, key, value, common);
+                decoder.unknown_key(Code::UnknownKey, &what, key, value, common());
             }
             body = Some((kind.clone(), (bodies.decode)(&kind.value, node, decoder)));
         }
         [] => {
             for (key, value) in &others {
-                let known = || bodies.kinds.iter().copied().chain(common);
+                let known = || bodies.kinds.iter().copied().chain(common());
                 decoder.unknown_key(Code::UnknownStageKind, &what, key, value, known());
                 // The options are looked at as those of the kind that was probably meant.
                 let near = crate::diagnostic::nearest(&key.value, known());
@@ -463,62 +540,56 @@ fn stage<S>(
                 .help("split it into two stages"),
         ),
     }
-    let (kind, body) = body?;
+    let ((kind, body), keys) = (body?, keys?);
     Some(StageSpec {
         name: name.clone(),
-        from: from?.value,
-        condition: condition.map(|setting| setting.value),
+        from: keys.from.value,
+        condition: keys.r#where.value,
         kind,
         body,
-        publish: publish.map(|setting| setting.value),
-        description: description.map(|setting| setting.value),
+        publish: keys.publish.value,
+        description: keys.description.value,
     })
 }
 
-fn outputs(node: Option<&Node>, name: Option<&str>, decoder: &mut Decoder) -> Outputs {
-    let mut outputs = Outputs {
-        directory: Setting::default_of(format!("out/{}", name.unwrap_or("pipeline"))),
-        tables: Vec::new(),
-        keep_runs: Setting::default_of(3),
+fn outputs(
+    keys: Setting<Option<OutputKeys>>,
+    name: &str,
+    top: Span,
+    decoder: &mut Decoder,
+) -> Outputs {
+    let around = keys.place(top);
+    let mut directory = Setting::default_of(format!("out/{name}"));
+    let Some(keys) = keys.value else {
+        return Outputs { directory, tables: Vec::new(), keep_runs: Setting::default_of(3) };
     };
-    let Some(mut reader) = node.and_then(|node| decoder.map(node, "`outputs`")) else {
-        return outputs;
-    };
-    if let Some(directory) = reader.optional::<String>("directory", decoder) {
-        let path = directory.value.trim_end_matches('/').to_owned();
+    if let Setting { value: Some(written), span } = keys.directory {
+        let path = written.trim_end_matches('/').to_owned();
         if std::path::Path::new(&path).file_name().is_none() {
             decoder.report(Diagnostic::at(
                 Code::InvalidValue,
-                directory.place(reader.span()),
-                format!("`{}` does not name a folder to make", directory.value),
+                span.unwrap_or(around),
+                format!("`{written}` does not name a folder to make"),
             ));
         }
-        outputs.directory = Setting { value: path, span: directory.span };
+        directory = Setting { value: path, span };
     }
-    if let Some(keep) = reader.optional::<i64>("keep_runs", decoder) {
-        if keep.value < 1 {
-            decoder.report(Diagnostic::at(
-                Code::InvalidValue,
-                keep.place(reader.span()),
-                "`keep_runs` is at least 1",
-            ));
+    if keys.keep_runs.value < 1 {
+        decoder.report(Diagnostic::at(
+            Code::InvalidValue,
+            keys.keep_runs.place(around),
+            "`keep_runs` is at least 1",
+        ));
+    }
+    let mut tables = keys.tables.value.0;
+    tables.retain(|(name, options)| {
+        let rows = options.row_group_rows;
+        if rows.value < 1 {
+            let place = rows.place(name.span);
+            let message = "`row_group_rows` is at least 1";
+            decoder.report(Diagnostic::at(Code::InvalidValue, place, message));
         }
-        outputs.keep_runs = keep;
-    }
-    if let Some(node) = reader.take("tables") {
-        for (name, node) in decoder.named(node, "tables") {
-            let Some(options) = TableOptions::decode(node, decoder) else { continue };
-            if options.row_group_rows.value < 1 {
-                decoder.report(Diagnostic::at(
-                    Code::InvalidValue,
-                    options.row_group_rows.place(name.span),
-                    "`row_group_rows` is at least 1",
-                ));
-                continue;
-            }
-            outputs.tables.push((name, options));
-        }
-    }
-    reader.finish(decoder);
-    outputs
+        rows.value >= 1
+    });
+    Outputs { directory, tables, keep_runs: keys.keep_runs }
 }

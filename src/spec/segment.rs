@@ -1,8 +1,11 @@
 //! Segments as written: what maps a customer to one of a few values.
 
+use serde_json::Value as Json;
+
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
 use crate::document::{
-    ColumnOf, Decode, Decoder, Expression, Interval, MapReader, Node, NodeKind, Scalar,
+    ColumnOf, Decode, Decoder, Expression, Field, Interval, MapReader, Node, NodeKind, Options,
+    Scalar, Setting, schema,
 };
 
 /// One entry of `segments`.
@@ -41,13 +44,85 @@ crate::choice! {
     }
 }
 
-/// Reads the `segments` block.
-pub(super) fn decode(node: &Node, decoder: &mut Decoder) -> Vec<Segment> {
-    let entries = decoder.named(node, "segments");
-    entries.into_iter().filter_map(|(name, node)| segment(name, node, decoder)).collect()
+crate::options! {
+    /// What every segment takes.
+    struct CommonKeys("a segment") {
+        /// The label of customers who are not in the table, and of those without a value.
+        unknown: Option<String> = None,
+        /// Which row of a customer counts where there are several; absent: there may be only one.
+        membership: Option<Spanned<Membership>> = None,
+    }
 }
 
-fn segment(name: Spanned<String>, node: &Node, decoder: &mut Decoder) -> Option<Segment> {
+crate::options! {
+    /// The values of a column, or the cells in which they lie.
+    struct ColumnKeys("a segment") {
+        /// The column whose value is the label.
+        column: ColumnOf,
+        /// Only so many values, those with the most customers.
+        top: Option<i64> = None,
+        /// The label of the other values.
+        rest: String = "other".to_owned(),
+        /// Where cells end and the next begin, ascending.
+        cuts: Option<Vec<Scalar>> = None,
+        /// The cells' labels, one more than `cuts`.
+        labels: Option<Vec<String>> = None,
+    }
+}
+
+crate::options! {
+    /// The cells in which the time since a moment lies.
+    struct SinceKeys("a segment") {
+        /// The column that says when.
+        since: ColumnOf,
+        /// Where cells end and the next begin, ascending.
+        cuts: Vec<Interval>,
+        /// The cells' labels, one more than `cuts`.
+        labels: Option<Vec<String>> = None,
+    }
+}
+
+crate::options! {
+    /// The parts of all customers by a value.
+    struct QuantileKeys("a segment") {
+        /// The column that holds the value.
+        quantiles_of: ColumnOf,
+        /// How many parts.
+        groups: i64,
+        /// The parts' labels from the lowest; absent: their numbers.
+        labels: Option<Vec<String>> = None,
+    }
+}
+
+crate::options! {
+    /// The value of an expression.
+    struct ExpressionKeys("a segment") {
+        /// An expression over columns of one table, which it names: `customers.seats > 100`.
+        expression: Expression,
+    }
+}
+
+/// The forms of a segment: the main key of each, and its keys beside the common ones.
+fn forms() -> [(&'static str, Vec<Field>); 4] {
+    [
+        ("column", ColumnKeys::fields()),
+        ("since", SinceKeys::fields()),
+        ("quantiles_of", QuantileKeys::fields()),
+        ("expression", ExpressionKeys::fields()),
+    ]
+}
+
+/// What a segment takes, as a JSON Schema.
+pub(super) fn json_schema() -> Json {
+    let maps = forms().map(|(_, mut fields)| {
+        fields.extend(CommonKeys::fields());
+        schema::of_fields(&fields)
+    });
+    schema::any_of([ColumnOf::json_schema()].into_iter().chain(maps))
+}
+
+/// Reads one segment; `None` if it cannot be used.
+pub(super) fn decode(name: Spanned<String>, node: &Node, decoder: &mut Decoder) -> Option<Segment> {
     if !matches!(node.kind, NodeKind::Map(_)) {
         // `plan: customers.plan` is short for `plan: {column: customers.plan}`.
         let ColumnOf { table, column } = ColumnOf::decode(node, decoder)?;
@@ -55,30 +130,18 @@ fn segment(name: Spanned<String>, node: &Node, decoder: &mut Decoder) -> Option<
         return Some(Segment { name, table, form, unknown: None, membership: None });
     }
     let mut reader = decoder.map(node, &format!("the segment `{}`", name.value))?;
-    let unknown = reader.optional::<String>("unknown", decoder).map(|setting| setting.value);
-    let membership = reader.optional("membership", decoder).map(|setting| setting.value);
-    let main: Vec<&str> = ["column", "since", "quantiles_of", "expression"]
-        .into_iter()
-        .filter(|key| node.get(key).is_some())
-        .collect();
+    let common = CommonKeys::read(&mut reader, decoder);
+    let forms = forms();
+    let main: Vec<&str> =
+        forms.iter().map(|(key, _)| *key).filter(|key| node.get(key).is_some()).collect();
     let found = match main.as_slice() {
         ["column"] => column(&mut reader, decoder),
         ["since"] => since(&mut reader, &name, decoder),
         ["quantiles_of"] => quantiles(&mut reader, &name, decoder),
         ["expression"] => expression(&mut reader, decoder),
         _ => {
-            for key in [
-                "column",
-                "since",
-                "quantiles_of",
-                "expression",
-                "cuts",
-                "labels",
-                "top",
-                "rest",
-                "groups",
-            ] {
-                reader.take(key);
+            for field in forms.iter().flat_map(|(_, fields)| fields) {
+                reader.take(&field.key);
             }
             decoder.report(
                 Diagnostic::at(
@@ -92,55 +155,47 @@ fn segment(name: Spanned<String>, node: &Node, decoder: &mut Decoder) -> Option<
         }
     };
     reader.finish(decoder);
-    let (table, form) = found?;
+    let ((table, form), common) = (found?, common?);
+    let (unknown, membership) = (common.unknown.value, common.membership.value);
     Some(Segment { name, table, form, unknown, membership })
 }
 
 type Found = Option<(Spanned<String>, SegmentForm)>;
 
 fn column(reader: &mut MapReader, decoder: &mut Decoder) -> Found {
-    let of = reader.required::<ColumnOf>("column", decoder);
+    let ColumnKeys { column, top, rest, cuts, labels } = ColumnKeys::read(reader, decoder)?;
     let span = reader.span();
-    let top = reader.optional::<i64>("top", decoder);
-    let rest = reader.optional::<String>("rest", decoder);
-    let cuts = reader.optional::<Vec<Scalar>>("cuts", decoder);
-    let labels = reader.optional::<Vec<String>>("labels", decoder);
-    let ColumnOf { table, column } = of?.value;
-    if let Some(cuts) = cuts {
-        let labels = labels.as_ref().map(|labels| (labels.value.clone(), labels.place(span)));
-        let labels = fitting(labels, cuts.value.len() + 1, "cuts", cuts.place(span), decoder)?;
-        return Some((table, SegmentForm::Cuts { column, cuts: cuts.value, labels }));
+    let ColumnOf { table, column } = column.value;
+    let place = cuts.place(span);
+    if let Some(cuts) = cuts.value {
+        let labels = fitting(labels, span, cuts.len() + 1, "cuts", place, decoder)?;
+        return Some((table, SegmentForm::Cuts { column, cuts, labels }));
     }
-    if let Some(labels) = labels {
+    if labels.value.is_some() {
         decoder.report(
             Diagnostic::at(Code::MissingKey, labels.place(span), "`labels` without `cuts`")
                 .help("`cuts: [25, 40]` makes three cells"),
         );
         return None;
     }
-    if let Some(top) = top.as_ref().filter(|top| top.value < 1) {
+    if top.value.is_some_and(|top| top < 1) {
         decoder.report(Diagnostic::at(Code::InvalidValue, top.place(span), "`top` is at least 1"));
         return None;
     }
-    let rest = rest.map_or_else(|| "other".to_owned(), |rest| rest.value);
-    Some((table, SegmentForm::Column { column, top: top.map(|top| top.value), rest }))
+    Some((table, SegmentForm::Column { column, top: top.value, rest: rest.value }))
 }
 
 fn since(reader: &mut MapReader, name: &Spanned<String>, decoder: &mut Decoder) -> Found {
-    let of = reader.required::<ColumnOf>("since", decoder);
-    let cuts = reader.required::<Vec<Interval>>("cuts", decoder);
-    let labels = reader.optional::<Vec<String>>("labels", decoder);
-    let (of, cuts) = (of?.value, cuts?);
+    let SinceKeys { since, cuts, labels } = SinceKeys::read(reader, decoder)?;
     let place = cuts.place(name.span);
-    let span = reader.span();
-    let labels = labels.map(|labels| (labels.value.clone(), labels.place(span)));
-    let labels = fitting(labels, cuts.value.len() + 1, "cuts", place, decoder)?;
+    let labels = fitting(labels, reader.span(), cuts.value.len() + 1, "cuts", place, decoder)?;
     let days = |cut: &Interval| f64::from(cut.months) * 30.4375 + cut.micros as f64 / 8.64e10;
     if !cuts.value.windows(2).all(|pair| days(&pair[0]) < days(&pair[1])) {
         decoder.report(ascending(place));
         return None;
     }
-    Some((of.table, SegmentForm::Since { column: of.column, cuts: cuts.value, labels }))
+    let ColumnOf { table, column } = since.value;
+    Some((table, SegmentForm::Since { column, cuts: cuts.value, labels }))
 }
 
 /// What is said of cuts that do not ascend.
@@ -149,28 +204,23 @@ pub(crate) fn ascending(span: Span) -> Diagnostic {
 }
 
 fn quantiles(reader: &mut MapReader, name: &Spanned<String>, decoder: &mut Decoder) -> Found {
-    let of = reader.required::<ColumnOf>("quantiles_of", decoder);
-    let groups = reader.required::<i64>("groups", decoder);
-    let labels = reader.optional::<Vec<String>>("labels", decoder);
-    let (of, groups) = (of?.value, groups?);
+    let QuantileKeys { quantiles_of, groups, labels } = QuantileKeys::read(reader, decoder)?;
     let place = groups.place(name.span);
     if !(2..=100).contains(&groups.value) {
         let message = format!("`groups` is 2 to 100, not {}", groups.value);
         decoder.report(Diagnostic::at(Code::InvalidValue, place, message));
         return None;
     }
-    let labels = match labels {
+    let labels = match labels.value {
         None => (1..=groups.value).map(|group| group.to_string()).collect(),
-        Some(labels) => {
-            let given = Some((labels.value.clone(), labels.place(name.span)));
-            fitting(given, groups.value as usize, "groups", place, decoder)?
-        }
+        Some(_) => fitting(labels, name.span, groups.value as usize, "groups", place, decoder)?,
     };
-    Some((of.table, SegmentForm::Quantiles { column: of.column, labels }))
+    let ColumnOf { table, column } = quantiles_of.value;
+    Some((table, SegmentForm::Quantiles { column, labels }))
 }
 
 fn expression(reader: &mut MapReader, decoder: &mut Decoder) -> Found {
-    let written = reader.required::<Expression>("expression", decoder)?.value;
+    let written = ExpressionKeys::read(reader, decoder)?.expression.value;
     let Some((at, table)) = table_in(&written.text) else {
         decoder.report(
             Diagnostic::at(
@@ -206,15 +256,17 @@ fn table_in(text: &str) -> Option<(usize, &str)> {
 
 /// Labels, so many as there are cells.
 fn fitting(
-    labels: Option<(Vec<String>, Span)>,
+    labels: Setting<Option<Vec<String>>>,
+    around: Span,
     wanted: usize,
     key: &str,
     place: Span,
     decoder: &mut Decoder,
 ) -> Option<Vec<String>> {
-    match labels {
-        Some((labels, _)) if labels.len() == wanted => Some(labels),
-        Some((labels, span)) => {
+    let span = labels.place(around);
+    match labels.value {
+        Some(labels) if labels.len() == wanted => Some(labels),
+        Some(labels) => {
             decoder.report(
                 Diagnostic::at(
                     Code::InvalidValue,

@@ -1,8 +1,11 @@
 //! Sources as written.
 
-use crate::diagnostic::{Code, Diagnostic, Spanned};
+use serde_json::{Value as Json, json};
+
+use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
 use crate::document::{
-    Decode, Decoder, Expression, MapReader, Node, NodeKind, Path, Scalar, Setting, Share,
+    Decode, Decoder, Expression, Node, NodeKind, Options, Path, Scalar, Setting, Several, Share,
+    schema,
 };
 use crate::ir::relation::BadRowAction;
 
@@ -182,31 +185,112 @@ crate::options! {
     }
 }
 
+crate::options! {
+    /// A source.
+    struct SourceKeys("a source") {
+        /// Parquet files: the path of one, a pattern, or a folder.
+        parquet: Option<Path> = None,
+        /// CSV files: the path of one, a pattern, or a folder. `columns` says what their texts are.
+        csv: Option<Path> = None,
+        /// Who: the column, or an expression, that identifies a customer.
+        customer: Option<Expression> = None,
+        /// When: a date or a timestamp.
+        time: Option<Expression> = None,
+        /// What identifies a row: a column, or a list of them.
+        key: Several<Expression> = Several(Vec::new()),
+        /// How much money: a column, or `{column: …, currency: …}`.
+        value: Option<ValueForm> = None,
+        /// What is an order, what is sold and what comes back.
+        order: Option<OrderBlock> = None,
+        /// The contract: what columns must be. Those not listed are allowed.
+        columns: ColumnRules = ColumnRules(Vec::new()),
+        /// What becomes of rows that break the contract.
+        bad_rows: Option<BadRowsBlock> = None,
+        /// What is done where the files differ in their columns.
+        drift: Option<DriftBlock> = None,
+        /// What it holds.
+        description: Option<String> = None,
+    }
+}
+
+/// The `value` role, which may be written as a column alone.
+#[derive(Debug, Clone, PartialEq)]
+struct ValueForm(ValueRole);
+
+impl Decode for ValueForm {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        if let NodeKind::Map(_) = node.kind {
+            return ValueRole::decode(node, decoder).map(ValueForm);
+        }
+        // `value: amount` is short for `value: {column: amount}`.
+        Some(ValueForm(ValueRole {
+            column: Setting { value: Expression::decode(node, decoder)?, span: Some(node.span) },
+            decimals: Setting::default_of(None),
+            currency: Setting::default_of(None),
+            minor_units: Setting::default_of(false),
+        }))
+    }
+    fn expects() -> String {
+        format!("{}, or {}", Expression::expects(), ValueRole::expects())
+    }
+    fn show(&self) -> String {
+        self.0.show()
+    }
+    fn json_schema() -> Json {
+        schema::any_of([Expression::json_schema(), ValueRole::json_schema()])
+    }
+}
+
+/// The `columns` of a source, in the order of the text.
+#[derive(Debug, Clone, PartialEq)]
+struct ColumnRules(Vec<ColumnRule>);
+
+impl Decode for ColumnRules {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        let NodeKind::Map(entries) = &node.kind else {
+            decoder.wrong_type(node, &Self::expects());
+            return None;
+        };
+        let rules = entries.iter().filter(|(name, _)| !name.value.starts_with("x-"));
+        let rules = rules.filter_map(|(name, body)| {
+            Some(ColumnRule { name: name.clone(), body: ColumnBody::decode(body, decoder)? })
+        });
+        Some(ColumnRules(rules.collect()))
+    }
+    fn expects() -> String {
+        "a map from columns to what they must be".into()
+    }
+    fn show(&self) -> String {
+        let rules = self.0.iter().map(|rule| format!("{}: {}", rule.name.value, rule.body.show()));
+        format!("{{{}}}", rules.collect::<Vec<_>>().join(", "))
+    }
+    fn json_schema() -> Json {
+        schema::map_of(ColumnBody::json_schema())
+    }
+    fn to_json(&self) -> Json {
+        self.0.iter().map(|rule| (rule.name.value.clone(), rule.body.to_json())).collect()
+    }
+}
+
+/// What a source takes, as a JSON Schema.
+pub(super) fn json_schema() -> Json {
+    let mut schema = SourceKeys::json_schema();
+    schema["type"] = json!("object");
+    schema["oneOf"] = json!([{"required": ["parquet"]}, {"required": ["csv"]}]);
+    schema["dependencies"] = json!({"csv": ["columns"]});
+    schema
+}
+
 /// Reads one source; `None` if it cannot be used at all.
 pub(super) fn decode(name: &Spanned<String>, node: &Node, decoder: &mut Decoder) -> Option<Source> {
     let what = format!("the source `{}`", name.value);
     let before = decoder.count();
     let mut reader = decoder.map(node, &what)?;
-    let files = files(&mut reader, &what, name, decoder);
-    let customer = reader.optional("customer", decoder).map(|setting| setting.value);
-    let time = reader.optional("time", decoder).map(|setting| setting.value);
-    let key = match reader.take("key") {
-        None => Vec::new(),
-        Some(node) if matches!(node.kind, NodeKind::List(_)) => {
-            Vec::decode(node, decoder).unwrap_or_default()
-        }
-        Some(node) => Expression::decode(node, decoder).into_iter().collect(),
-    };
-    let value = reader.take("value").and_then(|node| match node.kind {
-        NodeKind::Map(_) => ValueRole::decode(node, decoder),
-        // `value: amount` is short for `value: {column: amount}`.
-        _ => Some(ValueRole {
-            column: Setting { value: Expression::decode(node, decoder)?, span: Some(node.span) },
-            decimals: Setting::default_of(None),
-            currency: Setting::default_of(None),
-            minor_units: Setting::default_of(false),
-        }),
-    });
+    let keys = SourceKeys::read(&mut reader, decoder);
+    reader.finish(decoder);
+    let keys = keys?;
+    let files = files(node, &keys, &what, name, decoder);
+    let value = keys.value.value.map(|ValueForm(role)| role);
     if let Some(ValueRole { decimals: Setting { value: Some(decimals), span }, .. }) = &value
         && !(0..=18).contains(decimals)
     {
@@ -216,28 +300,9 @@ pub(super) fn decode(name: &Spanned<String>, node: &Node, decoder: &mut Decoder)
             format!("`decimals` is 0 to 18, not {decimals}"),
         ));
     }
-    let order = reader.optional("order", decoder).map(|setting| setting.value);
-    let description = reader.optional("description", decoder).map(|setting| setting.value);
-    let mut columns = Vec::new();
-    if let Some(node) = reader.take("columns") {
-        match &node.kind {
-            NodeKind::Map(entries) => {
-                for (name, body) in entries.iter().filter(|(name, _)| !name.value.starts_with("x-"))
-                {
-                    if let Some(body) = ColumnBody::decode(body, decoder) {
-                        columns.push(ColumnRule { name: name.clone(), body });
-                    }
-                }
-            }
-            _ => decoder.wrong_type(node, "a map from columns to what they must be"),
-        }
-    }
-    let bad_rows = bad_rows(reader.take("bad_rows"), name, decoder);
-    let drift = match reader.take("drift") {
-        // An `absent_columns: null` is the word, not nothing.
-        Some(node) => DriftBlock::decode(&spelled_null(node), decoder),
-        None => None,
-    };
+    let ColumnRules(columns) = keys.columns.value;
+    let place = keys.bad_rows.place(name.span);
+    let bad_rows = bad_rows(keys.bad_rows.value, place, decoder);
     if let Some((FileForm::Csv, path)) = &files
         && columns.is_empty()
     {
@@ -250,21 +315,21 @@ pub(super) fn decode(name: &Spanned<String>, node: &Node, decoder: &mut Decoder)
             .help("list the columns with their types: `columns: {customer_id: {type: int64}, …}`"),
         );
     }
-    reader.finish(decoder);
     let (form, path) = files?;
+    let Several(key) = keys.key.value;
     Some(Source {
         name: name.clone(),
         path,
         form,
-        customer,
-        time,
+        customer: keys.customer.value,
+        time: keys.time.value,
         key,
         value,
-        order,
+        order: keys.order.value,
         columns,
         bad_rows,
-        drift: drift.unwrap_or_else(DriftBlock::none),
-        description,
+        drift: keys.drift.value.unwrap_or_else(DriftBlock::none),
+        description: keys.description.value,
         flawed: decoder.count() > before,
     })
 }
@@ -282,16 +347,15 @@ impl DriftBlock {
 
 /// The one of `parquet` and `csv` that is there.
 fn files(
-    reader: &mut MapReader,
+    node: &Node,
+    keys: &SourceKeys,
     what: &str,
     name: &Spanned<String>,
     decoder: &mut Decoder,
 ) -> Option<(FileForm, Path)> {
-    let parquet = reader.take("parquet");
-    let csv = reader.take("csv");
-    match (parquet, csv) {
-        (Some(node), None) => Some((FileForm::Parquet, Path::decode(node, decoder)?)),
-        (None, Some(node)) => Some((FileForm::Csv, Path::decode(node, decoder)?)),
+    match (node.get("parquet"), node.get("csv")) {
+        (Some(_), None) => Some((FileForm::Parquet, keys.parquet.value.clone()?)),
+        (None, Some(_)) => Some((FileForm::Csv, keys.csv.value.clone()?)),
         (None, None) => {
             decoder.report(
                 Diagnostic::at(
@@ -318,15 +382,13 @@ fn files(
     }
 }
 
-fn bad_rows(node: Option<&Node>, name: &Spanned<String>, decoder: &mut Decoder) -> BadRowsBlock {
-    let none = BadRowsBlock {
-        action: Setting::default_of(BadRowAction::Fail),
-        tolerate: Setting::default_of(Share(0.0)),
+fn bad_rows(block: Option<BadRowsBlock>, place: Span, decoder: &mut Decoder) -> BadRowsBlock {
+    let Some(block) = block else {
+        return BadRowsBlock {
+            action: Setting::default_of(BadRowAction::Fail),
+            tolerate: Setting::default_of(Share(0.0)),
+        };
     };
-    let Some(block) = node.and_then(|node| BadRowsBlock::decode(node, decoder)) else {
-        return none;
-    };
-    let place = node.map_or(name.span, |node| node.span);
     let (action, share) = (block.action.value, block.tolerate.value.0);
     if !(0.0..=1.0).contains(&share) {
         decoder.report(Diagnostic::at(
@@ -355,17 +417,4 @@ fn bad_rows(node: Option<&Node>, name: &Spanned<String>, decoder: &mut Decoder) 
         );
     }
     block
-}
-
-/// A map in which the `null` of `absent_columns` is a word.
-fn spelled_null(node: &Node) -> Node {
-    let mut node = node.clone();
-    if let NodeKind::Map(entries) = &mut node.kind {
-        for (key, value) in entries.iter_mut() {
-            if key.value == "absent_columns" && value.kind == NodeKind::Null {
-                value.kind = NodeKind::Text("null".into());
-            }
-        }
-    }
-    node
 }

@@ -55,12 +55,10 @@ pub const KIND: StageKind = StageKind {
 struct Checks(Vec<CheckSpec>);
 
 fn fields() -> Vec<Field> {
-    vec![Field {
-        key: "(name of a check)".into(),
-        expects: "a map with one kind of check, see `tenure checks`".into(),
-        default: None,
-        doc: "What a row must hold to go on.".into(),
-    }]
+    let json_schema = CheckSpec::json_schema(Place::Stage);
+    let field = Field::each::<Node>("name of a check", "What a row must hold to go on.");
+    let expects = "a map with one kind of check, see `tenure checks`".to_owned();
+    vec![Field { expects, json_schema, ..field }]
 }
 
 fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Stage>> {

@@ -46,6 +46,8 @@
 
 use std::sync::Arc;
 
+use serde_json::{Value as Json, json};
+
 use super::context::{RoleOverrides, StageContext};
 use super::customer_summary::{Collapse, customer_roles, touched};
 use super::dimension::{Dimension, DimensionSpec};
@@ -55,7 +57,7 @@ use super::view::View;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::document::{
     DAY_MICROS, Decode, Decoder, Expression, Field as OptionField, Instant, Interval, Node,
-    NodeKind, Options, PeriodUnit, Rate, Share, TimeUnit,
+    NodeKind, Options, PeriodUnit, Rate, Share, TimeUnit, schema,
 };
 use crate::frame::{DataType, Unit, Value};
 use crate::ir::relation::{self, Built, column};
@@ -144,6 +146,9 @@ impl Decode for Horizon {
             Horizon::Span(span) => span.to_string(),
             Horizon::Lifetime => "lifetime".into(),
         }
+    }
+    fn json_schema() -> Json {
+        schema::any_of([json!({"const": "lifetime"}), Interval::json_schema()])
     }
 }
 

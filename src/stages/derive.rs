@@ -40,12 +40,7 @@ pub const KIND: StageKind = StageKind {
 struct Derive(Vec<(Spanned<String>, Expression)>);
 
 fn fields() -> Vec<Field> {
-    vec![Field {
-        key: "(a column)".into(),
-        expects: Expression::expects(),
-        default: None,
-        doc: "What the column is; as many as wanted.".into(),
-    }]
+    vec![Field::each::<Expression>("a column", "What the column is; as many as wanted.")]
 }
 
 fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Stage>> {

@@ -1,7 +1,9 @@
 //! Dimensions: what a `by:` names.
 
+use serde_json::{Value as Json, json};
+
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
-use crate::document::{Decode, Decoder, Expression, Node, NodeKind, TimeUnit};
+use crate::document::{Decode, Decoder, Expression, Node, NodeKind, TimeUnit, schema};
 use crate::ir::{Expr, Named, named};
 
 /// A dimension as written.
@@ -87,6 +89,22 @@ impl Decode for DimensionSpec {
                 format!("{{expression: {}, as: {name}}}", expression.text)
             }
         }
+    }
+    fn json_schema() -> Json {
+        let mut grain = json!({"type": "object", "additionalProperties": false});
+        grain["properties"]["as"] = schema::text();
+        for unit in TimeUnit::ALL {
+            grain["properties"][unit.word()] = Expression::json_schema();
+        }
+        grain["oneOf"] =
+            TimeUnit::ALL.iter().map(|unit| json!({"required": [unit.word()]})).collect();
+        let computed = json!({
+            "type": "object",
+            "properties": {"expression": Expression::json_schema(), "as": schema::text()},
+            "required": ["expression", "as"],
+            "additionalProperties": false,
+        });
+        schema::any_of([schema::text(), grain, computed])
     }
 }
 

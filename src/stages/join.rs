@@ -25,11 +25,13 @@
 //! with their keys in the input's key columns, `semi` keeps rows that have a match, `anti` those that
 //! have none. All but `many: true` stream: only `with` is held in memory.
 
+use serde_json::Value as Json;
+
 use super::context::StageContext;
 use super::registry::{Output, Stage, StageKind};
 use super::view::View;
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
-use crate::document::{Decode, Decoder, Field, Node, NodeKind, Options};
+use crate::document::{Decode, Decoder, Field, Node, NodeKind, Options, schema};
 use crate::ir::relation::{self, Built, all_columns, column};
 use crate::ir::typing::{TypeError, build, common_type};
 use crate::ir::{Expr, JoinKind, Named, RelRef, Table, named};
@@ -111,6 +113,9 @@ impl Decode for JoinKeys {
             true => format!("[{pairs}]"),
             false => format!("{{{pairs}}}"),
         }
+    }
+    fn json_schema() -> Json {
+        schema::any_of([schema::list(schema::text()), schema::map_of(schema::text())])
     }
 }
 

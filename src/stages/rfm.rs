@@ -32,6 +32,8 @@
 
 use std::sync::Arc;
 
+use serde_json::{Value as Json, json};
+
 use super::context::{RoleOverrides, StageContext};
 use super::customer_summary::{Collapse, Rules, summarise};
 use super::dimension::DimensionSpec;
@@ -128,6 +130,14 @@ impl Decode for Label {
     }
     fn show(&self) -> String {
         format!("{}: {}", self.name.value, self.condition.text)
+    }
+    fn json_schema() -> Json {
+        json!({
+            "type": "object",
+            "additionalProperties": Expression::json_schema(),
+            "minProperties": 1,
+            "maxProperties": 1,
+        })
     }
 }
 

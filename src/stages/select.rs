@@ -20,11 +20,13 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value as Json;
+
 use super::context::StageContext;
 use super::registry::{Output, Stage, StageKind};
 use super::view::View;
 use crate::diagnostic::{Code, Diagnostic, Spanned};
-use crate::document::{Decode, Decoder, Field, Node, NodeKind, Options};
+use crate::document::{Decode, Decoder, Field, Node, NodeKind, Options, schema};
 use crate::ir::{named, relation};
 
 /// The registry's entry.
@@ -68,6 +70,13 @@ impl Decode for Renames {
     fn show(&self) -> String {
         let pairs = self.0.iter().map(|(old, new)| format!("{}: {}", old.value, new.value));
         format!("{{{}}}", pairs.collect::<Vec<_>>().join(", "))
+    }
+    fn json_schema() -> Json {
+        schema::map_of(schema::text())
+    }
+    fn to_json(&self) -> Json {
+        let pairs = self.0.iter().map(|(old, new)| (old.value.clone(), Json::from(&*new.value)));
+        Json::Object(pairs.collect())
     }
 }
 

@@ -12,16 +12,16 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 
 /// A fenced block: its info string and its text.
-struct Block {
-    info: String,
-    text: String,
+pub struct Block {
+    pub info: String,
+    pub text: String,
 }
 
 fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-fn blocks(document: &str) -> Vec<Block> {
+pub fn blocks(document: &str) -> Vec<Block> {
     let text = fs::read_to_string(repository(document)).expect("the document is there");
     let mut blocks = Vec::new();
     let mut open: Option<Block> = None;

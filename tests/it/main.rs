@@ -12,6 +12,7 @@ mod mistakes;
 mod parquet;
 mod partitions;
 mod reports;
+mod schema;
 mod support;
 mod tidy;
 mod value;

@@ -6,15 +6,15 @@ use assert_cmd::Command;
 use serde_json::Value;
 
 /// What a line of the pipeline says of itself: the word at fault, the code, and what the help names.
-struct Mistake<'a> {
-    line: usize,
-    column: usize,
-    word: &'a str,
-    code: &'a str,
-    help: &'a str,
+pub struct Mistake<'a> {
+    pub line: usize,
+    pub column: usize,
+    pub word: &'a str,
+    pub code: &'a str,
+    pub help: &'a str,
 }
 
-fn expected(text: &str) -> Vec<Mistake<'_>> {
+pub fn expected(text: &str) -> Vec<Mistake<'_>> {
     let mut mistakes = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let mut parts = line.split("#!");

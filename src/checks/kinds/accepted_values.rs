@@ -25,6 +25,7 @@ use crate::ir::typing::{build, call};
 pub const KIND: CheckKind = CheckKind {
     name: "accepted_values",
     source: include_str!("accepted_values.rs"),
+    row_level: true,
     fields,
     decode,
 };

@@ -23,7 +23,8 @@ use crate::ir::typing::build;
 pub const KIND: CheckKind = CheckKind {
     name: "every_row",
     source: include_str!("every_row.rs"),
-    fields: || super::main_argument("a condition"),
+    row_level: true,
+    fields: || super::main_argument::<Expression>("a condition"),
     decode,
 };
 

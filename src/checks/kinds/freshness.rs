@@ -25,8 +25,13 @@ use crate::ir::typing::{TypeError, build, call};
 use crate::ir::{Expr, Func, Measure, MeasureFunc, named};
 
 /// The registry's entry.
-pub const KIND: CheckKind =
-    CheckKind { name: "freshness", source: include_str!("freshness.rs"), fields, decode };
+pub const KIND: CheckKind = CheckKind {
+    name: "freshness",
+    source: include_str!("freshness.rs"),
+    row_level: false,
+    fields,
+    decode,
+};
 
 crate::options! {
     /// How old the newest row may be.

@@ -14,14 +14,9 @@ pub mod relationships;
 pub mod row_count;
 pub mod unique;
 
-use crate::document::Field;
+use crate::document::{Decode, Field};
 
 /// The manual's line for a kind that takes one value.
-fn main_argument(expects: impl Into<String>) -> Vec<Field> {
-    vec![Field {
-        key: "(its value)".into(),
-        expects: expects.into(),
-        default: None,
-        doc: "What is looked at.".into(),
-    }]
+fn main_argument<T: Decode>(expects: &str) -> Vec<Field> {
+    vec![Field { expects: expects.into(), ..Field::body::<T>("What is looked at.") }]
 }

@@ -25,7 +25,8 @@ use crate::ir::typing::build;
 pub const KIND: CheckKind = CheckKind {
     name: "not_null",
     source: include_str!("not_null.rs"),
-    fields: || super::main_argument(Columns::expects()),
+    row_level: true,
+    fields: || super::main_argument::<Columns>(&Columns::expects()),
     decode,
 };
 

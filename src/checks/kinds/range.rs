@@ -23,7 +23,7 @@ use crate::ir::typing::build;
 
 /// The registry's entry.
 pub const KIND: CheckKind =
-    CheckKind { name: "range", source: include_str!("range.rs"), fields, decode };
+    CheckKind { name: "range", source: include_str!("range.rs"), row_level: true, fields, decode };
 
 crate::options! {
     /// The bounds of a column.

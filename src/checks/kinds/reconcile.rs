@@ -28,8 +28,13 @@ use crate::ir::typing::{TypeError, build, call};
 use crate::ir::{Expr, Func, JoinKind, Measure, MeasureFunc, RelRef, named};
 
 /// The registry's entry.
-pub const KIND: CheckKind =
-    CheckKind { name: "reconcile", source: include_str!("reconcile.rs"), fields, decode };
+pub const KIND: CheckKind = CheckKind {
+    name: "reconcile",
+    source: include_str!("reconcile.rs"),
+    row_level: false,
+    fields,
+    decode,
+};
 
 crate::options! {
     /// What equals what.

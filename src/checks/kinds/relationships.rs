@@ -24,8 +24,13 @@ use crate::ir::typing::{TypeError, build, common_type};
 use crate::ir::{Expr, RelRef, named};
 
 /// The registry's entry.
-pub const KIND: CheckKind =
-    CheckKind { name: "relationships", source: include_str!("relationships.rs"), fields, decode };
+pub const KIND: CheckKind = CheckKind {
+    name: "relationships",
+    source: include_str!("relationships.rs"),
+    row_level: true,
+    fields,
+    decode,
+};
 
 crate::options! {
     /// Which column refers to which.

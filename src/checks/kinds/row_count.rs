@@ -23,8 +23,13 @@ use crate::ir::typing::{TypeError, build};
 use crate::ir::{Expr, Measure, MeasureFunc, named};
 
 /// The registry's entry.
-pub const KIND: CheckKind =
-    CheckKind { name: "row_count", source: include_str!("row_count.rs"), fields, decode };
+pub const KIND: CheckKind = CheckKind {
+    name: "row_count",
+    source: include_str!("row_count.rs"),
+    row_level: false,
+    fields,
+    decode,
+};
 
 crate::options! {
     /// The bounds of a count.

@@ -26,7 +26,8 @@ use crate::ir::{Expr, Measure, MeasureFunc, named};
 pub const KIND: CheckKind = CheckKind {
     name: "unique",
     source: include_str!("unique.rs"),
-    fields: || super::main_argument(Columns::expects()),
+    row_level: false,
+    fields: || super::main_argument::<Columns>(&Columns::expects()),
     decode,
 };
 

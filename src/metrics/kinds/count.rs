@@ -10,7 +10,9 @@
 //!
 //! Formula: the number of rows of the cell that pass `where`. Of nothing: 0.
 
-use crate::document::{Decode, Decoder, Expression, Node, NodeKind};
+use serde_json::{Value as Json, json};
+
+use crate::document::{Decode, Decoder, Expression, Node, NodeKind, schema};
 use crate::frame::Unit;
 use crate::ir::{Measure, MeasureFunc};
 use crate::metrics::{Level, Lowering, Metric, MetricKind};
@@ -22,7 +24,7 @@ pub const KIND: MetricKind = MetricKind {
     built_in: false,
     unit: "count",
     statistics: false,
-    fields: || super::main_argument("`{}`, or an SQL expression"),
+    fields: || super::main_argument::<CountOf>(&CountOf::expects()),
     decode,
     plain: |_| None,
 };
@@ -30,14 +32,30 @@ pub const KIND: MetricKind = MetricKind {
 #[derive(Debug)]
 struct CountOf(Option<Expression>);
 
+impl Decode for CountOf {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        let empty = match &node.kind {
+            NodeKind::Null => true,
+            NodeKind::Map(entries) => entries.is_empty(),
+            _ => false,
+        };
+        let argument = if empty { None } else { Some(Expression::decode(node, decoder)?) };
+        Some(CountOf(argument))
+    }
+    fn expects() -> String {
+        "`{}`, or an SQL expression".into()
+    }
+    fn show(&self) -> String {
+        self.0.as_ref().map_or_else(|| "{}".into(), Decode::show)
+    }
+    fn json_schema() -> Json {
+        let nothing = json!({"type": ["object", "null"], "additionalProperties": false});
+        schema::any_of([nothing, Expression::json_schema()])
+    }
+}
+
 fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Metric>> {
-    let empty = match &node.kind {
-        NodeKind::Null => true,
-        NodeKind::Map(entries) => entries.is_empty(),
-        _ => false,
-    };
-    let argument = if empty { None } else { Some(Expression::decode(node, decoder)?) };
-    Some(Box::new(CountOf(argument)))
+    Some(Box::new(CountOf::decode(node, decoder)?))
 }
 
 impl Metric for CountOf {

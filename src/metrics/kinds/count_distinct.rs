@@ -22,7 +22,7 @@ pub const KIND: MetricKind = MetricKind {
     built_in: false,
     unit: "count",
     statistics: false,
-    fields: || super::main_argument("an SQL expression"),
+    fields: || super::main_argument::<Expression>("an SQL expression"),
     decode,
     plain: |_| None,
 };

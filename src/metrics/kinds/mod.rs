@@ -17,18 +17,13 @@ pub mod sum;
 
 use super::Lowering;
 use crate::diagnostic::Code;
-use crate::document::Field;
+use crate::document::{Decode, Field};
 use crate::frame::{DataType, Unit};
 use crate::ir::Expr;
 
 /// The manual's line for a kind that takes one value.
-fn main_argument(expects: &str) -> Vec<Field> {
-    vec![Field {
-        key: "(its value)".into(),
-        expects: expects.into(),
-        default: None,
-        doc: "What is measured.".into(),
-    }]
+fn main_argument<T: Decode>(expects: &str) -> Vec<Field> {
+    vec![Field { expects: expects.into(), ..Field::body::<T>("What is measured.") }]
 }
 
 /// The unit of an expression: that of its column, or money if it is the input's value.

@@ -25,7 +25,7 @@ pub const KIND: MetricKind = MetricKind {
     built_in: false,
     unit: "share",
     statistics: false,
-    fields: || super::main_argument("a condition"),
+    fields: || super::main_argument::<Expression>("a condition"),
     decode,
     plain: |_| None,
 };

@@ -21,7 +21,9 @@ pub mod units;
 pub mod value_return_rate;
 
 use super::lowering::{Level, Lowering, Statistic};
-use crate::document::{Decode, Decoder, Node, NodeKind};
+use serde_json::Value as Json;
+
+use crate::document::{Decode, Decoder, Node, NodeKind, schema};
 
 crate::choice! {
     /// In which cell a return counts.
@@ -69,5 +71,8 @@ impl Decode for StatisticWord {
     }
     fn show(&self) -> String {
         self.0.to_string()
+    }
+    fn json_schema() -> Json {
+        schema::matching("^(mean|median|max|p[0-9]{2})$")
     }
 }
