@@ -28,4 +28,5 @@ pub mod plan;
 pub mod engine;
 pub mod report;
 pub mod run;
+pub mod draft;
 pub mod cli;

@@ -16,6 +16,7 @@ pub struct Arguments {
 
 const AFTER_HELP: &str = "\
 Examples:
+  tenure init data/orders.parquet data/customers.parquet
   tenure run pipelines/cdnow.yaml
   tenure check pipelines/cdnow.yaml --format json
   tenure show pipelines/cdnow.yaml monthly --rows 5
@@ -27,6 +28,9 @@ Exit status:
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Draft a pipeline from files: what they hold, what their columns mean, and first tables
+    #[command(after_help = INIT_HELP)]
+    Init(InitArguments),
     /// Run a pipeline and publish its tables and report
     Run(RunArguments),
     /// Find mistakes in a pipeline, reading no more than the footers of its Parquet files
@@ -83,6 +87,46 @@ pub struct PipelineArguments {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
+
+#[derive(Debug, Args)]
+pub struct InitArguments {
+    /// Files, folders (also of the form `name=value`) and patterns, of Parquet or CSV: a log of events and
+    /// tables to look up in, such as customers and products
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<String>,
+    /// Where the pipeline is written [default: NAME.yaml in the working directory]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The pipeline's name [default: what the events are called]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Write over a file that is there
+    #[arg(long)]
+    pub force: bool,
+    /// The column that says who, or an expression; likewise below
+    #[arg(long, value_name = "COLUMN")]
+    pub customer: Option<String>,
+    /// The column that says when
+    #[arg(long, value_name = "COLUMN")]
+    pub time: Option<String>,
+    /// The column that says how much
+    #[arg(long, value_name = "COLUMN")]
+    pub value: Option<String>,
+}
+
+const INIT_HELP: &str = "\
+Examples:
+  tenure init data/orders.parquet
+  tenure init data/orders/ data/customers.csv --name shop
+  tenure init 'data/orders/*.parquet' --output pipelines/shop.yaml
+  tenure init log.parquet --customer card --time day --value 'units * price'
+
+What was guessed, and why, is printed to stderr, and the path of the pipeline to stdout. No file is
+overwritten without --force.
+
+Exit status:
+  0 written   2 command line, or no column says who or when   4 a file is unreadable   5 no rows
+  6 the pipeline cannot be written";
 
 #[derive(Debug, Args)]
 pub struct RunArguments {

@@ -8,6 +8,7 @@
 
 mod arguments;
 mod diagnostics;
+mod init;
 mod install;
 mod manual;
 mod progress;

@@ -8,11 +8,12 @@ use std::path::PathBuf;
 use clap::Parser;
 
 use super::arguments::{
-    Arguments, Command, DiffArguments, Format, PipelineArguments, RunArguments, ShowArguments,
+    Arguments, Command, DiffArguments, Format, InitArguments, PipelineArguments, RunArguments,
+    ShowArguments,
 };
 use super::progress::Progress;
 use super::signals::Signals;
-use super::{diagnostics, install, manual, refused};
+use super::{diagnostics, init, install, manual, refused};
 use crate::diagnostic::SourceText;
 use crate::document::{Instant, parse_instant};
 use crate::engine::EngineError;
@@ -65,6 +66,7 @@ fn given() -> Result<Arguments, ExitStatus> {
 
 fn dispatch(arguments: Arguments) -> ExitStatus {
     match arguments.command {
+        Command::Init(arguments) => draft(&arguments),
         Command::Run(arguments) => run(&arguments),
         Command::Check(arguments) => check(&arguments),
         Command::Show(arguments) => show(arguments),
@@ -107,6 +109,22 @@ fn error(text: &str) {
 fn colour() -> bool {
     std::io::stderr().is_terminal()
         && anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
+}
+
+fn draft(arguments: &InitArguments) -> ExitStatus {
+    let mut say = |line: &str| {
+        let _ = writeln!(std::io::stderr(), "{line}");
+    };
+    match init::init(arguments, &mut say) {
+        Ok(path) => print(&path),
+        Err(refused) => {
+            error(&refused.message);
+            if let Some(help) = refused.help {
+                say(&format!("  = help: {help}"));
+            }
+            refused.status
+        }
+    }
 }
 
 fn page(page: Result<String, String>) -> ExitStatus {

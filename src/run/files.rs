@@ -56,24 +56,38 @@ pub(super) fn open(
         );
         return Ok(None);
     }
-    let mut files = Vec::with_capacity(paths.len());
-    for path in paths {
-        let mut file = match source.form {
-            FileForm::Parquet => InputFile::open(&source.name.value, &path)?,
-            FileForm::Csv => InputFile::open_csv(&source.name.value, &path)?,
-        };
-        if let Ok(shown) = path.strip_prefix(root) {
-            file.name = shown.display().to_string();
-        }
-        files.push(file.with_folders(folders(&path, text, root)));
-    }
+    let files = paths
+        .iter()
+        .map(|path| file(&source.name.value, source.form, path, text, root))
+        .collect::<Result<Vec<_>, _>>()?;
     let types = folder_types(source, &files, calendar, diagnostics);
     let schemas = files.iter().map(|file| schema_of(source, file, &types)).collect();
     Ok(Some((files, schemas)))
 }
 
+/// One of the files that `text` stands for, with the columns that its folders give.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn file(
+    source: &str,
+    form: FileForm,
+    path: &Path,
+    text: &str,
+    root: &Path,
+) -> Result<InputFile, EngineError> {
+    let mut file = match form {
+        FileForm::Parquet => InputFile::open(source, path)?,
+        FileForm::Csv => InputFile::open_csv(source, path)?,
+    };
+    if let Ok(shown) = path.strip_prefix(root) {
+        file.name = shown.display().to_string();
+    }
+    Ok(file.with_folders(folders(path, text, root)))
+}
+
 /// The files that a path, a pattern or a folder stands for, in order; `None` for a bad pattern.
-fn find(text: &str, root: &Path, form: FileForm) -> Option<Vec<PathBuf>> {
+pub(crate) fn find(text: &str, root: &Path, form: FileForm) -> Option<Vec<PathBuf>> {
     let path = root.join(text);
     if path.is_file() {
         return Some(vec![path]);
@@ -193,7 +207,8 @@ fn folder_types(
     types
 }
 
-fn guessed<'a>(values: impl Iterator<Item = &'a str> + Clone) -> DataType {
+/// The type of what folders of one name are called.
+pub(crate) fn guessed<'a>(values: impl Iterator<Item = &'a str> + Clone) -> DataType {
     // `007` is a name rather than a number: as a number it would lose its zeros.
     let whole = |value: &str| value.parse::<i64>().is_ok_and(|number| number.to_string() == value);
     let date = |value: &str| matches!(parse_instant(value), Some(Instant::Date(_)));

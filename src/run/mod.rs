@@ -13,7 +13,7 @@ mod diff;
 mod error;
 mod execute;
 mod explain;
-mod files;
+pub(crate) mod files;
 mod manifest;
 mod partition;
 mod prepare;

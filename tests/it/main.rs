@@ -7,6 +7,7 @@ mod docs;
 mod door;
 mod engines;
 mod explain;
+mod init;
 mod input;
 mod mistakes;
 mod parquet;

@@ -20,6 +20,7 @@ const ROOMS: &[&str] = &[
     "engine",
     "report",
     "run",
+    "draft",
     "cli",
 ];
 

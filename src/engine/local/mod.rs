@@ -29,6 +29,7 @@ mod legs;
 mod page;
 mod passes;
 mod polars;
+mod sample;
 mod statistics;
 mod temporal;
 
@@ -37,3 +38,4 @@ pub use engine::{Counts, Local, LocalSource};
 pub use evaluate::Program;
 pub use file::{InputColumn, InputFile};
 pub use fold::{AggregateFold, Fold, Morsel, ScanFacts};
+pub use sample::Sample;

@@ -25,7 +25,7 @@ impl LocalSource {
                 continue;
             };
             found.data_type?;
-            for value in maxima(file, column, data_type, calendar)? {
+            for value in extremes(file, column, data_type, calendar, End::Greatest)? {
                 if greatest.is_null() || (!value.is_null() && value > greatest) {
                     greatest = value;
                 }
@@ -33,14 +33,68 @@ impl LocalSource {
         }
         Some(greatest)
     }
+
+    /// The least value of a column, likewise.
+    pub fn least(&self, column: &str, data_type: DataType, calendar: &Calendar) -> Option<Value> {
+        // Null is the greatest of all values.
+        let mut least = Value::Null;
+        for file in &self.files {
+            let Some(found) = file.columns.iter().find(|found| found.name == column) else {
+                continue;
+            };
+            found.data_type?;
+            let values = extremes(file, column, data_type, calendar, End::Least)?;
+            least = values.into_iter().fold(least, Value::min);
+        }
+        Some(least)
+    }
+
+    /// How many rows have no value in a column; `None` if the footers do not settle it.
+    pub fn nulls(&self, column: &str) -> Option<u64> {
+        let mut count = 0;
+        for file in &self.files {
+            match file.columns.iter().any(|found| found.name == column) {
+                true => count += nulls(file, column)?,
+                false => count += file.rows,
+            }
+        }
+        Some(count)
+    }
 }
 
-/// The greatest value in each row group, null where all are null.
-fn maxima(
+/// Which end of the values.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Least,
+    Greatest,
+}
+
+/// How many rows of a file have no value in a column.
+fn nulls(file: &InputFile, column: &str) -> Option<u64> {
+    let Form::Parquet(metadata) = &file.form else { return None };
+    if file.folder(column).is_some() {
+        return None;
+    }
+    let groups = metadata.metadata().row_groups();
+    let read = || -> Option<_> {
+        let converter =
+            StatisticsConverter::try_new(column, metadata.schema(), metadata.parquet_schema())
+                .ok()?;
+        converter.row_group_null_counts(groups).ok()
+    };
+    let nulls = guarded(read).ok()??;
+    (0..groups.len())
+        .map(|place| arrow::array::Array::is_valid(&nulls, place).then(|| nulls.value(place)))
+        .sum()
+}
+
+/// The least or greatest value in each row group, null where all are null.
+fn extremes(
     file: &InputFile,
     column: &str,
     data_type: DataType,
     calendar: &Calendar,
+    end: End,
 ) -> Option<Vec<Value>> {
     let Form::Parquet(metadata) = &file.form else { return None };
     if file.folder(column).is_some() {
@@ -51,15 +105,18 @@ fn maxima(
         let converter =
             StatisticsConverter::try_new(column, metadata.schema(), metadata.parquet_schema())
                 .ok()?;
-        let maxima = converter.row_group_maxes(groups).ok()?;
+        let found = match end {
+            End::Least => converter.row_group_mins(groups).ok()?,
+            End::Greatest => converter.row_group_maxes(groups).ok()?,
+        };
         let nulls = converter.row_group_null_counts(groups).ok()?;
-        Some((maxima, nulls))
+        Some((found, nulls))
     };
-    let (maxima, nulls) = guarded(read).ok()??;
-    let (maxima, _) = convert(&maxima, data_type, calendar).ok()?;
+    let (found, nulls) = guarded(read).ok()??;
+    let (found, _) = convert(&found, data_type, calendar).ok()?;
     let mut values = Vec::new();
     for (place, group) in groups.iter().enumerate() {
-        let value = value_at(&maxima, place);
+        let value = value_at(&found, place);
         let rows = u64::try_from(group.num_rows()).ok()?;
         let all_null = arrow::array::Array::is_valid(&nulls, place) && nulls.value(place) == rows;
         if value.is_null() && rows > 0 && !all_null {

@@ -1,6 +1,6 @@
 //! Customers gained, kept and lost, period by period.
 
-use super::{Context, Segment, amount, column, label, percent, segments};
+use super::{Context, MAX_SEGMENTS, amount, column, label, percent};
 use crate::frame::Value;
 use crate::report::{Block, Chart, Part, Stacks, Unit as ReportUnit};
 
@@ -10,9 +10,17 @@ const PARTS: [(&str, bool); 4] =
 
 pub(super) fn growth(context: &Context, by: &[String]) -> (Vec<String>, Vec<Block>) {
     let frame = context.frame;
-    let (segments, more) = segments(context, by);
+    let segment_of =
+        |row: usize| -> Vec<Value> { by.iter().map(|name| column(frame, name)(row)).collect() };
+    let mut segments: Vec<Vec<Value>> = (0..frame.rows()).map(segment_of).collect();
+    segments.sort();
+    segments.dedup();
     let (mut lead, mut blocks) = (Vec::new(), Vec::new());
-    for Segment { of, rows } in segments {
+    for segment in segments.iter().take(MAX_SEGMENTS) {
+        let rows: Vec<usize> =
+            (0..frame.rows()).filter(|&row| segment_of(row) == *segment).collect();
+        let name = segment.iter().map(label).collect::<Vec<_>>().join(", ");
+        let of = if name.is_empty() { String::new() } else { format!(" of {name}") };
         lead.extend(sentence(context, &rows, &of));
         let parts = PARTS.map(|(name, below)| Part {
             name: name.to_owned(),
@@ -33,7 +41,13 @@ pub(super) fn growth(context: &Context, by: &[String]) -> (Vec<String>, Vec<Bloc
             parts: parts.to_vec(),
         })));
     }
-    blocks.extend(more);
+    if segments.len() > MAX_SEGMENTS {
+        blocks.push(Block::Paragraph(format!(
+            "{} further segments are in `{}.parquet`.",
+            segments.len() - MAX_SEGMENTS,
+            context.table
+        )));
+    }
     (lead, blocks)
 }
 

@@ -1,0 +1,392 @@
+//! `tenure init`: from files to a pipeline that passes its check and runs.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use tenure::frame::{DataType, Field, Frame, Schema, Value};
+
+use crate::docs::blocks;
+use crate::parquet::{read_parquet, write_parquet};
+use crate::schema::complaints_about;
+
+fn tenure(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tenure"));
+    command.current_dir(folder).args(arguments).output().expect("it starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("text")
+}
+
+#[track_caller]
+fn status(output: &Output, expected: i32) {
+    assert_eq!(output.status.code(), Some(expected), "{}", text(&output.stderr));
+}
+
+#[track_caller]
+fn says(said: &str, words: &str) {
+    assert!(said.contains(words), "`{words}` is not said:\n{said}");
+}
+
+/// A folder with files of text.
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, text).expect("written");
+    }
+    folder
+}
+
+/// Drafts, checks and runs; gives the pipeline and what was said of the guesses.
+#[track_caller]
+fn drafted(folder: &Path, arguments: &[&str]) -> (String, String) {
+    let output = tenure(folder, &[&["init"], arguments].concat());
+    status(&output, 0);
+    let path = text(&output.stdout).trim_end().to_owned();
+    let pipeline = fs::read_to_string(folder.join(&path)).expect("it was written");
+    assert_eq!(complaints_about(&pipeline), "", "{pipeline}");
+    let checked = tenure(folder, &["check", &path]);
+    status(&checked, 0);
+    assert_eq!(text(&checked.stderr), "", "{pipeline}");
+    status(&tenure(folder, &["run", &path, "--quiet"]), 0);
+    (pipeline, text(&output.stderr))
+}
+
+/// Rows of a published table as text, with the columns asked for.
+fn rows(folder: &Path, table: &str, columns: &[&str]) -> Vec<String> {
+    let frame = read_parquet(&folder.join(format!("out/{table}.parquet")));
+    let place = |name: &&str| frame.schema.index_of(name).expect("a column");
+    let places: Vec<usize> = columns.iter().map(place).collect();
+    let cell = |row: usize, place: usize| match frame.value(row, place) {
+        Value::Null => String::new(),
+        value => value.to_string(),
+    };
+    let row = |row| places.iter().map(|place| cell(row, *place)).collect::<Vec<_>>().join("|");
+    (0..frame.rows()).map(row).collect()
+}
+
+/// 2026-01-01.
+const JANUARY: i64 = 20_454;
+
+fn at(day: i64, hour: i64) -> Value {
+    Value::Timestamp(((JANUARY + day) * 24 + hour) * 3_600_000_000)
+}
+
+fn parquet(path: &Path, fields: &[(&str, DataType)], rows: &[Vec<Value>]) {
+    fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+    let fields = fields.iter().map(|(name, data_type)| Field::new(*name, *data_type)).collect();
+    let frame = Frame::from_rows(Arc::new(Schema::new(fields)), rows).expect("the rows fit");
+    write_parquet(path, &frame, 7);
+}
+
+fn sample(folder: &Path) {
+    fs::create_dir_all(folder.join("data")).expect("a folder");
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/sample_data/cdnow/sample_orders.parquet");
+    fs::copy(sample, folder.join("data/orders.parquet")).expect("copied");
+}
+
+#[test]
+fn a_file_of_orders_becomes_a_first_report() {
+    let folder = folder(&[]);
+    sample(folder.path());
+    let (pipeline, said) = drafted(folder.path(), &["data/orders.parquet"]);
+    assert!(pipeline.starts_with("# yaml-language-server: $schema=tenure.schema.json\n"));
+    let schema = fs::read_to_string(folder.path().join("tenure.schema.json")).expect("a schema");
+    assert_eq!(schema, tenure::plan::json_schema());
+    let tutorial = blocks("TUTORIAL.md").into_iter().find(|block| block.info == "text");
+    says(&said, &tutorial.expect("the tutorial has it").text);
+    says(&said, "next: tenure check orders.yaml\n      tenure run orders.yaml\n");
+    says(&pipeline, "value: {from: orders, clv: {holdout: 20 weeks, horizon: 52 weeks}}");
+    assert!(folder.path().join("out/orders/report.html").is_file());
+    let totals = rows(folder.path(), "orders/monthly", &["month", "revenue", "order_count"]);
+    assert_eq!(totals.len(), 18);
+    // The pipeline is the same text whenever it is drafted.
+    let again = tenure(folder.path(), &["init", "data/orders.parquet", "--force"]);
+    status(&again, 0);
+    let redrafted = fs::read_to_string(folder.path().join("orders.yaml")).expect("a pipeline");
+    assert_eq!(redrafted, pipeline);
+}
+
+#[test]
+fn lines_with_prices_and_cancellations_are_orders_and_returns() {
+    let folder = folder(&[]);
+    let fields = [
+        ("Invoice", DataType::String),
+        ("Stock Code", DataType::String),
+        ("Quantity", DataType::Int32),
+        ("InvoiceDate", DataType::Timestamp),
+        ("Price", DataType::Float64),
+        ("Customer ID", DataType::Float64),
+        ("Country", DataType::String),
+    ];
+    let mut lines: Vec<Vec<Value>> = Vec::new();
+    let mut line = |invoice: &str, day: i64, quantity: i64, price: f64, customer: Option<f64>| {
+        let customer = customer.map_or(Value::Null, Value::Float);
+        let country = if day % 2 == 0 { "France" } else { "Côte d'Ivoire" };
+        let (invoice, code, country) =
+            (Value::text(invoice), Value::text("x, y"), Value::text(country));
+        lines.push(vec![
+            invoice,
+            code,
+            Value::Int(quantity),
+            at(day, 9),
+            Value::Float(price),
+            customer,
+            country,
+        ]);
+    };
+    for day in 0..100 {
+        let customer = 17_850.0 + (day % 9) as f64;
+        let invoice = (536_365 + day).to_string();
+        line(&invoice, day, 6, 2.55, Some(customer));
+        line(&invoice, day, 2, 0.5, Some(customer));
+        line(&format!("9{invoice}"), day, 1, 1.0, (day % 4 > 0).then_some(customer));
+    }
+    line("C536379", 40, -6, 2.55, Some(17_850.0));
+    line("C536380", 41, -1, 1.0, None);
+    parquet(&folder.path().join("retail log.parquet"), &fields, &lines);
+
+    let (pipeline, said) = drafted(folder.path(), &["retail log.parquet"]);
+    says(&pipeline, "customer: 'cast(\"Customer ID\" as int64)'");
+    says(&pipeline, "value: Quantity * Price");
+    says(&pipeline, "returned: 'starts_with(Invoice, ''C'')'");
+    says(&pipeline, "bad_rows: {action: quarantine, tolerate: 10%}");
+    says(&pipeline, "by: [Country]");
+    says(&said, "8.6% without a value");
+    // 100 orders of 16.30, and 75 of 1.00; 15.30 came back.
+    let totals = [
+        "revenue",
+        "net_revenue",
+        "order_count",
+        "return_rate_numerator",
+        "return_rate_n",
+        "customer_count",
+    ];
+    let found = rows(folder.path(), "retail_log/by_country_totals", &totals);
+    assert_eq!(found, ["1705.00|1689.70|175|1|176|9"]);
+    let quarantine = rows(folder.path(), "retail_log/retail_log_quarantine", &["reasons"]);
+    assert_eq!(quarantine.len(), 26);
+}
+
+#[test]
+fn baskets_with_numbers_of_days_find_households_and_products() {
+    let folder = folder(&[(
+        "product.csv",
+        "PRODUCT_ID,DEPARTMENT,quantity\n1,GROCERY,a\n2,GROCERY,b\n3,DRUG GM,b\n4,DRUG GM,a\n5,GROCERY,a\n6,GROCERY,b\n",
+    )]);
+    let int = DataType::Int32;
+    let fields = [
+        ("household_key", int),
+        ("basket_id", DataType::Int64),
+        ("day", int),
+        ("product_id", int),
+        ("quantity", int),
+        ("sales_value", DataType::Float64),
+        ("week", int),
+    ];
+    let mut lines = Vec::new();
+    for basket in 0..400 {
+        for product in [1 + basket % 5, 6] {
+            let day = 1 + basket / 6;
+            let numbers = [basket % 40, 26_984_851_472 + basket, day, product, 1].map(Value::Int);
+            lines.push([&numbers[..], &[Value::Float(1.25), Value::Int(1 + day / 7)]].concat());
+        }
+    }
+    parquet(&folder.path().join("log/transaction_data.parquet"), &fields, &lines);
+    let mut homes = Vec::new();
+    for home in 0..15 {
+        let income = ["Under 15K", "15-24K", "null"][home % 3];
+        homes.push(vec![Value::text(income), Value::Float(home as f64)]);
+    }
+    let fields = [("INCOME_DESC", DataType::String), ("household_key", DataType::Float64)];
+    parquet(&folder.path().join("hh_demographic.parquet"), &fields, &homes);
+
+    let files = [
+        "log/transaction_data.parquet",
+        "hh_demographic.parquet",
+        "product.csv",
+        "--name",
+        "grocery",
+    ];
+    let (pipeline, said) = drafted(folder.path(), &files);
+    says(&pipeline, "time: date '2000-01-03' + day - 1");
+    says(&pipeline, "customer: cast(household_key as int64)");
+    says(&pipeline, "income_desc: {column: hh_demographic.INCOME_DESC, unknown: unknown}");
+    says(&pipeline, "join: {with: product, keys: {product_id: PRODUCT_ID}, prefix: product_}");
+    says(&said, "day 1 is taken for 2000-01-03");
+    let by_income = rows(
+        folder.path(),
+        "grocery/by_income_desc",
+        &["income_desc", "revenue", "order_count", "customer_count"],
+    );
+    assert_eq!(
+        by_income,
+        [
+            "15-24K|125.00|50|5",
+            "Under 15K|125.00|50|5",
+            "null|125.00|50|5",
+            "unknown|625.00|250|25"
+        ]
+    );
+    let by_department =
+        rows(folder.path(), "grocery/by_product_department", &["product_DEPARTMENT", "revenue"]);
+    assert_eq!(by_department, ["DRUG GM|200.00", "GROCERY|800.00"]);
+}
+
+#[test]
+fn a_folder_of_hive_folders_and_csv_is_taken_apart() {
+    let mut files: Vec<(String, String)> = Vec::new();
+    for year in [2024, 2025] {
+        let mut orders =
+            String::from("order_id,customer_id,ordered_at,shipped_at,amount,currency,status\n");
+        for order in 0..60 {
+            let (customer, month) = (order % 20, 1 + order % 12);
+            let status = if order % 10 == 3 { "returned" } else { "completed" };
+            let line = format!(
+                "o{year}{order:03},{customer:04},{year}-{month:02}-07 09:15:00,,{}.50,EUR,{status}\n",
+                10 + order
+            );
+            orders.push_str(&line);
+            // The first order is there twice.
+            orders.push_str(if order == 0 { &line } else { "" });
+        }
+        files.push((format!("shop/orders/year={year}/part-0.csv"), orders));
+    }
+    let mut customers = String::from("id,e-mail,plan,age\n");
+    for customer in 0..20 {
+        let plan = if customer < 7 { "free" } else { "pro" };
+        customers.push_str(&format!(
+            "{customer:04},{customer}@example.org,{plan},{}\n",
+            20 + 2 * customer
+        ));
+    }
+    // A customer who is there twice counts once.
+    customers.push_str("0005,5@example.org,free,30\n");
+    files.push(("shop/customers.csv".into(), customers));
+    let files: Vec<(&str, &str)> =
+        files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let folder = folder(&files);
+
+    let (pipeline, said) = drafted(folder.path(), &["shop/", "--name", "shop", "-o", "mine.yaml"]);
+    says(&pipeline, "tenure run mine.yaml");
+    for line in [
+        "    csv: shop/orders\n",
+        "    csv: shop/customers.csv\n",
+        "    key: order_id ",
+        "    value: {column: amount, currency: EUR}",
+        "      sold: status <> 'returned' ",
+        "      customer_id: {type: string, required: true}\n",
+        "      amount: {type: decimal, required: true, min: 0}\n",
+        "      e-mail: {type: string, pii: true}\n",
+        "  distinct: {from: orders, deduplicate: {}}",
+        "  customers_once: {from: customers, deduplicate: {keys: [id]}}",
+        "  plan: customers_once.plan\n",
+    ] {
+        says(&pipeline, line);
+    }
+    says(&said, "some there twice");
+    let found =
+        rows(folder.path(), "shop/by_plan", &["plan", "order_count", "customer_count", "revenue"]);
+    // Two years of 60 orders, of which 12 came back.
+    assert_eq!(found, ["free|36|6|1206.00", "pro|72|12|3132.00"]);
+}
+
+#[test]
+fn a_few_days_are_looked_at_by_day_and_promise_no_forecast() {
+    let mut log = String::from("user,when,paid in cents,week\n");
+    for event in 0..40 {
+        log.push_str(&format!(
+            "u{},{}/{}/2026,{},1\n",
+            event % 6,
+            1 + event % 2,
+            13 + event % 7,
+            100 + event
+        ));
+    }
+    let folder = folder(&[("log.csv", &log)]);
+    let (pipeline, _) =
+        drafted(folder.path(), &["log.csv", "--value", "paid in cents", "--time", "when"]);
+    says(&pipeline, "# read as month/day/year, without the time of day\n");
+    says(&pipeline, "value: {column: '\"paid in cents\"', minor_units: true}");
+    says(&pipeline, "      by: [{week: 'try_cast(case when \"when\" like ''_/__/____%''");
+    says(&pipeline, "growth: {period: week}");
+    says(&pipeline, "# No lifetime value: 5 weeks of data say little of when customers stop.");
+    let weekly = rows(folder.path(), "log/weekly", &["week", "order_count"]);
+    assert_eq!(weekly.first().map(String::as_str), Some("2026-01-12|17"));
+}
+
+#[test]
+fn what_cannot_be_guessed_is_asked_for() {
+    let mut log = String::from("card,bought,euros\n");
+    for event in 0..30 {
+        log.push_str(&format!("{},2026-01-{:02},{}.25\n", 7_000 + event % 9, 1 + event, event));
+    }
+    let folder = folder(&[("log.csv", &log.replace("card,", "token,"))]);
+    let output = tenure(folder.path(), &["init", "log.csv"]);
+    status(&output, 2);
+    let said = text(&output.stderr);
+    says(
+        &said,
+        "error: no column says who the customer is\n  log.csv: token (int64), bought (date), euros (",
+    );
+    says(&said, "help: name it by hand: `tenure init log.csv --customer COLUMN`");
+    assert!(!folder.path().join("log.yaml").exists());
+
+    let output = tenure(folder.path(), &["init", "log.csv", "--customer", "tokn"]);
+    status(&output, 2);
+    says(&text(&output.stderr), "a similar name exists: `token`");
+    let output =
+        tenure(folder.path(), &["init", "log.csv", "--customer", "token", "--time", "euros"]);
+    status(&output, 2);
+    says(&text(&output.stderr), "a time is a date or a timestamp, and this is decimal");
+    let (pipeline, said) =
+        drafted(folder.path(), &["log.csv", "--customer", "token", "--value", "2 * euros"]);
+    says(&pipeline, "customer: token");
+    says(&pipeline, "value: '2 * euros'");
+    says(&said, "as `--customer` says");
+}
+
+#[test]
+fn nothing_is_written_over() {
+    let folder = folder(&[("orders.yaml", "mine"), ("tenure.schema.json", "{}")]);
+    sample(folder.path());
+    let output = tenure(folder.path(), &["init", "data/orders.parquet"]);
+    status(&output, 2);
+    says(
+        &text(&output.stderr),
+        "error: orders.yaml is there already, and is left as it is\n  = help: ",
+    );
+    let left = |name: &str| fs::read_to_string(folder.path().join(name)).expect("it is there");
+    assert_eq!(left("orders.yaml"), "mine");
+    let output = tenure(folder.path(), &["init", "data/orders.parquet", "--force"]);
+    status(&output, 0);
+    assert!(left("orders.yaml").contains("version: 1"));
+    assert_eq!(left("tenure.schema.json"), "{}");
+    says(&text(&output.stderr), "`tenure schema > tenure.schema.json` renews it");
+    let output = tenure(folder.path(), &["init", "data/orders.parquet", "-o", "no/where.yaml"]);
+    status(&output, 6);
+}
+
+#[test]
+fn addresses_that_lead_nowhere_are_told_of() {
+    let folder = folder(&[("notes.txt", "hello"), ("empty.csv", "customer_id,ordered_at\n")]);
+    for (arguments, expected, said) in [
+        (&["init", "s3://bucket/orders"][..], 2, "`s3://` addresses are not read"),
+        (&["init", "data/*.parquet"], 2, "no file is found at `data/*.parquet`"),
+        (&["init", "notes.txt"], 2, "`notes.txt` is neither Parquet nor CSV"),
+        (&["init", "empty.csv"], 5, "`empty.csv` has no rows"),
+        (&["init", "empty.csv", "--name", "My Shop"], 2, "is not a name of the form"),
+        (&["init"], 2, "<FILE>"),
+    ] {
+        let output = tenure(folder.path(), arguments);
+        status(&output, expected);
+        says(&text(&output.stderr), said);
+    }
+    fs::write(folder.path().join("broken.parquet"), "PAR1 and no more").expect("written");
+    status(&tenure(folder.path(), &["init", "broken.parquet"]), 4);
+}
