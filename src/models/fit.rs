@@ -35,16 +35,24 @@ pub struct Estimate {
 /// A parameter whose logarithm is known to less than this is as good as not known: a factor of e^5.
 const VAGUE: f64 = 5.0;
 
+/// A log-likelihood that changes by less than this when a parameter changes by a factor of e has nowhere
+/// to go: on a ridge that flattens for ever there is no top to stand on. (The ends of a 95% interval are
+/// 1.92 below the top.)
+const LEVEL_GROUND: f64 = 0.1;
+
 /// Rows of the likelihood that are summed at a time: fixed, so that the sum is the same on any number of
 /// threads.
 const CHUNK: usize = 4_096;
 
 impl<const N: usize> Fit<N> {
-    /// True if the search found the top, or could not tell it from where it stood.
+    /// True if the search found the top, or could not tell it from where it stood, or ran out along a
+    /// ridge that no longer rises; `identified` tells the last case.
     pub fn converged(&self) -> bool {
         match self.termination {
             Termination::Converged => true,
-            Termination::NoImprovement => self.decrement.is_some_and(|left| left < 1e-8),
+            Termination::NoImprovement | Termination::Flat => {
+                self.decrement.is_some_and(|left| left < 1e-8) || self.gradient_norm < LEVEL_GROUND
+            }
             Termination::IterationLimit | Termination::NotFinite => false,
         }
     }
@@ -68,10 +76,11 @@ impl<const N: usize> Fit<N> {
 }
 
 /// Fits a model to grouped rows by maximum likelihood, from several starts. `term` gives the
-/// log-likelihood of one customer of a row, with its derivatives by the parameters; `weight` how many
-/// customers the row stands for.
+/// log-likelihood of one customer of a row, or a part of it, with its derivatives by the parameters;
+/// `weight` how many customers the row stands for.
 pub(super) fn fit<const N: usize, Row: Sync>(
     rows: &[Row],
+    customers: f64,
     starts: &[[f64; N]],
     weight: fn(&Row) -> f64,
     term: impl Fn(&Row, &[f64; N]) -> Derivatives<N> + Sync,
@@ -132,6 +141,6 @@ pub(super) fn fit<const N: usize, Row: Sync>(
         iterations: best.iterations,
         gradient_norm: gradient.iter().map(|g| g * g).sum::<f64>().sqrt(),
         decrement,
-        customers: rows.iter().map(weight).sum::<f64>() as u64,
+        customers: customers as u64,
     }
 }

@@ -208,25 +208,9 @@ impl LifetimeValue {
         }
     }
 
-    /// The forecast of each customer; customers with the same history are forecast once.
+    /// The forecast of each customer.
     pub(super) fn forecast(&self, customers: &Customers, fits: &Segmented) -> Vec<Forecast> {
-        let mut distinct: BTreeMap<(&Vec<Value>, [u64; 3]), usize> = BTreeMap::new();
-        for (cell, row) in customers.cells.iter().zip(&customers.rows) {
-            let next = distinct.len();
-            distinct.entry((cell, bits(row))).or_insert(next);
-        }
-        let mut histories: Vec<(usize, &Vec<Value>, [u64; 3])> =
-            distinct.iter().map(|(&(cell, history), &place)| (place, cell, history)).collect();
-        histories.sort_unstable_by_key(|(place, _, _)| *place);
-        let forecasts: Vec<Forecast> = histories
-            .par_iter()
-            .map(|(_, cell, history)| match fits.cells.get(*cell) {
-                Some(fit) => self.forecast_of(&fit.model(), &purchases_of(*history)),
-                None => Forecast::default(),
-            })
-            .collect();
-        let place = |(cell, row): (&Vec<Value>, &Purchases)| distinct[&(cell, bits(row))];
-        customers.cells.iter().zip(&customers.rows).map(|pair| forecasts[place(pair)]).collect()
+        each_history(customers, fits, |model, row| self.forecast_of(model, row))
     }
 
     fn forecast_of(&self, model: &BgNbd, row: &Purchases) -> Forecast {
@@ -296,6 +280,32 @@ fn lifetime(rate: f64, expected: impl Fn(f64) -> f64) -> f64 {
         }
     }
     sum
+}
+
+/// What the fit of its cell says of each customer, computed once for all of a cell with the same history.
+pub(super) fn each_history<T: Copy + Default + Send + Sync>(
+    customers: &Customers,
+    fits: &Segmented,
+    of: impl Fn(&BgNbd, &Purchases) -> T + Sync,
+) -> Vec<T> {
+    let mut places: BTreeMap<(&Vec<Value>, [u64; 3]), usize> = BTreeMap::new();
+    let mut histories = Vec::new();
+    let mut place_of = Vec::with_capacity(customers.rows.len());
+    for (cell, row) in customers.cells.iter().zip(&customers.rows) {
+        let place = *places.entry((cell, bits(row))).or_insert_with(|| {
+            histories.push((cell, *row));
+            histories.len() - 1
+        });
+        place_of.push(place);
+    }
+    let values: Vec<T> = histories
+        .par_iter()
+        .map(|(cell, row)| match fits.cells.get(*cell) {
+            Some(fit) => of(&fit.model(), row),
+            None => T::default(),
+        })
+        .collect();
+    place_of.into_iter().map(|place| values[place]).collect()
 }
 
 fn bits(row: &Purchases) -> [u64; 3] {

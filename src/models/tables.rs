@@ -1,13 +1,15 @@
 //! The tables of `clv`: customers, parameters, fits, tracking, calibration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+
+use rayon::prelude::*;
 
 use super::bg_nbd::BgNbd;
 use super::fit::Estimate;
 use super::gamma_gamma::GammaGamma;
 use super::lifetime_value::{
-    CellFit, Customers, Forecast, LifetimeValue, Segmented, Spend, correlation,
+    CellFit, Customers, Forecast, LifetimeValue, Segmented, Spend, correlation, each_history,
 };
 use crate::frame::{DataType, Field, Frame, FrameError, Schema, Unit, Value};
 
@@ -360,16 +362,18 @@ impl Results<'_> {
         };
         let later: BTreeMap<&Value, i64> =
             self.whole.names.iter().zip(self.whole.purchases.iter().copied()).collect();
+        let expected =
+            each_history(customers, fits, |model, row| model.expected_purchases(row, length));
         let mut tests: BTreeMap<Vec<Value>, Test> = BTreeMap::new();
-        for row in 0..customers.rows.len() {
-            let cell = &customers.cells[row];
-            let Some(fit) = fits.cells.get(cell) else { continue };
-            let history = &customers.rows[row];
+        for (row, expected) in expected.into_iter().enumerate() {
+            let (cell, history) = (&customers.cells[row], &customers.rows[row]);
+            if !fits.cells.contains_key(cell) {
+                continue;
+            }
             let so_far = customers.purchases[row];
             let in_all = later.get(&customers.names[row]).copied().unwrap_or(so_far);
             // A refund may leave fewer days than there were.
             let actual = (in_all - so_far).max(0) as f64;
-            let expected = fit.model().expected_purchases(history, length);
             let rate = if history.age > 0.0 { history.frequency / history.age } else { 0.0 };
             let test = tests.entry(cell.clone()).or_default();
             test.pairs.push((actual, expected));
@@ -440,14 +444,18 @@ impl Results<'_> {
                 }
             }
             let mut steps: Vec<Step> = Vec::new();
+            let days: Vec<(f64, f64)> = starts
+                .iter()
+                .map(|(day, customers)| (f64::from(day - origin), *customers))
+                .collect();
+            let curve = repeats_by_time(&model, &days, unit, periods);
             let (mut sum, mut before) = (0.0, 0.0);
             for (period, actual) in (0i64..).zip(actual) {
                 let end = (period + 1) as f64;
-                let expected: f64 = starts
+                let expected: f64 = days
                     .iter()
-                    .map(|(day, customers)| {
-                        let start = f64::from(day - origin) / unit;
-                        customers * model.expected_repeats((end - start).max(0.0))
+                    .map(|(start, customers)| {
+                        customers * curve.get(&ticks(end * unit - start)).copied().unwrap_or(0.0)
                     })
                     .sum();
                 sum += actual;
@@ -488,6 +496,29 @@ impl Results<'_> {
         }
         rows
     }
+}
+
+/// A time in sixteenths of a day: every unit is a whole number of them.
+fn ticks(days: f64) -> i64 {
+    (days * 16.0).round() as i64
+}
+
+/// The repeat purchases expected of a customer within each time that passes between one of these days and
+/// the end of a period, in ticks. Days and periods are many pairs, but few differences.
+fn repeats_by_time(
+    model: &BgNbd,
+    days: &[(f64, f64)],
+    unit: f64,
+    periods: i64,
+) -> HashMap<i64, f64> {
+    let mut times = BTreeSet::new();
+    for period in 1..=periods {
+        let end = period as f64 * unit;
+        times.extend(days.iter().map(|(start, _)| ticks(end - start)).filter(|&time| time > 0));
+    }
+    let times: Vec<i64> = times.into_iter().collect();
+    let expected = |time: &i64| (*time, model.expected_repeats(*time as f64 / 16.0 / unit));
+    times.par_iter().map(expected).collect::<Vec<_>>().into_iter().collect()
 }
 
 /// The mean relative error of the cumulative curve over the holdout.

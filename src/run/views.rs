@@ -9,6 +9,7 @@ use crate::report::{
 };
 use crate::stages::View;
 
+mod fits;
 mod movements;
 mod worth;
 
@@ -39,15 +40,42 @@ pub(super) fn show<'a>(
         View::Rows => (Vec::new(), vec![Block::Table(rows(context))]),
         View::Growth { by } => movements::growth(context, by),
         View::Deciles { title, decile, value } => worth::deciles(context, title, decile, value),
-        View::Lorenz { title, value } => worth::lorenz(context, title, value),
-        View::Tracking { title, x, actual, expected, holdout } => {
-            worth::tracking(context, title, [x, actual, expected, holdout])
+        View::Lorenz { by, title, value } => worth::lorenz(context, by, title, value),
+        View::Tracking { by, title, x, actual, expected, holdout } => {
+            worth::tracking(context, by, title, [x, actual, expected, holdout])
         }
+        View::Fits { by, parameters } => fits::fits(context, by, companion(parameters)),
         View::Bars { title, x, y, complete } => bars(context, title, x, y, complete.as_deref()),
         View::Cohorts { by, age, average } => cohorts(context, by, age, companion(average)),
         View::Grid { title, rows, columns } => grid(context, title, rows, columns),
         View::Counts { title, of, sum } => counts(context, title, of, sum),
     }
+}
+
+/// The rows of one segment.
+struct Segment {
+    /// ` of France`; empty where the table has no segments.
+    of: String,
+    rows: Vec<usize>,
+}
+
+/// The first segments of a table in their order, and a sentence that says how many more there are.
+fn segments(context: &Context, by: &[String]) -> (Vec<Segment>, Option<Block>) {
+    let frame = context.frame;
+    let columns: Vec<_> = by.iter().map(|name| column(frame, name)).collect();
+    let mut rows_of: BTreeMap<Vec<Value>, Vec<usize>> = BTreeMap::new();
+    for row in 0..frame.rows() {
+        rows_of.entry(columns.iter().map(|column| column(row)).collect()).or_default().push(row);
+    }
+    let further = rows_of.len().saturating_sub(MAX_SEGMENTS);
+    let more = (further > 0).then(|| {
+        Block::Paragraph(format!("{further} further segments are in `{}.parquet`.", context.table))
+    });
+    let segment = |(values, rows): (Vec<Value>, Vec<usize>)| {
+        let name = values.iter().map(label).collect::<Vec<_>>().join(", ");
+        Segment { of: if name.is_empty() { name } else { format!(" of {name}") }, rows }
+    };
+    (rows_of.into_iter().take(MAX_SEGMENTS).map(segment).collect(), more)
 }
 
 fn unit_of(unit: &Unit) -> ReportUnit {

@@ -5,12 +5,14 @@
 //! - Generic over the body of a stage, so that this room knows no stage.
 //! - No files and no environment: the caller hands in the variables that `env:` may name.
 
+mod parameter;
 mod parameters;
 mod pipeline;
 mod segment;
 mod source;
 
-pub use parameters::{ParameterType, Parameters};
+pub use parameter::ParameterType;
+pub use parameters::Parameters;
 pub use pipeline::{
     AsOf, Compression, Inputs, Outputs, Pipeline, ReportFormat, ReportOptions, StageBody,
     StageSpec, TableOptions, json_schema, parse, stage_json_schema,

@@ -2,51 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value as Json;
-
+use super::parameter::{self, Given};
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
-use crate::document::{
-    Decode, Decoder, Instant, Interval, Node, NodeKind, Options, Share, parse_instant,
-};
+use crate::document::{Decode, Decoder, Node, NodeKind};
 use crate::frame::{DataType, Value};
 use crate::ir::parse::UNDECLARED;
-
-crate::choice! {
-    /// The type of a parameter.
-    pub enum ParameterType {
-        Path = "path",
-        String = "string",
-        Int = "int",
-        Float = "float",
-        Bool = "bool",
-        Date = "date",
-        Duration = "duration",
-        Share = "share",
-    }
-}
-
-crate::options! {
-    /// A parameter.
-    struct ParameterKeys("a parameter") {
-        /// The type of its values.
-        r#type: ParameterType,
-        /// The value, unless `--set params.NAME=…` gives another.
-        default: Option<Node> = None,
-        /// The smallest value allowed.
-        min: Option<Node> = None,
-        /// The largest value allowed.
-        max: Option<Node> = None,
-        /// The values allowed.
-        r#in: Option<Node> = None,
-        /// What it is for.
-        description: Option<String> = None,
-    }
-}
-
-/// What a parameter takes, as a JSON Schema.
-pub(super) fn json_schema() -> Json {
-    ParameterKeys::json_schema()
-}
 
 /// Values of `params.x` and `env.X`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -104,12 +64,13 @@ impl Parameters {
             known.push(name.value.clone());
             let given = set.get(&name.value).map(String::as_str);
             let full = format!("params.{}", name.value);
-            match parameter(&name, node, given, &parameters, decoder) {
-                Some(value) => {
-                    if node.get("type").is_some_and(|kind| kind.written == "path") {
+            match parameter::read(&name, node, given, &parameters, decoder) {
+                Some(Given { written, value, is_path }) => {
+                    if is_path {
                         parameters.paths.insert(name.value.clone());
                     }
-                    parameters.values.insert(full, value);
+                    let data_type = value.data_type().unwrap_or(DataType::String);
+                    parameters.values.insert(full, (written, value, data_type));
                 }
                 None => drop(parameters.broken.insert(full)),
             }
@@ -210,90 +171,4 @@ impl Parameters {
         filled.push_str(rest);
         (filled, whole, known)
     }
-}
-
-fn parameter(
-    name: &Spanned<String>,
-    node: &Node,
-    given: Option<&str>,
-    so_far: &Parameters,
-    decoder: &mut Decoder,
-) -> Option<(String, Value, DataType)> {
-    let mut reader = decoder.map(node, "a parameter")?;
-    let keys = ParameterKeys::read(&mut reader, decoder);
-    reader.finish(decoder);
-    let keys = keys?;
-    let kind = keys.r#type.value;
-    let (written, span) = match (given, keys.default.value) {
-        (Some(given), _) => (given.to_owned(), None),
-        (None, Some(mut default)) => {
-            so_far.fill(&mut default, decoder);
-            (default.written.clone(), Some(default.span))
-        }
-        (None, None) => {
-            decoder.report(
-                Diagnostic::at(
-                    Code::MissingKey,
-                    name.span,
-                    format!("the parameter `{}` has no value", name.value),
-                )
-                .help(format!("give it a `default`, or `--set params.{}=…`", name.value)),
-            );
-            return None;
-        }
-    };
-    let wrong = |decoder: &mut Decoder, what: String| {
-        let message = match span {
-            Some(_) => what,
-            None => format!("`--set params.{}={written}`: {what}", name.value),
-        };
-        let mut diagnostic = Diagnostic::new(Code::InvalidValue, message.clone());
-        if let Some(span) = span {
-            diagnostic = Diagnostic::at(Code::InvalidValue, span, message);
-        }
-        decoder.report(diagnostic);
-    };
-    let Some(value) = value_of(kind, &written) else {
-        wrong(decoder, format!("expected a value of type {kind}, found `{written}`"));
-        return None;
-    };
-    let bound = |node: &Option<Node>| node.as_ref().and_then(|n| value_of(kind, &n.written));
-    if bound(&keys.min.value).is_some_and(|least| value < least) {
-        wrong(decoder, format!("`{written}` is below the parameter's `min`"));
-    }
-    if bound(&keys.max.value).is_some_and(|most| value > most) {
-        wrong(decoder, format!("`{written}` is above the parameter's `max`"));
-    }
-    if let Some(NodeKind::List(items)) = keys.r#in.value.as_ref().map(|node| &node.kind) {
-        let allowed: Vec<&str> = items.iter().map(|item| item.written.as_str()).collect();
-        if !items.iter().any(|item| value_of(kind, &item.written).as_ref() == Some(&value)) {
-            wrong(decoder, format!("`{written}` is none of {}", crate::diagnostic::list(&allowed)));
-        }
-    }
-    let data_type = value.data_type().unwrap_or(DataType::String);
-    Some((written, value, data_type))
-}
-
-fn value_of(kind: ParameterType, written: &str) -> Option<Value> {
-    Some(match kind {
-        ParameterType::Path | ParameterType::String => Value::text(written),
-        ParameterType::Int => Value::Int(written.parse().ok()?),
-        ParameterType::Float => {
-            Value::Float(written.parse::<f64>().ok().filter(|value| value.is_finite())?)
-        }
-        ParameterType::Bool => Value::Bool(written.parse().ok()?),
-        ParameterType::Date => match parse_instant(written)? {
-            Instant::Date(days) => Value::Date(days),
-            _ => return None,
-        },
-        ParameterType::Duration => match Interval::parse(written).ok()? {
-            Interval { months: 0, micros } => Value::Duration(micros),
-            _ => return None,
-        },
-        ParameterType::Share => {
-            let percent = written.strip_suffix('%')?.trim().parse::<f64>().ok()?;
-            let Share(share) = Share(percent / 100.0);
-            Value::finite(share)
-        }
-    })
 }

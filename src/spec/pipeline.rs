@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
-use super::parameters::{self, Parameters};
+use super::parameter;
+use super::parameters::Parameters;
 use super::segment::{self, Segment};
 use super::source::{self, Source};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceText, Span, Spanned};
@@ -315,7 +316,7 @@ pub fn json_schema(stage: Json, metric: Json, check: Json) -> Json {
     let mut keys = PipelineKeys::json_schema();
     for (key, form) in [
         ("env", Vec::<String>::json_schema()),
-        ("params", schema::named(parameters::json_schema())),
+        ("params", schema::named(parameter::json_schema())),
         ("sources", schema::named(source::json_schema())),
         ("segments", schema::named(segment::json_schema())),
         ("metrics", schema::named(metric)),

@@ -280,6 +280,7 @@ impl Stage for Clv {
             views,
         };
         let track = View::Tracking {
+            by: by.clone(),
             title: "Repeat purchases, expected and actual".into(),
             x: "period".into(),
             actual: "cumulative_actual".into(),
@@ -299,6 +300,7 @@ impl Stage for Clv {
                         value: worth.into(),
                     },
                     View::Lorenz {
+                        by: by.clone(),
                         title: format!("Concentration of {title}"),
                         value: worth.into(),
                     },
@@ -310,7 +312,12 @@ impl Stage for Clv {
                 grain(&["fit", "model", "parameter"]),
                 vec![View::Rows],
             ),
-            companion("fits", fits, grain(&["fit", "model"]), vec![View::Rows]),
+            companion(
+                "fits",
+                fits,
+                grain(&["fit", "model"]),
+                vec![View::Fits { by: by.clone(), parameters: "parameters" }, View::Rows],
+            ),
             companion("tracking", tracking, grain(&["period"]), vec![track]),
             companion("calibration", calibration, grain(&["bins", "bin"]), vec![View::Rows]),
         ])

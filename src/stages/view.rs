@@ -15,10 +15,21 @@ pub enum View {
     Growth { by: Vec<String> },
     /// What each tenth of the customers is worth; 10 is the best.
     Deciles { title: String, decile: String, value: String },
-    /// How a value is spread over the rows: the share of it that the best have.
-    Lorenz { title: String, value: String },
-    /// A forecast beside what came, over time; `holdout` is true where the forecast had not seen.
-    Tracking { title: String, x: String, actual: String, expected: String, holdout: String },
+    /// How a value is spread over the rows: the share of it that the best have. With segments, a curve
+    /// for each value of `by`.
+    Lorenz { by: Vec<String>, title: String, value: String },
+    /// A forecast beside what came, over time; `holdout` is true where the forecast had not seen. With
+    /// segments, one chart for each value of `by`.
+    Tracking {
+        by: Vec<String>,
+        title: String,
+        x: String,
+        actual: String,
+        expected: String,
+        holdout: String,
+    },
+    /// Whether the fits of `clv` can be relied on, and how they fared; `parameters` is its companion.
+    Fits { by: Vec<String>, parameters: &'static str },
     /// How many rows fall into each cell of two scores.
     Grid { title: String, rows: String, columns: String },
     /// How many rows have each value, and a sum over them.

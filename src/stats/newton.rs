@@ -53,6 +53,8 @@ pub enum Termination {
     Converged,
     /// No step in the direction of the gradient improves the value: the digits are used up.
     NoImprovement,
+    /// Steps go on, but the value no longer rises: a ridge that the data do not tell the end of.
+    Flat,
     /// So many steps were not enough.
     IterationLimit,
     /// The function has no finite value at the start.
@@ -65,6 +67,7 @@ impl Termination {
         match self {
             Termination::Converged => "converged",
             Termination::NoImprovement => "no_improvement",
+            Termination::Flat => "flat",
             Termination::IterationLimit => "iteration_limit",
             Termination::NotFinite => "not_finite",
         }
@@ -83,6 +86,9 @@ pub struct Maximum<const N: usize> {
 const MAX_ITERATIONS: u32 = 300;
 const MAX_STEP: f64 = 2.0;
 const SMALLEST_STEP: f64 = 1e-10;
+/// A rise of a log-likelihood that says nothing, and how many of them in a row end the search.
+const SMALLEST_RISE: f64 = 1e-9;
+const FLAT_STEPS: u32 = 5;
 
 /// Looks for a maximum of `function` from `start`.
 ///
@@ -105,6 +111,7 @@ pub fn maximise<const N: usize>(
         return end(point, here, Termination::NotFinite, 0);
     }
     let mut damping = 1e-3;
+    let mut flat = 0;
     for iteration in 1..=MAX_ITERATIONS {
         if let Some(step) = step(&here, 0.0)
             && step.iter().all(|s| s.abs() < SMALLEST_STEP)
@@ -128,6 +135,8 @@ pub fn maximise<const N: usize>(
             let noise = 1e-13 * here.value.abs();
             if there.is_finite() && there.value > here.value - noise {
                 let moved = step.iter().any(|s| s.abs() >= SMALLEST_STEP);
+                let rises = there.value - here.value > noise.max(SMALLEST_RISE);
+                flat = if rises { 0 } else { flat + 1 };
                 (point, here) = (next, there);
                 damping = if damping < 1e-9 { 0.0 } else { damping / 10.0 };
                 improved = moved;
@@ -137,6 +146,9 @@ pub fn maximise<const N: usize>(
         }
         if !improved {
             return end(point, here, Termination::NoImprovement, iteration);
+        }
+        if flat == FLAT_STEPS {
+            return end(point, here, Termination::Flat, iteration);
         }
     }
     end(point, here, Termination::IterationLimit, MAX_ITERATIONS)
@@ -215,6 +227,18 @@ mod tests {
         });
         assert_eq!(found.termination, Termination::Converged);
         assert!(found.point.iter().all(|x| (x - 1.0).abs() < 1e-9), "{found:?}");
+    }
+
+    /// Minus e^−x rises for ever, and by less and less.
+    #[test]
+    fn an_endless_ridge_is_left() {
+        let found = maximise([0.0], |&[x]| Derivatives {
+            value: -(-x).exp(),
+            gradient: [(-x).exp()],
+            hessian: [[-(-x).exp()]],
+        });
+        assert_eq!(found.termination, Termination::Flat);
+        assert!(found.point[0] > 20.0 && found.iterations < 40, "{found:?}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Customers gained, kept and lost, period by period.
 
-use super::{Context, MAX_SEGMENTS, amount, column, label, percent};
+use super::{Context, Segment, amount, column, label, percent, segments};
 use crate::frame::Value;
 use crate::report::{Block, Chart, Part, Stacks, Unit as ReportUnit};
 
@@ -10,17 +10,9 @@ const PARTS: [(&str, bool); 4] =
 
 pub(super) fn growth(context: &Context, by: &[String]) -> (Vec<String>, Vec<Block>) {
     let frame = context.frame;
-    let segment_of =
-        |row: usize| -> Vec<Value> { by.iter().map(|name| column(frame, name)(row)).collect() };
-    let mut segments: Vec<Vec<Value>> = (0..frame.rows()).map(segment_of).collect();
-    segments.sort();
-    segments.dedup();
+    let (segments, more) = segments(context, by);
     let (mut lead, mut blocks) = (Vec::new(), Vec::new());
-    for segment in segments.iter().take(MAX_SEGMENTS) {
-        let rows: Vec<usize> =
-            (0..frame.rows()).filter(|&row| segment_of(row) == *segment).collect();
-        let name = segment.iter().map(label).collect::<Vec<_>>().join(", ");
-        let of = if name.is_empty() { String::new() } else { format!(" of {name}") };
+    for Segment { of, rows } in segments {
         lead.extend(sentence(context, &rows, &of));
         let parts = PARTS.map(|(name, below)| Part {
             name: name.to_owned(),
@@ -41,13 +33,7 @@ pub(super) fn growth(context: &Context, by: &[String]) -> (Vec<String>, Vec<Bloc
             parts: parts.to_vec(),
         })));
     }
-    if segments.len() > MAX_SEGMENTS {
-        blocks.push(Block::Paragraph(format!(
-            "{} further segments are in `{}.parquet`.",
-            segments.len() - MAX_SEGMENTS,
-            context.table
-        )));
-    }
+    blocks.extend(more);
     (lead, blocks)
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Context, amount, capital, column, label, percent, unit_of};
+use super::{Context, Segment, amount, capital, column, label, percent, segments, unit_of};
 use crate::frame::Value;
 use crate::report::{
     Bar, Bars, Block, Chart, Emphasis, Lines, Marker, Point, Series, Unit as ReportUnit,
@@ -90,91 +90,117 @@ fn spread(mut values: Vec<f64>) -> Option<Spread> {
     })
 }
 
-pub(super) fn lorenz(context: &Context, title: &str, value: &str) -> (Vec<String>, Vec<Block>) {
-    let frame = context.frame;
-    let value_of = column(frame, value);
-    let values = (0..frame.rows()).filter_map(|row| value_of(row).as_f64()).collect();
-    let Some(spread) = spread(values) else { return (Vec::new(), Vec::new()) };
+/// The concentration of a value; with segments, a curve for each.
+pub(super) fn lorenz(
+    context: &Context,
+    by: &[String],
+    title: &str,
+    value: &str,
+) -> (Vec<String>, Vec<Block>) {
+    let value_of = column(context.frame, value);
     let name = value.replace('_', " ");
-    let sentence = format!(
-        "The Gini coefficient of {name} is {:.3}: the best tenth of the customers, one on the border counted \
-         in part, has {}.",
-        spread.gini,
-        percent(spread.best_tenth)
-    );
-    let curve = |name: &str, emphasis, values: Vec<f64>| Series {
-        name: name.to_owned(),
+    let (segments, more) = segments(context, by);
+    let curve = |name: String, emphasis, values: Vec<f64>| Series {
+        name,
         emphasis,
         points: values.into_iter().map(|value| Some(Point { value, interval: None })).collect(),
     };
     let steps = || (0..=STEPS).map(|step| step as f64 / STEPS as f64);
+    let mut lead = Vec::new();
+    let mut series = vec![curve("all the same".to_owned(), Emphasis::Normal, steps().collect())];
+    for Segment { of, rows } in segments {
+        let values = rows.iter().filter_map(|&row| value_of(row).as_f64()).collect();
+        let Some(spread) = spread(values) else { continue };
+        lead.push(format!(
+            "The Gini coefficient of {name}{of} is {:.3}: the best tenth of the customers, one on the \
+             border counted in part, has {}.",
+            spread.gini,
+            percent(spread.best_tenth)
+        ));
+        let label = of.strip_prefix(" of ").unwrap_or("customers");
+        series.push(curve(label.to_owned(), Emphasis::Strong, spread.curve));
+    }
+    if lead.is_empty() {
+        return (Vec::new(), Vec::new());
+    }
     let chart = Chart::Lines(Lines {
         title: capital(title),
-        description: Some(format!("{sentence} On the diagonal all would have the same.")),
+        description: Some(format!("{} On the diagonal all would have the same.", lead.join(" "))),
         x_label: "share of customers, the least first".to_owned(),
         x: steps().map(|share| format!("{:.0}%", share * 100.0)).collect(),
         y_label: format!("share of {name}"),
         unit: ReportUnit::Share,
-        series: vec![
-            curve("all the same", Emphasis::Normal, steps().collect()),
-            curve("customers", Emphasis::Strong, spread.curve),
-        ],
+        series,
         marker: None,
     });
-    (vec![sentence], vec![Block::Chart(chart)])
+    (lead, std::iter::once(Block::Chart(chart)).chain(more).collect())
 }
 
-/// A forecast beside what came. With segments the figures of a period are added up.
+/// A forecast beside what came; with segments, a chart for each.
 pub(super) fn tracking(
     context: &Context,
+    by: &[String],
     title: &str,
-    [x, actual, expected, holdout]: [&str; 4],
+    columns: [&str; 4],
 ) -> (Vec<String>, Vec<Block>) {
-    let frame = context.frame;
-    let (x_of, holdout_of) = (column(frame, x), column(frame, holdout));
-    let (actual_of, expected_of) = (column(frame, actual), column(frame, expected));
-    let mut periods: BTreeMap<Value, ([Option<f64>; 2], bool)> = BTreeMap::new();
-    for row in 0..frame.rows() {
-        let (sums, unseen) = periods.entry(x_of(row)).or_default();
-        for (sum, value) in sums.iter_mut().zip([actual_of(row), expected_of(row)]) {
-            if let Some(value) = value.as_f64() {
-                *sum = Some(sum.unwrap_or(0.0) + value);
-            }
-        }
-        *unseen |= holdout_of(row) == Value::Bool(true);
+    let (segments, more) = segments(context, by);
+    let (mut lead, mut blocks) = (Vec::new(), Vec::new());
+    for Segment { of, rows } in segments {
+        let title = format!("{}{of}", capital(title));
+        let (sentence, chart) = track(context, &rows, title, columns);
+        lead.extend(sentence);
+        blocks.push(Block::Chart(chart));
     }
-    let first = periods.values().position(|(_, unseen)| *unseen);
-    let lead = periods.last_key_value().and_then(|(period, ([actual, expected], unseen))| {
-        let (actual, expected) = (actual.filter(|actual| *actual > 0.0)?, (*expected)?);
+    blocks.extend(more);
+    (lead, blocks)
+}
+
+fn track(
+    context: &Context,
+    rows: &[usize],
+    title: String,
+    [x, actual, expected, holdout]: [&str; 4],
+) -> (Option<String>, Chart) {
+    let [x_of, actual_of, expected_of, holdout_of] =
+        [x, actual, expected, holdout].map(|name| column(context.frame, name));
+    let unseen = |row: usize| holdout_of(row) == Value::Bool(true);
+    let lead = rows.last().and_then(|&last| {
+        let actual = actual_of(last).as_f64().filter(|actual| *actual > 0.0)?;
+        let expected = expected_of(last).as_f64()?;
         let difference = (expected / actual - 1.0) * 100.0;
-        let how = if *unseen { "at the end of the holdout" } else { "at the end" };
+        let how = if unseen(last) { "at the end of the holdout" } else { "at the end" };
         Some(format!(
-            "{}, {how} ({}): {} expected, {} came ({difference:+.1}%).",
-            capital(title),
-            label(period),
+            "{title}, {how} ({}): {} expected, {} came ({difference:+.1}%).",
+            label(&x_of(last)),
             amount(&Value::Int(expected.round() as i64), &ReportUnit::Count),
             amount(&Value::Int(actual.round() as i64), &ReportUnit::Count),
         ))
     });
-    let curve = |name: &str, emphasis, which: usize| Series {
+    let curve = |name: &str, emphasis, of: &dyn Fn(usize) -> Value| Series {
         name: name.to_owned(),
         emphasis,
-        points: periods
-            .values()
-            .map(|(sums, _)| sums[which].map(|value| Point { value, interval: None }))
+        points: rows
+            .iter()
+            .map(|&row| of(row).as_f64().map(|value| Point { value, interval: None }))
             .collect(),
     };
     let chart = Chart::Lines(Lines {
-        title: capital(title),
+        title,
         description: Some("Added up from the start.".to_owned()),
         x_label: x.replace('_', " "),
-        x: periods.keys().map(|period| period.to_string()).collect(),
+        x: rows.iter().map(|&row| x_of(row).to_string()).collect(),
         y_label: "total so far".to_owned(),
         unit: ReportUnit::Count,
-        series: vec![curve("actual", Emphasis::Strong, 0), curve("expected", Emphasis::Normal, 1)],
-        marker: first.map(|index| Marker { index, label: "holdout begins".to_owned() }),
+        series: vec![
+            curve("actual", Emphasis::Strong, &actual_of),
+            curve("expected", Emphasis::Normal, &expected_of),
+        ],
+        marker: rows
+            .iter()
+            .position(|&row| unseen(row))
+            .map(|index| Marker { index, label: "holdout begins".to_owned() }),
     });
-    (lead.into_iter().collect(), vec![Block::Chart(chart)])
+    (lead, chart)
 }
 
 #[cfg(test)]
