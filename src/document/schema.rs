@@ -59,6 +59,11 @@ pub fn list(each: Json) -> Json {
     json!({"type": "array", "items": each})
 }
 
+/// A list of two.
+pub fn pair(each: Json) -> Json {
+    json!({"type": "array", "items": each, "minItems": 2, "maxItems": 2})
+}
+
 /// A map from any texts to things of one form.
 pub fn map_of(each: Json) -> Json {
     json!({"type": "object", "patternProperties": {"^x-": {}}, "additionalProperties": each})

@@ -16,7 +16,8 @@ pub mod reference;
 
 pub use contract::{Breach, Findings, Moved, Rejected, Rounded, RowNumber};
 
-use crate::frame::{Frame, FrameError};
+use crate::frame::{Frame, FrameError, Value};
+use crate::ir::relation::MOST_CELLS;
 use crate::ir::{ApplyError, RelRef};
 
 /// Runs relations.
@@ -102,6 +103,9 @@ pub enum EngineError {
     /// A table that cannot be put together.
     #[error(transparent)]
     Frame(#[from] FrameError),
+    /// A table whose rows follow from a span of dates would have too many.
+    #[error("{0}")]
+    TooManyCells(Box<Extent>),
     /// A function of tables that has no result.
     #[error(transparent)]
     Apply(#[from] ApplyError),
@@ -111,6 +115,41 @@ pub enum EngineError {
     /// A fault of the program itself.
     #[error("{0}")]
     Internal(String),
+}
+
+/// Rows that follow from a span of dates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extent {
+    pub rows: u128,
+    /// What they are, in words: `periods by day of 3 groups`.
+    pub of: String,
+    /// The first and the last day, where they are known.
+    pub span: Option<(Value, Value)>,
+    /// What stands at the first day, in words.
+    pub first: Option<String>,
+}
+
+impl Extent {
+    /// The error, if the rows are more than a table may have.
+    fn check(self) -> Result<(), EngineError> {
+        match self.rows > u128::from(MOST_CELLS) {
+            true => Err(EngineError::TooManyCells(Box::new(self))),
+            false => Ok(()),
+        }
+    }
+}
+
+impl std::fmt::Display for Extent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} would have {} rows, more than {MOST_CELLS}", self.of, self.rows)?;
+        if let Some((first, last)) = &self.span {
+            write!(f, ": they reach from {first} to {last}")?;
+        }
+        if let Some(first) = &self.first {
+            write!(f, "; {first}")?;
+        }
+        Ok(())
+    }
 }
 
 impl EngineError {

@@ -62,11 +62,12 @@ pub fn expand_all(rel: &RelRef) -> Built {
         RelNode::Sort { input, keys } => {
             RelNode::Sort { input: expand_all(input)?, keys: keys.clone() }
         }
-        RelNode::Series { input, from, to, name } => RelNode::Series {
+        RelNode::Series { input, from, to, name, unit } => RelNode::Series {
             input: expand_all(input)?,
             from: from.clone(),
             to: to.clone(),
             name: name.clone(),
+            unit: *unit,
         },
         RelNode::Apply(apply) => RelNode::Apply(Apply {
             call: Arc::new(Call {

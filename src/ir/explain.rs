@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use super::Expr;
+use super::cohorts::Ages;
 use super::history::Events;
 use super::relation::{
     BadRows, Measure, MeasureFunc, Named, Rel, RelNode, RelRef, SortKey, WindowFunc,
@@ -180,16 +181,29 @@ pub fn line(rel: &Rel) -> String {
             format!("Apply {}, table {}", apply.call.function.describe(), apply.output)
         }
         RelNode::CohortGrid(grid) => format!(
-            "CohortGrid {} × {}, {}, by [{}], max age {}, until day {}, active {}: {}",
+            "CohortGrid {} × {} {}, {}, by [{}], ages {}, until {}, entering {}, active {}: {}",
             grid.cohort,
+            grid.steps,
             grid.age,
-            if grid.on_or_after { "on or after" } else { "exactly" },
+            grid.returned,
             names(&grid.by),
-            grid.max_age.map_or("open".into(), |age| age.to_string()),
-            grid.last_day,
+            ages(&grid.ages),
+            grid.end,
+            grid.entering.as_ref().map_or("all".into(), Expr::to_string),
             grid.active.as_ref().map_or("all".into(), Expr::to_string),
             events(&grid.events)
         ),
+    }
+}
+
+fn ages(ages: &Ages) -> String {
+    match ages {
+        Ages::Each { last: None } => "to the oldest".into(),
+        Ages::Each { last: Some(last) } => format!("to {last}"),
+        Ages::Brackets(brackets) => {
+            let each = brackets.iter().map(|(low, high)| format!("{low}-{high}"));
+            format!("[{}]", each.collect::<Vec<_>>().join(", "))
+        }
     }
 }
 

@@ -146,6 +146,9 @@ impl fmt::Display for Expr {
             }
             (Func::Shift(interval), [a]) => write!(f, "({a} + interval '{interval}')"),
             (Func::Extract(part), [a]) => write!(f, "extract({part} from {a})"),
+            (Func::Steps(length), [from, to]) => {
+                write!(f, "{name}({from}, {to}, {length} µs)")
+            }
             (
                 Func::DateTrunc(unit)
                 | Func::Elapsed(unit)

@@ -108,6 +108,7 @@ functions! {
     AddDuration "+ duration" "time, duration" Propagates "The time so much later.";
     AddDays "+ days" "date, int64" Propagates "The date so many days later.";
     Elapsed(TimeUnit) "elapsed" "'unit', from, to" Propagates "The time from the first to the second in units, float64.";
+    Steps(i64) "steps" "from, to" Propagates "How many whole steps of so many microseconds lie between, rounded down; a date is its day.";
     Between "- time" "time, time" Propagates "The duration from the second to the first.";
     DateDiff(TimeUnit) "date_diff" "'unit', from, to" Propagates "How many borders of that calendar unit lie between.";
     PeriodOf(TimeUnit) "period_of" "time" Propagates "The number of the calendar period; consecutive periods have consecutive numbers.";
@@ -126,6 +127,7 @@ pub fn is_public(name: &str) -> bool {
         "to_money"
             | "period_of"
             | "period_start"
+            | "steps"
             | "wilson_low"
             | "wilson_high"
             | "multinomial_low"

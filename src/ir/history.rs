@@ -1,18 +1,17 @@
-//! The customer-history nodes: this project's own subject.
+//! The customer-history nodes: this project's own subject. `CohortGrid` has a file of its own.
 //!
 //! Each is defined once, by its `expand()` into plain relational nodes. The reference engine runs
 //! the expansion; the local engine folds the node; a property test holds both equal.
 
 use std::sync::Arc;
 
+use super::Func;
 use super::expression::Expr;
 use super::relation::{
-    Built, JoinKind, Measure, MeasureFunc, Named, Rel, RelNode, RelRef, SortKey, WindowFunc,
-    aggregate, all_columns, column, distinct, field_of, filter, join, named, project, series,
-    window,
+    Built, JoinKind, Measure, MeasureFunc, Named, Rel, RelNode, RelRef, aggregate, all_columns,
+    column, distinct, field_of, filter, join, named, project,
 };
 use super::typing::{TypeError, build, call};
-use super::{Calendar, Func};
 use crate::document::TimeUnit;
 use crate::frame::{DataType, Field, Unit, Value};
 
@@ -39,7 +38,7 @@ impl Events {
         }
     }
 
-    fn unit(&self, input: &RelRef) -> Unit {
+    pub(super) fn unit(&self, input: &RelRef) -> Unit {
         let name = self.value.as_ref().and_then(Expr::as_column);
         let unit = name.and_then(|name| input.schema.field(name)).map(|field| field.unit.clone());
         match unit {
@@ -53,7 +52,7 @@ impl Events {
     }
 
     /// The events as columns `c`, `t`, `v`, `o0…` (tie), and more.
-    fn columns(&self, more: impl IntoIterator<Item = Named<Expr>>) -> Vec<Named<Expr>> {
+    pub(super) fn columns(&self, more: impl IntoIterator<Item = Named<Expr>>) -> Vec<Named<Expr>> {
         let value = self.value.clone().unwrap_or_else(|| Expr::null(DataType::money(0)));
         let mut columns = vec![
             named("c", self.customer.value.clone()),
@@ -69,7 +68,7 @@ impl Events {
 
     /// The order of a customer's events over [`Events::columns`] and further columns. Rows that tie
     /// in all of them are the same to whoever reads these columns.
-    fn order(&self, events: &RelRef, more: &[String]) -> Result<Vec<Expr>, TypeError> {
+    pub(super) fn order(&self, events: &RelRef, more: &[String]) -> Result<Vec<Expr>, TypeError> {
         let mut order = vec![column(events, "t")?];
         for index in 0..self.tie.len() {
             order.push(column(events, &format!("o{index}"))?);
@@ -82,7 +81,7 @@ impl Events {
     }
 
     /// Rows that are events: customer and time are there.
-    fn present(&self, events: &RelRef) -> Built {
+    pub(super) fn present(&self, events: &RelRef) -> Built {
         let absent = build::or(
             build::is_null(column(events, "c")?)?,
             build::is_null(column(events, "t")?)?,
@@ -147,7 +146,7 @@ impl History {
 }
 
 /// Where a source has no value, its sums are null, not 0.
-fn without_value(rel: &RelRef, absent: bool, names: &[&str]) -> Built {
+pub(super) fn without_value(rel: &RelRef, absent: bool, names: &[&str]) -> Built {
     if !absent {
         return Ok(rel.clone());
     }
@@ -373,239 +372,5 @@ impl Summary {
             self.events.value.is_none(),
             &["value", "average_order_value", "monetary"],
         )
-    }
-}
-
-/// Customers in cohorts of their first event, followed over ages.
-///
-/// Columns: `cohort` (date), the names of `by`, `age`, `period` (date), `size`, `retained`,
-/// `orders`, `value`, `cumulative_value`; dense for every cohort that has customers and every age
-/// up to the last. Cells that are not over yet hold what is there so far: who reads them decides.
-///
-/// Age 0 is the cohort's own period; age k is the k-th period of the age unit after the one that
-/// holds the cohort's last day.
-#[derive(Debug)]
-pub struct CohortGrid {
-    pub input: RelRef,
-    pub events: Events,
-    /// Which events count as activity; all if absent. A customer's cohort is that of the first
-    /// event of all.
-    pub active: Option<Expr>,
-    /// As of the first event.
-    pub by: Vec<Named<Expr>>,
-    pub cohort: TimeUnit,
-    pub age: TimeUnit,
-    /// Whether a customer who comes back later counts as retained now.
-    pub on_or_after: bool,
-    /// The last age; absent: that of the oldest cohort at `last_day`.
-    pub max_age: Option<i64>,
-    /// The last day observed.
-    pub last_day: i32,
-}
-
-impl CohortGrid {
-    /// The node as a relation.
-    ///
-    /// # Errors
-    /// Two columns of the same name.
-    pub fn build(self) -> Built {
-        let money = self.events.unit(&self.input);
-        let mut fields = vec![Field::new("cohort", DataType::Date)];
-        for by in &self.by {
-            fields.push(field_of(&by.name, &by.value, &self.input.schema));
-        }
-        let count = |name: &str| Field::new(name, DataType::Int64).with_unit(Unit::Count);
-        let value =
-            |name: &str| Field::new(name, self.events.value_type()).with_unit(money.clone());
-        fields.extend([
-            Field::new("age", DataType::Int64).with_unit(Unit::Time(self.age.word().into())),
-            Field::new("period", DataType::Date),
-            count("size"),
-            count("retained"),
-            count("orders"),
-            value("value"),
-            value("cumulative_value"),
-        ]);
-        Ok(Arc::new(Rel { node: RelNode::CohortGrid(self), schema: distinct(fields)? }))
-    }
-
-    /// The number of the age unit's period that holds a cohort's last day: age 0 ends with it.
-    pub fn base_period(&self, calendar: &Calendar, cohort: i64) -> i64 {
-        let last = calendar.period_start(self.cohort, cohort + 1) - 1;
-        calendar.period_of(self.age, last)
-    }
-
-    /// The definition.
-    ///
-    /// # Errors
-    /// Never for events typed against the input.
-    pub fn expand(&self) -> Built {
-        let by = self.by.iter().enumerate();
-        let by = by.map(|(index, by)| named(format!("k{index}"), by.value.clone()));
-        let active = self.active.clone().unwrap_or_else(|| Expr::bool(true));
-        let columns = self.events.columns([named("active", active)].into_iter().chain(by));
-        let events = self.events.present(&project(&self.input, columns)?)?;
-        let (customer, time) = (column(&events, "c")?, column(&events, "t")?);
-        let segments: Vec<String> = (0..self.by.len()).map(|index| format!("k{index}")).collect();
-
-        // Where each customer enters.
-        let order = self.events.order(&events, &segments)?;
-        let mut measures = vec![named("first", Measure::of(MeasureFunc::Min(time.clone())))];
-        for name in &segments {
-            let value = column(&events, name)?;
-            let first = MeasureFunc::First { value, order: order.clone() };
-            measures.push(named(name, Measure::of(first)));
-        }
-        let entry = aggregate(&events, vec![named("c", customer.clone())], measures)?;
-        let cohort = build::period_of(self.cohort, column(&entry, "first")?)?;
-        let next = build::add(cohort.clone(), Expr::int(1))?;
-        let next_start = build::period_start(self.cohort, next)?;
-        let day_before =
-            crate::document::Interval { months: 0, micros: -crate::document::DAY_MICROS };
-        let last = call(Func::Shift(day_before), vec![next_start])?;
-        let mut columns = vec![named("c", column(&entry, "c")?), named("cohort", cohort)];
-        for name in &segments {
-            columns.push(named(name, column(&entry, name)?));
-        }
-        columns.push(named("base", build::period_of(self.age, last)?));
-        let entry = project(&entry, columns)?;
-
-        // What each customer did at each age.
-        let seen = filter(&events, column(&events, "active")?)?;
-        let value = self.events.value.as_ref().map(|_| column(&seen, "v")).transpose()?;
-        let history = History {
-            events: Events {
-                customer: named("c", column(&seen, "c")?),
-                time: column(&seen, "t")?,
-                value,
-                tie: Vec::new(),
-            },
-            input: seen,
-            unit: self.age,
-        }
-        .build()?;
-        let mut cells =
-            join(&history, &entry, vec![("c".into(), "c".into())], JoinKind::Inner, false)?;
-        let period = build::period_of(self.age, column(&cells, "period")?)?;
-        let since = build::sub(period, column(&cells, "base")?)?;
-        let age = call(Func::Greatest, vec![Expr::int(0), since])?;
-        cells = super::relation::extend(&cells, vec![named("age", age)])?;
-
-        let group = |rel: &RelRef, more: &[&str]| -> Result<Vec<Named<Expr>>, TypeError> {
-            std::iter::once("cohort")
-                .chain(segments.iter().map(String::as_str))
-                .chain(more.iter().copied())
-                .map(|name| Ok(named(name, column(rel, name)?)))
-                .collect()
-        };
-        let in_cell = aggregate(
-            &cells,
-            group(&cells, &["age"])?,
-            vec![
-                named("exactly", Measure::of(MeasureFunc::CountDistinct(column(&cells, "c")?))),
-                named("orders", Measure::of(MeasureFunc::Sum(column(&cells, "orders")?))),
-                named("value", Measure::of(MeasureFunc::Sum(column(&cells, "value")?))),
-            ],
-        )?;
-
-        // The spine: every cohort with customers, every age up to the last.
-        let mut sizes = group(&entry, &[])?;
-        sizes.push(named("base", column(&entry, "base")?));
-        let sizes =
-            aggregate(&entry, sizes, vec![named("size", Measure::of(MeasureFunc::CountRows))])?;
-        let observed =
-            build::period_of(self.age, Expr::literal(Value::Date(self.last_day), DataType::Date))?;
-        let oldest = aggregate(
-            &sizes,
-            vec![],
-            vec![named("oldest", Measure::of(MeasureFunc::Min(column(&sizes, "base")?)))],
-        )?;
-        let max_age = match self.max_age {
-            Some(max_age) => Expr::int(max_age),
-            // Age 0 of the oldest cohort may still be running.
-            None => {
-                let last = build::sub(observed, column(&oldest, "oldest")?)?;
-                call(Func::Greatest, vec![Expr::int(0), last])?
-            }
-        };
-        let oldest = project(&oldest, vec![named("max_age", max_age)])?;
-        let spine = join(&sizes, &oldest, vec![], JoinKind::Inner, false)?;
-        let end = column(&spine, "max_age")?;
-        let spine = series(&spine, Expr::int(0), end, "age")?;
-
-        let keys = |more: &[&str]| -> Vec<(String, String)> {
-            std::iter::once("cohort")
-                .chain(segments.iter().map(String::as_str))
-                .chain(more.iter().copied())
-                .map(|name| (name.to_owned(), name.to_owned()))
-                .collect()
-        };
-        let mut grid = join(&spine, &in_cell, keys(&["age"]), JoinKind::Left, true)?;
-        let zero = |grid: &RelRef, name: &str| -> Result<Named<Expr>, TypeError> {
-            let value = column(grid, name)?;
-            let zero = build::cast(Expr::int(0), value.data_type)?;
-            Ok(named(name, build::coalesce(value, zero)?))
-        };
-        grid = super::relation::extend(
-            &grid,
-            vec![zero(&grid, "exactly")?, zero(&grid, "orders")?, zero(&grid, "value")?],
-        )?;
-        let partition: Vec<String> =
-            std::iter::once("cohort".to_owned()).chain(segments.iter().cloned()).collect();
-        let running = |name: &str| {
-            vec![named(format!("running_{name}"), WindowFunc::RunningSum(name.into()))]
-        };
-        grid = window(&grid, partition.clone(), vec![SortKey::ascending("age")], running("value"))?;
-
-        let retained = if self.on_or_after {
-            // Each customer counts at every age up to the last one seen.
-            let mut per_customer = group(&cells, &[])?;
-            per_customer.push(named("c", column(&cells, "c")?));
-            let lasts = aggregate(
-                &cells,
-                per_customer,
-                vec![named("seen", Measure::of(MeasureFunc::Max(column(&cells, "age")?)))],
-            )?;
-            let lasts = join(&lasts, &oldest, vec![], JoinKind::Inner, false)?;
-            let clamped =
-                call(Func::Least, vec![column(&lasts, "seen")?, column(&lasts, "max_age")?])?;
-            let mut by_last = group(&lasts, &[])?;
-            by_last.push(named("age", clamped));
-            let by_last = aggregate(
-                &lasts,
-                by_last,
-                vec![named("ending", Measure::of(MeasureFunc::CountRows))],
-            )?;
-            grid = join(&grid, &by_last, keys(&["age"]), JoinKind::Left, true)?;
-            grid = super::relation::extend(&grid, vec![zero(&grid, "ending")?])?;
-            grid = window(&grid, partition, vec![SortKey::descending("age")], running("ending"))?;
-            column(&grid, "running_ending")?
-        } else {
-            column(&grid, "exactly")?
-        };
-
-        let (cohort, age) = (column(&grid, "cohort")?, column(&grid, "age")?);
-        let start = build::period_start(self.cohort, cohort)?;
-        let later = build::add(column(&grid, "base")?, age.clone())?;
-        let period = build::choose(
-            build::eq(age.clone(), Expr::int(0))?,
-            start.clone(),
-            build::period_start(self.age, later)?,
-        )?;
-        let mut columns = vec![named("cohort", start)];
-        for (index, by) in self.by.iter().enumerate() {
-            columns.push(named(&by.name, column(&grid, &format!("k{index}"))?));
-        }
-        columns.extend([
-            named("age", age),
-            named("period", period),
-            named("size", column(&grid, "size")?),
-            named("retained", retained),
-            named("orders", column(&grid, "orders")?),
-            named("value", column(&grid, "value")?),
-            named("cumulative_value", column(&grid, "running_value")?),
-        ]);
-        let grid = project(&grid, columns)?;
-        without_value(&grid, self.events.value.is_none(), &["value", "cumulative_value"])
     }
 }

@@ -12,6 +12,7 @@
 
 mod apply;
 pub mod calendar;
+pub mod cohorts;
 mod combine;
 mod expand;
 pub mod explain;
@@ -26,9 +27,10 @@ pub mod typing;
 
 pub use apply::{Apply, ApplyError, Call, FrameFunction};
 pub use calendar::Calendar;
+pub use cohorts::{Ages, CohortGrid, Returned, Steps};
 pub use expression::{Expr, ExprNode};
 pub use function::Func;
-pub use history::{CohortGrid, Events, History, Refunds, Summary, ZeroValues};
+pub use history::{Events, History, Refunds, Summary, ZeroValues};
 pub use relation::{
     Aggregate, Dedupe, Join, JoinKind, Measure, MeasureFunc, Named, Order, Rel, RelNode, RelRef,
     SortKey, Window, WindowFunc, named,

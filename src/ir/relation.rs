@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::apply::Apply;
+use super::cohorts::CohortGrid;
 pub use super::combine::{apply, dedupe, join, lookup, union};
 pub use super::expand::expand_all;
 use super::expression::Expr;
-use super::history::{CohortGrid, History, Summary};
+use super::history::{History, Summary};
 pub use super::scan::{BadRowAction, BadRows, Rounding, Rule, Scan, reason, rejected, scan};
 use super::typing::TypeError;
+use crate::document::TimeUnit;
 use crate::frame::{DataType, Field, Frame, Schema, Unit};
 
 /// A shared relation. Two stages that read the same one share its pointer, and an engine runs it
@@ -64,7 +66,7 @@ pub enum RelNode {
     Values(Frame),
     /// Each row once for every whole number between two of its columns, both included: SQL's
     /// `unnest(generate_series(from, to))`. A spine whose ends depend on the data.
-    Series { input: RelRef, from: Expr, to: Expr, name: String },
+    Series { input: RelRef, from: Expr, to: Expr, name: String, unit: Option<TimeUnit> },
     /// Events folded per customer and calendar period.
     History(History),
     /// Events folded per customer.
@@ -230,6 +232,12 @@ impl SortKey {
         SortKey { column: column.into(), descending: true }
     }
 }
+
+/// Most rows of a table whose rows follow from a span of dates: the cells of a cohort grid, the rows
+/// of a series. Daily cohorts over five years with daily ages have 3.3 million; more are as good as
+/// always the work of one wrong date. At 4 million, a run took 1.1 GB for cohorts and 3.1 GB for
+/// `growth`, whose rows are wider.
+pub const MOST_CELLS: u64 = 4_000_000;
 
 /// A relation, or why it cannot be.
 pub type Built = Result<RelRef, TypeError>;
@@ -549,7 +557,24 @@ pub fn sort(input: &RelRef, keys: Vec<SortKey>) -> Built {
 /// # Errors
 /// Ends that are not int64, or a name that exists.
 pub fn series(input: &RelRef, from: Expr, to: Expr, name: impl Into<String>) -> Built {
-    let name = name.into();
+    series_of(input, from, to, name.into(), None)
+}
+
+/// The same for the numbers of calendar periods.
+///
+/// # Errors
+/// Those of [`series`].
+pub fn periods(
+    input: &RelRef,
+    from: Expr,
+    to: Expr,
+    name: impl Into<String>,
+    unit: TimeUnit,
+) -> Built {
+    series_of(input, from, to, name.into(), Some(unit))
+}
+
+fn series_of(input: &RelRef, from: Expr, to: Expr, name: String, unit: Option<TimeUnit>) -> Built {
     for end in [&from, &to] {
         check(end, &input.schema)?;
         if end.data_type != DataType::Int64 {
@@ -559,7 +584,8 @@ pub fn series(input: &RelRef, from: Expr, to: Expr, name: impl Into<String>) -> 
     let mut fields = input.schema.fields.clone();
     fields.push(Field::new(&name, DataType::Int64));
     let schema = distinct(fields)?;
-    Ok(Arc::new(Rel { node: RelNode::Series { input: input.clone(), from, to, name }, schema }))
+    let node = RelNode::Series { input: input.clone(), from, to, name, unit };
+    Ok(Arc::new(Rel { node, schema }))
 }
 
 impl Rel {

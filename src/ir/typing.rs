@@ -309,6 +309,11 @@ fn resolve(func: Func, mut args: Vec<Expr>) -> Result<(Vec<Expr>, DataType), Typ
             unify_times(func, &mut args)?;
             Ok((args, T::Float64))
         }
+        Func::Steps(_) => {
+            need(2..=2)?;
+            unify_times(func, &mut args)?;
+            Ok((args, T::Int64))
+        }
         Func::DateDiff(unit) => {
             need(2..=2)?;
             if matches!(unit, TimeUnit::Hour | TimeUnit::Minute | TimeUnit::Second) {

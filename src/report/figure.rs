@@ -62,6 +62,8 @@ pub struct CohortTriangle {
     pub description: Option<String>,
     /// The name of the age axis, for instance `Months since first purchase`.
     pub age_label: String,
+    /// The name of each cell's age: `0`, `1`, or `1–3` where ages are taken together.
+    pub ages: Vec<String>,
     /// The cohorts, oldest first.
     pub rows: Vec<CohortRow>,
     /// The average over the cohorts by age, weighted by eligible customers; empty if there is none.
@@ -75,7 +77,7 @@ pub struct CohortRow {
     pub label: String,
     /// All customers of the cohort.
     pub size: i64,
-    /// The cells from age 0 on; `None` where the cohort has not lived through the age.
+    /// A cell for each age; `None` where the cohort has not lived through the age.
     pub cells: Vec<Option<RetentionCell>>,
 }
 
@@ -98,7 +100,7 @@ impl CohortTriangle {
     /// Age 0 is left out when every cohort stands at 100 % there: it says nothing and flattens the rest.
     pub fn curves(&self, title: impl Into<String>) -> Lines {
         let first = usize::from(self.first_age_is_trivial());
-        let ages = self.ages();
+        let ages = self.ages.len();
         let points = |cells: &[Option<RetentionCell>]| -> Vec<Option<Point>> {
             let point = |cell: &RetentionCell| Point { value: cell.rate, interval: cell.interval };
             (first..ages).map(|age| cells.get(age).and_then(Option::as_ref).map(point)).collect()
@@ -125,7 +127,7 @@ impl CohortTriangle {
             title: title.into(),
             description: None,
             x_label: self.age_label.clone(),
-            x: (first..ages).map(|age| age.to_string()).collect(),
+            x: self.ages.iter().skip(first).cloned().collect(),
             y_label: "Retained".to_owned(),
             unit: Unit::Share,
             series,
@@ -133,17 +135,16 @@ impl CohortTriangle {
         }
     }
 
-    /// The number of ages, the age 0 included.
-    pub(super) fn ages(&self) -> usize {
-        let widest = self.rows.iter().map(|row| row.cells.len()).max().unwrap_or(0);
-        widest.max(self.average.len())
+    /// The first cell that is not about the entry itself.
+    pub fn first_return(&self) -> usize {
+        usize::from(self.ages.first().is_some_and(|age| age == "0"))
     }
 
     /// Whether every cohort stands at exactly 100 % at age 0, as it does when entry and activity are the same events.
     pub(super) fn first_age_is_trivial(&self) -> bool {
         let mut first =
             self.rows.iter().filter_map(|row| row.cells.first().copied().flatten()).peekable();
-        self.ages() > 1 && first.peek().is_some() && first.all(|cell| cell.rate == 1.0)
+        self.ages.len() > 1 && first.peek().is_some() && first.all(|cell| cell.rate == 1.0)
     }
 }
 
@@ -300,10 +301,13 @@ mod tests {
         let cell =
             |rate: f64| Some(RetentionCell { rate, interval: None, retained: 1, eligible: 1 });
         let row = |cells| CohortRow { label: "1997-01".to_owned(), size: 1, cells };
-        let mut triangle =
-            CohortTriangle { rows: vec![row(vec![cell(1.0), cell(0.2)])], ..Default::default() };
-        assert_eq!(triangle.curves("").x, ["1"]);
+        let mut triangle = CohortTriangle {
+            ages: vec!["0".to_owned(), "1–3".to_owned()],
+            rows: vec![row(vec![cell(1.0), cell(0.2)])],
+            ..Default::default()
+        };
+        assert_eq!(triangle.curves("").x, ["1–3"]);
         triangle.rows.push(row(vec![cell(0.9)]));
-        assert_eq!(triangle.curves("").x, ["0", "1"]);
+        assert_eq!(triangle.curves("").x, ["0", "1–3"]);
     }
 }

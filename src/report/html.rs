@@ -195,6 +195,7 @@ mod tests {
                 title: own(),
                 description: Some(own()),
                 age_label: own(),
+                ages: vec![own(); 2],
                 rows: vec![row],
                 average: vec![Some(cell)],
             }),

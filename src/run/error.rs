@@ -24,6 +24,8 @@ pub enum ExitStatus {
     NoRows = 5,
     /// The output cannot be written.
     Output = 6,
+    /// A table would be too large.
+    Limit = 7,
     /// Another run is writing to the same place; later it may work.
     Locked = 8,
     /// A bug of this program.
@@ -44,6 +46,7 @@ impl ExitStatus {
         (ExitStatus::Input, "the input is unreadable, corrupt or against its contract"),
         (ExitStatus::NoRows, "the input has no rows"),
         (ExitStatus::Output, "the output cannot be written"),
+        (ExitStatus::Limit, "a table would be too large: mostly the work of one wrong date"),
         (ExitStatus::Locked, "locked by another run; try again later"),
         (ExitStatus::Bug, "a bug of this program"),
         (ExitStatus::Interrupted, "interrupted (SIGINT)"),
@@ -124,8 +127,17 @@ impl RunError {
                 Some("write the file again; the previous output is untouched".into())
             }
             RunError::Engine(EngineError::NotUnique { .. }) => {
-                Some("a segment's table has one row per customer".into())
+                Some(
+                    "a table of customers has one row for each; `deduplicate: {keys: […]}` makes it so"
+                        .into(),
+                )
             }
+            RunError::Engine(EngineError::TooManyCells(_)) => Some(
+                "is the first or the last date wrong? the source's contract can refuse it, \
+                 `columns: {TIME: {min: 1990-01-01, max: 2030-12-31}}`, and `bad_rows` sets such rows \
+                 aside; otherwise take a coarser unit, or for cohorts a `max_age`"
+                    .into(),
+            ),
             RunError::Engine(
                 EngineError::Evaluate(EvaluateError::Cast { .. })
                 | EngineError::EvaluateAt { error: EvaluateError::Cast { .. }, .. },
@@ -152,6 +164,7 @@ pub fn exit_status_of(error: &RunError) -> ExitStatus {
             | EngineError::EvaluateAt { .. }
             | EngineError::Frame(_)
             | EngineError::Apply(_) => ExitStatus::StageFailed,
+            EngineError::TooManyCells(_) => ExitStatus::Limit,
             EngineError::Interrupted => ExitStatus::Interrupted,
             EngineError::Internal(_) => ExitStatus::Bug,
         },
@@ -179,6 +192,6 @@ mod tests {
         assert_eq!(of(RunError::Diagnostics(vec![not_found, unknown])), 2);
         let mut codes: Vec<u8> = ExitStatus::ALL.iter().map(|(status, _)| status.code()).collect();
         codes.dedup();
-        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 8, 70, 130, 143]);
+        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 70, 130, 143]);
     }
 }

@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::frame::{Frame, Unit, Value, format_decimal};
-use crate::report::{
-    Bar, Bars, Block, Cell, Chart, CohortRow, CohortTriangle, Column, Grid, Interval,
-    RetentionCell, Table, Unit as ReportUnit,
-};
+use crate::report::{Bar, Bars, Block, Cell, Chart, Column, Grid, Table, Unit as ReportUnit};
 use crate::stages::View;
 
+mod cohorts;
 mod fits;
 mod movements;
 mod worth;
@@ -23,12 +21,8 @@ pub(super) struct Context<'a> {
     pub top: i64,
 }
 
-/// Most values of a segment that get a heat map of their own.
+/// Most values of a segment that get a chart of their own.
 const MAX_SEGMENTS: usize = 6;
-
-/// Most cohorts and ages of a heat map; the newest cohorts and the first ages are shown.
-const MAX_COHORTS: usize = 60;
-const MAX_AGES: usize = 61;
 
 /// A view's findings in sentences, and its figures. `companion` gives a companion table by its suffix.
 pub(super) fn show<'a>(
@@ -46,7 +40,10 @@ pub(super) fn show<'a>(
         }
         View::Fits { by, parameters } => fits::fits(context, by, companion(parameters)),
         View::Bars { title, x, y, complete } => bars(context, title, x, y, complete.as_deref()),
-        View::Cohorts { by, age, average } => cohorts(context, by, age, companion(average)),
+        View::Cohorts { by, age, steps, returned, average } => {
+            let reading = cohorts::Reading { age: *age, steps: *steps, returned: *returned };
+            cohorts::cohorts(context, by, reading, companion(average))
+        }
         View::Grid { title, rows, columns } => grid(context, title, rows, columns),
         View::Counts { title, of, sum } => counts(context, title, of, sum),
     }
@@ -239,108 +236,6 @@ fn percent(share: f64) -> String {
 /// A level as it is written: 95%, 99.9%.
 fn level(level: f64) -> String {
     format!("{}%", (level * 1e6).round() / 1e4)
-}
-
-fn retention_cell(frame: &Frame, row: usize) -> Option<RetentionCell> {
-    let number = |name: &str| column(frame, name)(row).as_f64();
-    let count = |name: &str| column(frame, name)(row).as_i64();
-    Some(RetentionCell {
-        rate: number("rate")?,
-        interval: number("rate_low")
-            .zip(number("rate_high"))
-            .map(|(low, high)| Interval { low, high }),
-        retained: count("retained")?,
-        eligible: count("eligible")?,
-    })
-}
-
-fn cohorts(
-    context: &Context,
-    by: &[String],
-    age: &str,
-    average: Option<&Frame>,
-) -> (Vec<String>, Vec<Block>) {
-    let frame = context.frame;
-    let segment_of = |frame: &Frame, row: usize| -> Vec<Value> {
-        by.iter().map(|name| column(frame, name)(row)).collect()
-    };
-    let mut segments: Vec<Vec<Value>> =
-        (0..frame.rows()).map(|row| segment_of(frame, row)).collect();
-    segments.sort();
-    segments.dedup();
-    let (mut lead, mut blocks) = (Vec::new(), Vec::new());
-    for segment in segments.iter().take(MAX_SEGMENTS) {
-        let mut rows: Vec<CohortRow> = Vec::new();
-        let mut last = None;
-        for row in (0..frame.rows()).filter(|&row| segment_of(frame, row) == *segment) {
-            let cohort = column(frame, "cohort")(row);
-            if last.as_ref() != Some(&cohort) {
-                let size = column(frame, "size")(row).as_i64().unwrap_or(0);
-                rows.push(CohortRow { label: label(&cohort), size, cells: Vec::new() });
-                last = Some(cohort);
-            }
-            if let Some(open) = rows.last_mut() {
-                open.cells.push(retention_cell(frame, row));
-            }
-        }
-        let mut average_row = Vec::new();
-        if let Some(average) = average {
-            let own = (0..average.rows()).filter(|&row| segment_of(average, row) == *segment);
-            average_row = own.map(|row| retention_cell(average, row)).collect();
-        }
-        let cells = rows.len().max(1) * rows.first().map_or(0, |row| row.cells.len());
-        let hidden = rows.len().saturating_sub(MAX_COHORTS);
-        rows.drain(..hidden);
-        rows.iter_mut().for_each(|row| row.cells.truncate(MAX_AGES));
-        average_row.truncate(MAX_AGES);
-        let shown = rows.len().max(1) * rows.first().map_or(0, |row| row.cells.len());
-        let name = segment.iter().map(label).collect::<Vec<_>>().join(", ");
-        let of = if name.is_empty() { String::new() } else { format!(" of {name}") };
-        if let Some(Some(first)) = average_row.get(1) {
-            let interval = first.interval.map_or(String::new(), |interval| {
-                format!(
-                    ", {} interval {} to {}",
-                    level(context.level),
-                    percent(interval.low),
-                    percent(interval.high)
-                )
-            });
-            lead.push(format!(
-                "{} of the customers{of} are retained at {age} 1 ({} of {}{interval}).",
-                percent(first.rate),
-                amount(&Value::Int(first.retained), &ReportUnit::Count),
-                amount(&Value::Int(first.eligible), &ReportUnit::Count),
-            ));
-        }
-        let triangle = CohortTriangle {
-            title: format!("Retention by cohort{of}"),
-            description: Some(format!(
-                "Share of each cohort retained, by age in {age}s, with {} Wilson intervals. Cells that \
-                 are not over are blank.",
-                level(context.level)
-            )),
-            age_label: capital(age),
-            rows,
-            average: average_row,
-        };
-        let curves = triangle.curves(format!("Retention curves{of}"));
-        blocks.push(Block::Chart(Chart::CohortTriangle(triangle)));
-        if shown < cells {
-            blocks.push(Block::Paragraph(format!(
-                "The newest {MAX_COHORTS} cohorts and the first {MAX_AGES} ages are shown; all are in `{}.parquet`.",
-                context.table
-            )));
-        }
-        blocks.push(Block::Chart(Chart::Lines(curves)));
-    }
-    if segments.len() > MAX_SEGMENTS {
-        blocks.push(Block::Paragraph(format!(
-            "{} further segments are in `{}.parquet`.",
-            segments.len() - MAX_SEGMENTS,
-            context.table
-        )));
-    }
-    (lead, blocks)
 }
 
 fn grid(context: &Context, title: &str, rows: &str, columns: &str) -> (Vec<String>, Vec<Block>) {

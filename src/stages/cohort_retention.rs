@@ -13,38 +13,62 @@
 //! retention:
 //!   from: orders
 //!   cohort_retention: {cohort: month, age: month, returned: exactly}
+//! first_days:
+//!   from: orders
+//!   cohort_retention: {entry_from: signups, steps: rolling, age: day, ages: [[1, 1], [7, 7], [30, 30]]}
 //! ```
 //!
-//! Columns: `cohort` (first day), the dimensions of `by` as of the first order, `age`, `period` (first day
-//! of the cell), `observed_share` (part of the cell before `as_of`), `size` (all of the cohort), `eligible`
-//! (those who have lived through the cell), `retained`, `rate`, `rate_low`, `rate_high` (Wilson),
-//! `orders`, `value`, `cumulative_value`, `cumulative_value_per_customer`. Orders and value are those of
-//! the cell's own period, whatever `returned` says. A cell that is not over is null after `size`, never 0.
+//! Columns: `cohort` (first day), the dimensions of `by` as of the entry, `age`, for `ages` its last age
+//! `age_to`, `period` (first day of the cell; null for rolling steps), `observed_share` (part of the cell
+//! before `as_of`), `size` (all of the cohort), `eligible` (those who have lived through the cell),
+//! `retained`, `rate`, `rate_low`, `rate_high` (Wilson), `orders`, `value`, `cumulative_value`,
+//! `cumulative_value_per_customer`. Orders and value are those of the cell itself, whatever `returned` says.
+//! Where nobody has lived through a cell, everything after `size` is null, never 0.
 //!
-//! Companion `_average`: the dimensions, `age`, `cohorts`, `eligible`, `retained`, `rate`, `rate_low`,
-//! `rate_high`: all cohorts that have lived through an age, weighted by their customers. Companion
-//! `_totals`, if `by` names more than calendar grains: the same columns without those dimensions.
+//! Companion `_average`: the dimensions, `age`, for `ages` also `age_to`, `cohorts`, `eligible`, `retained`,
+//! `rate`, `rate_low`, `rate_high`: all cohorts that have lived through an age, weighted by their eligible
+//! customers. Companion `_totals`, if `by` names more than calendar grains: the same columns without those
+//! dimensions.
 //!
-//! Rules: `returned: exactly` is active in the cell's period, `on_or_after` in it or later. Age 0 is the
-//! cohort's own period; age k is the k-th period of the age unit after the one that holds the cohort's
-//! last day, so units may differ. A stage's `where` says what counts as activity; the cohort is that of
-//! the first order all the same.
+//! Rules: `returned: exactly` is active in the cell, `on_or_after` in it or later, `through` in every cell
+//! up to it. A stage's `where` says what counts as activity; the cohort is that of the first order all the
+//! same, unless `entry: first_in_range` asks for the first that `where` keeps.
+//!
+//! With `steps: calendar`, age 0 is the cohort's own period; age k is the k-th period of the age unit after
+//! the one that holds the cohort's last day, so units may differ. All of a cohort live through a cell at
+//! the same time. With `steps: rolling`, age k begins k steps after each customer's entry: 24 hours where
+//! times are instants, days where they are dates. Part of a cohort may have lived through a cell: all that
+//! follows `eligible` is about those customers, their `cumulative_value` too, so one more young customer
+//! does not lower what an older one was worth. `observed_share` is the mean over the cohort.
+//!
+//! `ages: [[0, 0], [1, 3], [4, 12]]` takes ages together: active in at least one of them. Brackets may
+//! leave ages out; `cumulative_value` includes those before the bracket's end.
+//!
+//! `entry_from` names a table with one row per customer, say of sign-ups: a cohort is everybody who entered
+//! in its period, also who never ordered. `by` names columns of that table, and segments. Activity before
+//! the cohort's period counts nowhere, nor do, with rolling steps, orders before the entry, and customers
+//! who are not in the table. Where one of the two times is a date, the other is taken as one.
 //!
 //! References: Fader and Hardie (2007), How to project customer retention.
 
+use serde_json::Value as Json;
+
 use super::context::{RoleOverrides, StageContext};
-use super::customer_summary::customer_roles;
 use super::dimension::{Dimension, DimensionSpec};
+use super::purchases::Purchases;
 use super::registry::{Companion, Output, Stage, StageKind};
 use super::view::View;
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
 use crate::document::{
-    DAY_MICROS, Decode, Decoder, Expression, Field, Interval, Node, Options, PeriodUnit, TimeUnit,
+    Decode, Decoder, Expression, Field, Node, NodeKind, Options, PeriodUnit, schema,
 };
-use crate::frame::{DataType, Unit, Value};
+use crate::frame::{DataType, Unit};
 use crate::ir::relation::{self, Built, column};
 use crate::ir::typing::{TypeError, build, call};
-use crate::ir::{CohortGrid, Expr, Func, Measure, MeasureFunc, Named, RelRef, Roles, Table, named};
+use crate::ir::{
+    Ages, CohortGrid, Expr, Func, Measure, MeasureFunc, Named, RelRef, Returned, Roles, Steps,
+    named,
+};
 
 /// The registry's entry.
 pub const KIND: StageKind = StageKind {
@@ -63,12 +87,12 @@ pub const KIND: StageKind = StageKind {
 };
 
 crate::choice! {
-    /// What counts as coming back.
-    pub enum Returned {
-        /// Active in the period.
-        Exactly = "exactly",
-        /// Active in the period or later.
-        OnOrAfter = "on_or_after",
+    /// Which order a customer enters with.
+    pub enum EntryRule {
+        /// The first of all, whatever `where` says.
+        FirstEver = "first_ever",
+        /// The first that `where` keeps.
+        FirstInRange = "first_in_range",
     }
 }
 
@@ -95,11 +119,20 @@ crate::options! {
         cohort: PeriodUnit = PeriodUnit::Month,
         /// Unit of age.
         age: PeriodUnit = PeriodUnit::Month,
+        /// What an age is counted in: periods of the calendar, or steps of 24 hours (a week 7, a month
+        /// 30, a quarter 90, a year 365 days) from each customer's entry.
+        steps: Steps = Steps::Calendar,
         /// What counts as coming back.
         returned: Returned = Returned::Exactly,
+        /// Which order a customer enters with.
+        entry: EntryRule = EntryRule::FirstEver,
+        /// A table with one row per customer, in whose `time` customers enter; absent: with an order.
+        entry_from: Option<Spanned<String>> = None,
         /// The last age; absent: the oldest cohort's last.
         max_age: Option<i64> = None,
-        /// Dimensions, as of the first order.
+        /// Ages that are taken together, each as `[first, last]`; absent: every age by itself.
+        ages: Option<Vec<Bracket>> = None,
+        /// Dimensions, as of the entry.
         by: Vec<DimensionSpec> = Vec::new(),
         /// Whether `_totals` is made.
         totals: Totals = Totals::Rows,
@@ -112,6 +145,48 @@ crate::options! {
         /// Another value than the input's.
         value: Option<Expression> = None,
     }
+}
+
+/// Two ages, both included, as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Bracket {
+    low: i64,
+    high: i64,
+    span: Span,
+}
+
+impl Decode for Bracket {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        let ends = match &node.kind {
+            NodeKind::List(ends) if ends.len() == 2 => ends,
+            _ => {
+                decoder.wrong_type(node, &Self::expects());
+                return None;
+            }
+        };
+        let (low, high) = (i64::decode(&ends[0], decoder), i64::decode(&ends[1], decoder));
+        Some(Bracket { low: low?, high: high?, span: node.span })
+    }
+    fn expects() -> String {
+        "two ages, such as `[1, 3]`".into()
+    }
+    fn show(&self) -> String {
+        format!("[{}, {}]", self.low, self.high)
+    }
+    fn json_schema() -> Json {
+        schema::pair(i64::json_schema())
+    }
+}
+
+/// The oldest age that may be asked for.
+const OLDEST: i64 = 10_000;
+
+/// Orders, and who enters with which of them.
+struct Followed {
+    purchases: Purchases,
+    /// Which rows customers enter with; all if absent.
+    entering: Option<Expr>,
+    dimensions: Vec<Dimension>,
 }
 
 fn fields() -> Vec<Field> {
@@ -129,14 +204,10 @@ impl Stage for CohortRetention {
             time: &self.time.value,
             value: &self.value.value,
         })?;
-        self.check(cx)?;
-        // The first order ever decides the cohort, so `where` does not filter.
-        let mut table = cx.table.clone();
-        let active = cx.condition.clone();
-        let dimensions = cx.dimensions(&self.by.value, &mut table);
-        let (_, _) = (cx.customer(&table)?, cx.time(&table)?);
-        let dimensions = dimensions?;
-        let purchases = cx.purchases(&table, &dimensions, active, false)?;
+        let (ages, followed) = (self.ages(cx), self.followed(cx));
+        let (ages, followed) = (ages?, followed?);
+        let (purchases, dimensions) = (&followed.purchases, &followed.dimensions);
+        let currency = cx.table.roles.value.as_ref().and_then(|value| value.currency.clone());
 
         let grid = |cx: &mut StageContext, keep: &dyn Fn(&Dimension) -> bool| {
             let by: Vec<Named<Expr>> = dimensions
@@ -149,15 +220,17 @@ impl Stage for CohortRetention {
             let grid = CohortGrid {
                 input: purchases.rel.clone(),
                 events: purchases.events.clone(),
+                entering: followed.entering.clone(),
                 active: purchases.active.clone(),
                 by,
                 cohort: self.cohort.value.into(),
                 age: self.age.value.into(),
-                on_or_after: self.returned.value == Returned::OnOrAfter,
-                max_age: self.max_age.value,
-                last_day: cx.last_day(),
+                steps: self.steps.value,
+                returned: self.returned.value,
+                ages: ages.clone(),
+                end: cx.as_of,
             };
-            let built = grid.build().and_then(|grid| self.rates(cx, &grid, &names, &table));
+            let built = grid.build().and_then(|grid| self.rates(cx, &grid, &names, &currency));
             Some((cx.typed(built)?, names))
         };
         let (main, names) = grid(cx, &|_| true)?;
@@ -168,18 +241,22 @@ impl Stage for CohortRetention {
             let last = last.iter().map(|&name| name.to_owned());
             first.chain(names.iter().cloned()).chain(last).collect()
         };
-        let roles = Roles {
-            customer: None,
-            time: column(&main, "period").ok(),
-            ..customer_roles(&Table { roles: Roles::default(), ..table.clone() }, &main)
+        // Rolling steps lie elsewhere for each customer.
+        let dated = self.steps.value == Steps::Calendar;
+        let time = if dated { column(&main, "period").ok() } else { None };
+        let roles = Roles { time, ..Roles::default() };
+        let view = View::Cohorts {
+            by: names.clone(),
+            age: self.age.value.into(),
+            steps: self.steps.value,
+            returned: self.returned.value,
+            average: "average",
         };
-        let age = self.age.value.word().to_owned();
-        let view = |by: Vec<String>| View::Cohorts { by, age: age.clone(), average: "average" };
         let mut outputs = vec![
             Output {
                 suffix: None,
                 grain: grain(&names, &["cohort"], &["age"]),
-                views: vec![view(names.clone())],
+                views: vec![view],
                 rel: main,
                 roles: roles.clone(),
             },
@@ -209,84 +286,150 @@ impl Stage for CohortRetention {
         &self.by.value
     }
 
+    fn reads(&self) -> Vec<Spanned<String>> {
+        self.entry_from.value.iter().cloned().collect()
+    }
+
     fn settings(&self) -> Vec<(String, String, bool)> {
         Options::settings(self)
     }
 }
 
 impl CohortRetention {
-    fn check(&self, cx: &mut StageContext) -> Option<()> {
-        if let Some(max_age) = self.max_age.value
-            && !(0..=10_000).contains(&max_age)
-        {
-            let message = format!("`max_age` is 0 to 10000, not {max_age}");
-            cx.report(Code::InvalidValue, self.max_age.span, message);
-            return None;
+    /// Who enters when, and what they did.
+    fn followed(&self, cx: &mut StageContext) -> Option<Followed> {
+        let in_range = self.entry.value == EntryRule::FirstInRange;
+        let mut table = if in_range { cx.input()? } else { cx.table.clone() };
+        // Where the first order ever decides, `where` does not filter.
+        let active = if in_range { None } else { cx.condition.clone() };
+        if let Some(from) = &self.entry_from.value {
+            if let Some(span) = self.entry.span {
+                cx.diagnostics.push(
+                    Diagnostic::at(
+                        Code::InvalidValue,
+                        span,
+                        "`entry` and `entry_from` both say when customers enter",
+                    )
+                    .help("leave `entry` out: customers enter at the `time` of `entry_from`"),
+                );
+                return None;
+            }
+            let entry = cx.entry_table(from);
+            let orders = cx.purchases(&table, &[], active, false);
+            let entered = cx.entered_by(entry?, &orders?, &self.by.value)?;
+            return Some(Followed {
+                purchases: entered.purchases,
+                entering: Some(entered.entering),
+                dimensions: entered.dimensions,
+            });
         }
-        Some(())
+        let dimensions = cx.dimensions(&self.by.value, &mut table);
+        let (_, _) = (cx.customer(&table)?, cx.time(&table)?);
+        let dimensions = dimensions?;
+        let purchases = cx.purchases(&table, &dimensions, active, false)?;
+        Some(Followed { purchases, entering: None, dimensions })
     }
 
-    /// The grid with shares, rates and bounds; what is not over is null.
-    fn rates(&self, cx: &StageContext, grid: &RelRef, by: &[String], table: &Table) -> Built {
-        // The cell ends where the next period begins.
-        let cohort = column(grid, "cohort")?;
-        let next = build::add(build::period_of(self.cohort.value.into(), cohort)?, Expr::int(1))?;
-        let next = build::period_start(self.cohort.value.into(), next)?;
-        let day_before = Interval { months: 0, micros: -DAY_MICROS };
-        let base =
-            build::period_of(self.age.value.into(), call(Func::Shift(day_before), vec![next])?)?;
-        let end = build::add(build::add(base, column(grid, "age")?)?, Expr::int(1))?;
-        let end =
-            build::cast(build::period_start(self.age.value.into(), end)?, DataType::Timestamp)?;
-        let start = build::cast(column(grid, "period")?, DataType::Timestamp)?;
-        let cells = relation::extend(grid, vec![named("#start", start), named("#end", end)])?;
-
-        let as_of = Expr::literal(Value::Timestamp(cx.as_of), DataType::Timestamp);
-        let start = column(&cells, "#start")?;
-        let seconds = |to: Expr| call(Func::Elapsed(TimeUnit::Second), vec![start.clone(), to]);
-        let part = build::div(seconds(as_of)?, seconds(column(&cells, "#end")?)?)?;
-        let part = call(Func::Least, vec![Expr::float(1.0), part])?;
-        let observed = call(Func::Greatest, vec![Expr::float(0.0), part])?;
-        let cells = relation::extend(&cells, vec![named("observed_share", observed)])?;
-
-        // What is not over is null.
-        let over = build::ge(column(&cells, "observed_share")?, Expr::float(1.0))?;
-        let mut shown = vec![named("eligible", column(&cells, "size")?)];
-        for name in ["retained", "orders", "value", "cumulative_value"] {
-            shown.push(named(name, column(&cells, name)?));
+    /// The cells of a cohort.
+    fn ages(&self, cx: &mut StageContext) -> Option<Ages> {
+        let mut wrong = Vec::new();
+        let mut note = |span: Option<Span>, message: String, help: String| {
+            let span = span.unwrap_or(cx.kind.span);
+            wrong.push(Diagnostic::at(Code::InvalidValue, span, message).help(help));
+        };
+        if let Some(last) = self.max_age.value
+            && !(0..=OLDEST).contains(&last)
+        {
+            let message = format!("`max_age` is 0 to {OLDEST}, not {last}");
+            note(self.max_age.span, message, format!("write `max_age: {}`", last.clamp(0, OLDEST)));
         }
-        for column in &mut shown {
-            let null = Expr::null(column.value.data_type);
-            column.value = build::choose(over.clone(), column.value.clone(), null)?;
+        if let (Some(span), Some(_)) = (self.max_age.span, self.ages.span) {
+            let message = "`ages` already says which is the last".to_owned();
+            note(Some(span), message, "leave `max_age` out".into());
         }
-        let cells = relation::extend(&cells, shown)?;
+        let brackets = self.ages.value.as_deref();
+        if brackets.is_some_and(<[Bracket]>::is_empty) {
+            let message = "`ages` needs at least one bracket".to_owned();
+            note(
+                self.ages.span,
+                message,
+                "write `[[0, 0], [1, 3], [4, 12]]`, or leave it out".into(),
+            );
+        }
+        for bracket in brackets.unwrap_or_default() {
+            let (low, high) = (bracket.low, bracket.high);
+            if low > high {
+                let message = format!("the bracket ends at {high}, before it begins at {low}");
+                note(Some(bracket.span), message, format!("write `[{high}, {low}]`"));
+            } else if low < 0 || high > OLDEST {
+                let message = format!("ages are 0 to {OLDEST}, not {}", bracket.show());
+                let nearest = [low, high].map(|age| age.clamp(0, OLDEST));
+                note(Some(bracket.span), message, format!("write `{nearest:?}`"));
+            }
+        }
+        for pair in brackets.unwrap_or_default().windows(2) {
+            let (before, bracket) = (&pair[0], &pair[1]);
+            if bracket.low > before.high || before.low > before.high {
+                continue;
+            }
+            let message = format!("`{}` does not begin after `{}`", bracket.show(), before.show());
+            let help = match before.high + 1 {
+                next if next <= bracket.high => format!("write `[{next}, {}]`", bracket.high),
+                _ => "list the brackets in ascending order, each age once".into(),
+            };
+            note(Some(bracket.span), message, help);
+        }
+        if !wrong.is_empty() {
+            wrong.into_iter().for_each(|diagnostic| cx.diagnostics.push(diagnostic));
+            return None;
+        }
+        Some(match brackets {
+            None => Ages::Each { last: self.max_age.value },
+            Some(brackets) => Ages::Brackets(brackets.iter().map(|b| (b.low, b.high)).collect()),
+        })
+    }
 
-        let same = |name: &str| Ok(named(name, column(&cells, name)?));
+    /// The names of the columns that say which age a row is about.
+    fn age_columns(&self) -> Vec<&'static str> {
+        match self.ages.value {
+            None => vec!["age"],
+            Some(_) => vec!["age", "age_to"],
+        }
+    }
+
+    /// The grid with rates and bounds.
+    fn rates(
+        &self,
+        cx: &StageContext,
+        cells: &RelRef,
+        by: &[String],
+        currency: &Option<String>,
+    ) -> Built {
+        let same = |name: &str| Ok(named(name, column(cells, name)?));
         let mut columns = vec![same("cohort")?];
         for name in by {
             columns.push(same(name)?);
         }
-        columns.extend([
-            named("age", build::cast(column(&cells, "age")?, DataType::Int32)?),
-            same("period")?,
-            same("observed_share")?,
-            same("size")?,
-        ]);
-        columns.extend(self.rate(cx, column(&cells, "eligible")?, column(&cells, "retained")?)?);
-        let cumulative = column(&cells, "cumulative_value")?;
+        for name in self.age_columns() {
+            columns.push(named(name, build::cast(column(cells, name)?, DataType::Int32)?));
+        }
+        columns.extend([same("period")?, same("observed_share")?, same("size")?]);
+        columns.extend(self.rate(cx, column(cells, "eligible")?, column(cells, "retained")?)?);
+        let cumulative = column(cells, "cumulative_value")?;
         columns.extend([
             same("orders")?,
             same("value")?,
             same("cumulative_value")?,
             named(
                 "cumulative_value_per_customer",
-                build::div(cumulative, column(&cells, "size")?)?,
+                build::div(cumulative, column(cells, "eligible")?)?,
             ),
         ]);
-        let currency = table.roles.value.as_ref().and_then(|value| value.currency.clone());
-        let money = Unit::Money(currency);
+        let money = Unit::Money(currency.clone());
+        let age = Unit::Time(self.age.value.word().into());
         let units = [
-            ("age", Unit::Time(self.age.value.word().into())),
+            ("age", age.clone()),
+            ("age_to", age),
             ("observed_share", Unit::Share),
             ("size", Unit::Count),
             ("orders", Unit::Count),
@@ -294,7 +437,7 @@ impl CohortRetention {
             ("cumulative_value", money.clone()),
             ("cumulative_value_per_customer", money),
         ];
-        with_units(&relation::project(&cells, columns)?, &units)
+        with_units(&relation::project(cells, columns)?, &units)
     }
 
     /// Columns `eligible`, `retained`, `rate`, `rate_low`, `rate_high`.
@@ -325,7 +468,7 @@ impl CohortRetention {
     /// All cohorts that have lived through an age, weighted by their customers.
     fn average(&self, cx: &StageContext, main: &RelRef, by: &[String]) -> Built {
         let mut keys = Vec::new();
-        for name in by.iter().map(String::as_str).chain(["age"]) {
+        for name in by.iter().map(String::as_str).chain(self.age_columns()) {
             keys.push(named(name, column(main, name)?));
         }
         let (eligible, retained) = (column(main, "eligible")?, column(main, "retained")?);
@@ -339,7 +482,7 @@ impl CohortRetention {
             ],
         )?;
         let mut columns = Vec::new();
-        for name in by.iter().map(String::as_str).chain(["age", "cohorts"]) {
+        for name in by.iter().map(String::as_str).chain(self.age_columns()).chain(["cohorts"]) {
             columns.push(named(name, column(&ages, name)?));
         }
         columns.extend(self.rate(cx, column(&ages, "eligible")?, column(&ages, "retained")?)?);

@@ -322,7 +322,8 @@ impl Growth {
         )?;
         let cells = relation::aggregate(&moved, same(&moved, &names)?, Vec::new())?;
         let cells = relation::join(&cells, &since, Vec::new(), JoinKind::Inner, false)?;
-        let spine = relation::series(&cells, column(&cells, "#since")?, last, "#p")?;
+        let since = column(&cells, "#since")?;
+        let spine = relation::periods(&cells, since, last, "#p", self.period.value.into())?;
         let on = std::iter::once("#p").chain(names.iter().map(String::as_str));
         let on = on.map(|name| (name.to_owned(), name.to_owned())).collect();
         let mut grid = relation::join(&spine, &moved, on, JoinKind::Left, true)?;

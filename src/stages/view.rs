@@ -1,5 +1,8 @@
 //! What a report shows of a table, as plain data.
 
+use crate::document::TimeUnit;
+use crate::ir::{Returned, Steps};
+
 /// A way to look at a table; columns are named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum View {
@@ -9,7 +12,13 @@ pub enum View {
     Bars { title: String, x: String, y: String, complete: Option<String> },
     /// Cohorts by age as a heat map and as curves; the columns are those of `cohort_retention`.
     /// With segments, one heat map for each value of `by`.
-    Cohorts { by: Vec<String>, age: String, average: &'static str },
+    Cohorts {
+        by: Vec<String>,
+        age: TimeUnit,
+        steps: Steps,
+        returned: Returned,
+        average: &'static str,
+    },
     /// Customers and value gained and lost by period; the columns are those of `growth`. With
     /// segments, one chart for each value of `by`.
     Growth { by: Vec<String> },

@@ -80,6 +80,126 @@ copy (
     order by cells.cohort, cells.age
 ) to 'tests/expected/cdnow_retention_on_or_after.csv' (header);
 
+-- through: retained customers have an order in every month from that of the cohort to this one.
+copy (
+    select
+        cells.cohort,
+        cells.age,
+        cells.size,
+        count(*) filter (
+            where (
+                select count(distinct activity.age)
+                from activity
+                where activity.customer_id = entries.customer_id and activity.age <= cells.age
+            ) = cells.age + 1
+        ) as retained
+    from cells join entries using (cohort)
+    group by cells.cohort, cells.age, cells.size
+    order by cells.cohort, cells.age
+) to 'tests/expected/cdnow_retention_through.csv' (header);
+
+-- ages [[0, 0], [1, 3], [4, 6], [9, 11]]: retained customers have an order in at least one of the months; the
+-- cumulative value holds every month up to the bracket's last, also those between brackets.
+copy (
+    with brackets(age, age_to) as (values (0, 0), (1, 3), (4, 6), (9, 11)),
+    wide as (
+        select cohort, size, brackets.age, age_to
+        from brackets, (select distinct cohort, size from cells)
+        where cohort + to_months(age_to) <= date '1998-06-01'
+    )
+    select
+        wide.cohort,
+        wide.age,
+        age_to,
+        size,
+        count(distinct customer_id) filter (where activity.age >= wide.age) as retained,
+        cast(coalesce(sum(orders) filter (where activity.age >= wide.age), 0) as bigint) as orders,
+        coalesce(sum(value) filter (where activity.age >= wide.age), 0.00) as value,
+        sum(value) as cumulative_value
+    from wide join activity on activity.cohort = wide.cohort and activity.age <= age_to
+    group by wide.cohort, wide.age, age_to, size
+    order by wide.cohort, wide.age
+) to 'tests/expected/cdnow_retention_brackets.csv' (header);
+
+-- steps: rolling, age: month. Steps are 30 days from the day of each customer's first order; whoever has not lived
+-- through a step by 1998-07-01 is not in it, and what is counted is that of the others alone.
+create or replace temp table firsts as
+select customer_id, min(ordered_at) as first, cast(date_trunc('month', min(ordered_at)) as date) as cohort
+from orders
+group by customer_id;
+
+copy (
+    with lives as (
+        select *, (date '1998-07-01' - first) // 30 as lived
+        from firsts
+    ),
+    steps as (
+        select cohort, customer_id, cast(step as integer) as age
+        from lives, range(0, 18) as steps(step)
+        where step < lived
+    ),
+    done as (
+        select customer_id, (ordered_at - first) // 30 as age, count(*) as orders, sum(amount) as value
+        from orders join firsts using (customer_id)
+        group by all
+    )
+    select
+        steps.cohort,
+        steps.age,
+        count(distinct steps.customer_id) as eligible,
+        count(distinct steps.customer_id) filter (where done.age = steps.age) as retained,
+        cast(coalesce(sum(orders) filter (where done.age = steps.age), 0) as bigint) as orders,
+        coalesce(sum(value) filter (where done.age = steps.age), 0.00) as value,
+        sum(value) as cumulative_value
+    from steps join done on done.customer_id = steps.customer_id and done.age <= steps.age
+    group by steps.cohort, steps.age
+    order by steps.cohort, steps.age
+) to 'tests/expected/cdnow_retention_rolling.csv' (header);
+
+-- entry_from a table with each customer's last order before 1997-04-01: cohorts by its month, all orders since then
+-- by calendar month, those of the month itself included.
+copy (
+    with spring as (
+        select customer_id, cast(date_trunc('month', max(ordered_at)) as date) as cohort
+        from orders
+        where ordered_at < date '1997-04-01'
+        group by customer_id
+    ),
+    sizes as (select cohort, count(*) as size from spring group by cohort),
+    done as (
+        select cohort, customer_id, datediff('month', cohort, month) as age, amount
+        from orders join spring using (customer_id)
+        where month >= cohort
+    )
+    select
+        sizes.cohort,
+        cast(step as integer) as age,
+        size,
+        count(distinct customer_id) as retained,
+        count(amount) as orders,
+        coalesce(sum(amount), 0.00) as value
+    from sizes, range(0, 18) as steps(step) left join done on done.cohort = sizes.cohort and done.age = step
+    where sizes.cohort + to_months(cast(step as integer)) <= date '1998-06-01'
+    group by sizes.cohort, step, size
+    order by sizes.cohort, step
+) to 'tests/expected/cdnow_retention_entry_from.csv' (header);
+
+-- entry: first_in_range, where ordered_at >= date '1998-01-01'.
+copy (
+    with late as (select * from orders where ordered_at >= date '1998-01-01'),
+    late_entries as (select customer_id, min(month) as cohort from late group by customer_id)
+    select
+        cohort,
+        datediff('month', cohort, month) as age,
+        (select count(*) from late_entries as all_of where all_of.cohort = late_entries.cohort) as size,
+        count(distinct customer_id) as retained,
+        count(*) as orders,
+        sum(amount) as value
+    from late join late_entries using (customer_id)
+    group by cohort, month
+    order by cohort, month
+) to 'tests/expected/cdnow_retention_in_range.csv' (header);
+
 -- rfm with groups: 5 and ties: together. Cut points are the type 7 quantiles at 1/5 … 4/5. F and M score
 -- 1 + the number of cuts strictly below the value, R scores 5 - the number of cuts strictly below since_last.
 -- since_last is in days to 1998-06-30. The value is taken in cents, so that it is compared as a whole number.

@@ -3,6 +3,7 @@
 mod cases;
 mod checks;
 mod cli;
+mod cohorts;
 mod docs;
 mod door;
 mod engines;

@@ -197,9 +197,9 @@ impl<'a> Local<'a> {
                 frames::join(rel, join, &left, &right)?
             }
             RelNode::Sort { input, keys } => frames::sort(&self.frame(input, frames)?, keys)?,
-            RelNode::Series { input, from, to, .. } => {
+            RelNode::Series { input, from, to, unit, .. } => {
                 let input = self.frame(input, frames)?;
-                frames::series(rel, from, to, &input, &self.calendar)?
+                frames::series(rel, from, to, &input, *unit, &self.calendar)?
             }
         };
         self.keep(rel, frame.clone(), frames);

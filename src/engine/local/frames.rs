@@ -12,12 +12,10 @@ use super::evaluate::{Program, flat};
 use super::intern::{Interner, Keys, columns_at, with_precision};
 use super::kernel::arrow_error;
 use super::polars;
-use crate::engine::{EngineError, EvaluateError};
-use crate::frame::Frame;
+use crate::document::TimeUnit;
+use crate::engine::{EngineError, EvaluateError, Extent};
+use crate::frame::{Frame, Value};
 use crate::ir::{Calendar, Expr, Join, JoinKind, Rel, SortKey, Window, WindowFunc};
-
-/// Most rows one row of a series may become.
-const MAX_SERIES: i64 = 1_000_000;
 
 fn internal(message: &str) -> EngineError {
     EngineError::Internal(message.into())
@@ -260,19 +258,21 @@ pub(super) fn series(
     from: &Expr,
     to: &Expr,
     input: &Frame,
+    unit: Option<TimeUnit>,
     calendar: &Calendar,
 ) -> Result<Frame, EngineError> {
     let ends = Program::bind([from, to], &input.schema)?.run(&input.batch, calendar)?;
     let (from, to) = (ends[0].as_primitive::<Int64Type>(), ends[1].as_primitive::<Int64Type>());
+    let ends = |row: usize| {
+        let known = from.is_valid(row) && to.is_valid(row);
+        known.then(|| (from.value(row), to.value(row))).filter(|(from, to)| from <= to)
+    };
+    let spans: Vec<(usize, (i64, i64))> =
+        (0..input.rows()).filter_map(|row| Some((row, ends(row)?))).collect();
+    extent(&spans, unit, calendar).check()?;
     let (mut rows, mut numbers) = (Vec::new(), Vec::new());
-    for row in 0..input.rows() {
-        if from.is_null(row) || to.is_null(row) {
-            continue;
-        }
-        if to.value(row).saturating_sub(from.value(row)) >= MAX_SERIES {
-            return Err(internal("a series of more than a million numbers"));
-        }
-        for number in from.value(row)..=to.value(row) {
+    for (row, (from, to)) in spans {
+        for number in from..=to {
             rows.push(row as u32);
             numbers.push(number);
         }
@@ -281,4 +281,24 @@ pub(super) fn series(
     let count = numbers.len();
     columns.push(Arc::new(Int64Array::from(numbers)));
     finish(rel, columns, count)
+}
+
+/// How many rows a series has, and the days it reaches over.
+fn extent(spans: &[(usize, (i64, i64))], unit: Option<TimeUnit>, calendar: &Calendar) -> Extent {
+    let length = |(from, to): (i64, i64)| (i128::from(to) - i128::from(from) + 1).unsigned_abs();
+    let rows = spans.iter().map(|&(_, span)| length(span)).sum();
+    let Some(unit) = unit else {
+        return Extent { rows, of: "a series".into(), span: None, first: None };
+    };
+    let first = spans.iter().map(|&(_, (from, _))| from).min().unwrap_or(0);
+    let last = spans.iter().map(|&(_, (_, to))| to).max().unwrap_or(0);
+    Extent {
+        rows,
+        of: format!("the {unit}s of {} groups", spans.len()),
+        span: Some((
+            Value::Date(calendar.period_start(unit, first)),
+            Value::Date(calendar.period_start(unit, last + 1).saturating_sub(1)),
+        )),
+        first: None,
+    }
 }

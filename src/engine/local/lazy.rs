@@ -155,7 +155,9 @@ pub(super) fn can_fail(expr: &Expr) -> bool {
         Func::Negate | Func::Abs => matches!(expr.data_type, DataType::Int64 | DataType::Duration),
         Func::Cast(to) => arguments.iter().any(|argument| cast_can_fail(argument.data_type, *to)),
         Func::ToMoney(_) | Func::Shift(_) | Func::AddDuration | Func::AddDays => true,
-        Func::Between => arguments.iter().any(|time| time.data_type == DataType::Timestamp),
+        Func::Between | Func::Steps(_) => {
+            arguments.iter().any(|time| time.data_type == DataType::Timestamp)
+        }
         Func::Equal
         | Func::NotEqual
         | Func::Less

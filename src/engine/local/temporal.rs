@@ -250,6 +250,21 @@ pub(super) fn elapsed(from: &ArrayRef, to: &ArrayRef, unit: TimeUnit) -> ArrayRe
     Arc::new(spans.map(|span| span.map(|span| in_units(span, unit))).collect::<Float64Array>())
 }
 
+/// Whole steps of a length in microseconds.
+pub(super) fn steps(
+    from: &ArrayRef,
+    to: &ArrayRef,
+    length: i64,
+    func: Func,
+) -> Result<ArrayRef, EngineError> {
+    let whole = |span: i128| i64::try_from(span.div_euclid(length.into()));
+    let steps = differences(to, from)
+        .into_iter()
+        .map(|span| span.map(whole).transpose().map_err(|_| overflow(func)))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Arc::new(Int64Array::from(steps)))
+}
+
 pub(super) fn date_diff(
     from: &ArrayRef,
     to: &ArrayRef,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::evaluate::{Row, evaluate};
 use super::measure::{self, Group};
-use crate::engine::{Breach, Engine, EngineError, Place, Rejected, RowNumber};
+use crate::engine::{Breach, Engine, EngineError, Extent, Place, Rejected, RowNumber};
 use crate::frame::{DataType, Frame, Schema, Value, pow10};
 use crate::ir::relation::{Built, Lookup};
 use crate::ir::scan::{BETWEEN_REASONS, Rule, Scan, reason};
@@ -15,9 +15,6 @@ use crate::ir::{
     Aggregate, Apply, Calendar, Dedupe, Join, JoinKind, Rel, RelNode, RelRef, SortKey, Window,
     WindowFunc, explain,
 };
-
-/// More rows than this from one row of a series are taken for a mistake.
-const LONGEST_SERIES: i128 = 1_000_000;
 
 /// The engine that evaluates relations a row at a time, over sources held in memory.
 #[derive(Debug, Clone)]
@@ -155,15 +152,16 @@ impl Run<'_> {
                 Ok(rows)
             }
             RelNode::Values(frame) => Ok(frame.to_rows()),
-            RelNode::Series { input, from, to, name: _ } => {
+            RelNode::Series { input, from, to, name: _, unit: _ } => {
                 let input = self.table(input)?;
                 let mut rows = Vec::new();
+                let mut count = 0;
                 for row in input.iter() {
                     let ends = (evaluate(from, row, calendar)?, evaluate(to, row, calendar)?);
                     let (Value::Int(from), Value::Int(to)) = ends else { continue };
-                    if i128::from(to) - i128::from(from) >= LONGEST_SERIES {
-                        return Err(internal(format!("a series runs from {from} to {to}")));
-                    }
+                    count += (i128::from(to) - i128::from(from) + 1).max(0).unsigned_abs();
+                    let of = "a series".to_owned();
+                    Extent { rows: count, of, span: None, first: None }.check()?;
                     for number in from..=to {
                         rows.push([row.values, &[Value::Int(number)]].concat());
                     }

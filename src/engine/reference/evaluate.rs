@@ -228,6 +228,7 @@ fn call(
         Func::AddDays => time::add_days(func, with.at(0)?, with.int(1)?),
         Func::AddDuration => time::add_duration(func, with.at(0)?, with.at(1)?),
         Func::Elapsed(unit) => time::elapsed(func, unit, with.at(0)?, with.at(1)?),
+        Func::Steps(length) => time::steps(func, length, with.at(0)?, with.at(1)?),
         Func::Between => time::between(func, with.at(0)?, with.at(1)?),
         Func::DateDiff(unit) => time::date_diff(func, unit, with.at(0)?, with.at(1)?, calendar),
         Func::PeriodOf(unit) => {

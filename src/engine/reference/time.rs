@@ -141,6 +141,12 @@ pub(super) fn elapsed(func: Func, unit: TimeUnit, from: &Value, to: &Value) -> E
     Ok(Value::finite(difference(func, from, to)? as f64 / length))
 }
 
+/// How many whole steps of a length in microseconds lie between two times.
+pub(super) fn steps(func: Func, length: i64, from: &Value, to: &Value) -> Evaluated {
+    let steps = difference(func, from, to)?.div_euclid(length.into());
+    Ok(Value::Int(i64::try_from(steps).map_err(|_| overflow(func))?))
+}
+
 /// How many borders of the unit lie between two times.
 pub(super) fn date_diff(
     func: Func,

@@ -17,7 +17,7 @@ const NARROWEST_WITH_TEXT: f64 = 22.0;
 const AGES_PER_TABLE: usize = 12;
 
 pub(super) fn draw(chart: &CohortTriangle) -> Drawing {
-    let ages = chart.ages();
+    let ages = chart.ages.len();
     let width = ((WIDTH - LABELS - SIZES) / ages.max(1) as f64).min(64.0);
     let height = (width * 0.62).clamp(13.0, 26.0);
     let body = height * chart.rows.len() as f64;
@@ -31,14 +31,16 @@ pub(super) fn draw(chart: &CohortTriangle) -> Drawing {
     let cells =
         Cells { chart, ticks: &ticks, width, height, trivial: chart.first_age_is_trivial() };
     let row_stride = stride(chart.rows.len(), (body / 12.5) as usize);
-    let age_stride = stride(ages, (width * ages as f64 / 24.0) as usize);
+    let longest = chart.ages.iter().map(|age| age.chars().count()).max().unwrap_or(0);
+    let room = (6.5 * longest.min(8) as f64 + 6.0).max(24.0);
+    let age_stride = stride(ages, (width * ages as f64 / room) as usize);
 
     let content = html! {
         text.axis x=(px(LABELS + SIZES)) y="13" { (chart.age_label) }
         text.axis x="0" y=(px(HEAD - 9.0)) { "Cohort" }
         text.axis.end x=(px(LABELS + SIZES - 14.0)) y=(px(HEAD - 9.0)) { "Customers" }
         @for age in (0..ages).step_by(age_stride) {
-            text.axis.middle x=(px(cells.x(age) + width / 2.0)) y=(px(HEAD - 9.0)) { (age) }
+            text.axis.middle x=(px(cells.x(age) + width / 2.0)) y=(px(HEAD - 9.0)) { (chart.ages[age]) }
         }
         @for (index, row) in chart.rows.iter().enumerate() {
             @let y = HEAD + height * index as f64;
@@ -86,9 +88,9 @@ impl Cells<'_> {
             _ => "small",
         };
         html! {
-            @for (age, cell) in cells.iter().enumerate().filter_map(|(age, cell)| Some((age, cell.as_ref()?))) {
+            @for (age, cell) in cells.iter().take(self.chart.ages.len()).enumerate().filter_map(|(age, cell)| Some((age, cell.as_ref()?))) {
                 g class=(self.class(age, cell)) {
-                    title { (label) ", " (self.chart.age_label) " " (age) ": " (sentence(cell)) }
+                    title { (label) ", " (self.chart.age_label) " " (self.chart.ages[age]) ": " (sentence(cell)) }
                     rect x=(px(self.x(age))) y=(px(y)) width=(px(self.width - gap)) height=(px(self.height - gap)) {}
                     @if self.width >= NARROWEST_WITH_TEXT {
                         text.cell.(size) x=(px(self.x(age) + (self.width - gap) / 2.0)) y=(px(self.baseline(y))) {
@@ -174,15 +176,19 @@ fn summary(chart: &CohortTriangle) -> String {
         "Heat map of retention: {} cohorts with {} customers in all, {} ages.",
         chart.rows.len(),
         format::integer(customers),
-        chart.ages()
+        chart.ages.len()
     );
     let average = |age: usize| chart.average.get(age).copied().flatten();
-    let last = (1..chart.average.len()).rev().find(|age| average(*age).is_some());
+    let start = chart.first_return();
+    let last = (start..chart.ages.len()).rev().find(|age| average(*age).is_some());
     if let (Some(first), Some((age, cell))) =
-        (average(1), last.and_then(|age| Some((age, average(age)?))))
+        (average(start), last.and_then(|age| Some((age, average(age)?))))
     {
         let (from, to) = (format::share(first.rate, 1), format::share(cell.rate, 1));
-        text.push_str(&format!(" On average {from} are retained at age 1 and {to} at age {age}."));
+        text.push_str(&format!(
+            " On average {from} are retained at age {} and {to} at age {}.",
+            chart.ages[start], chart.ages[age]
+        ));
     }
     text
 }
@@ -190,12 +196,12 @@ fn summary(chart: &CohortTriangle) -> String {
 /// The numbers in tables of a few ages each: rate, counts and interval in every cell.
 /// The rates of all cohorts and ages as one plain table.
 pub(super) fn table(chart: &CohortTriangle) -> Table {
-    let ages = chart.ages();
+    let ages = chart.ages.len();
     let mut columns = vec![
         Column::new("cohort", "Cohort", Unit::None),
         Column::new("size", "Customers", Unit::Count),
     ];
-    columns.extend((0..ages).map(|age| Column::new(age.to_string(), age.to_string(), Unit::Share)));
+    columns.extend(chart.ages.iter().map(|age| Column::new(age, age, Unit::Share)));
     let cells = |cells: &[Option<RetentionCell>]| -> Vec<Cell> {
         (0..ages)
             .map(|age| match cells.get(age).copied().flatten() {
@@ -220,20 +226,20 @@ pub(super) fn table(chart: &CohortTriangle) -> Table {
 }
 
 pub(super) fn numbers(chart: &CohortTriangle) -> Markup {
-    let ages = chart.ages();
+    let ages = chart.ages.len();
     let tables = ages.div_ceil(AGES_PER_TABLE).max(1);
     let per_table = ages.div_ceil(tables).max(1);
     html! {
         @for first in (0..ages).step_by(per_table) {
             @let last = (first + per_table).min(ages) - 1;
-            @let caption = format!("{}, {first} to {last}", chart.age_label);
+            @let caption = format!("{}, {} to {}", chart.age_label, chart.ages[first], chart.ages[last]);
             @let reaches = |cells: &[Option<RetentionCell>]| cells.iter().skip(first).any(Option::is_some);
             @let rows: Vec<_> = chart.rows.iter().filter(|row| first == 0 || reaches(&row.cells)).collect();
             @let content = html! {
                 caption { (caption) }
                 thead { tr {
                     th scope="col" { "Cohort" } th.end scope="col" { "Customers" }
-                    @for age in first..=last { th.end scope="col" { (age) } }
+                    @for age in first..=last { th.end scope="col" { (chart.ages[age]) } }
                 } }
                 tbody {
                     @for row in rows.iter() {
@@ -289,6 +295,7 @@ mod tests {
         let row = |row| CohortRow { label: format!("c{row}"), size: 10, cells: cells(row) };
         CohortTriangle {
             age_label: "Month".to_owned(),
+            ages: (0..size).map(|age| age.to_string()).collect(),
             rows: (0..size).map(row).collect(),
             ..Default::default()
         }

@@ -17,7 +17,7 @@ fn the_way_rows_are_stored_does_not_show() {
             aggregate(draw, &input),
             any_summary(draw, input.clone(), &calendar),
             any_history(draw, input.clone()),
-            any_grid(draw, input),
+            any_grid(draw, input, &calendar),
         ];
         let mut first = None;
         for threads in 1..=3 {

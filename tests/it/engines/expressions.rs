@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tenure::document::{Interval, TimeUnit};
+use tenure::document::{DAY_MICROS, Interval, TimeUnit};
 use tenure::frame::{DataType, Field, Frame, Schema, Value};
 use tenure::ir::function::{Part, TABLE};
 use tenure::ir::typing::call;
@@ -228,6 +228,7 @@ fn signatures() -> Vec<(Func, Vec<Take>)> {
             row(Func::DateTrunc(unit), &[take]);
             row(Func::Elapsed(unit), &[take, take]);
             row(Func::DateDiff(unit), &[take, take]);
+            row(Func::Steps(unit.micros().unwrap_or(30 * DAY_MICROS)), &[take, take]);
             row(Func::PeriodOf(unit), &[take]);
             row(Func::PeriodStart(unit), &[Period]);
         }

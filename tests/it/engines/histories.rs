@@ -4,7 +4,8 @@ use tenure::document::{DAY_MICROS, TimeUnit};
 use tenure::frame::Frame;
 use tenure::ir::relation::{expand_all, filter};
 use tenure::ir::{
-    Calendar, CohortGrid, Events, Expr, History, Named, Refunds, RelRef, Summary, ZeroValues, named,
+    Ages, Calendar, CohortGrid, Events, Expr, History, Named, Refunds, RelRef, Returned, Steps,
+    Summary, ZeroValues, named,
 };
 
 use super::{expr, history};
@@ -63,20 +64,42 @@ pub fn any_history(draw: &mut Draw, input: RelRef) -> RelRef {
     node.build().expect("distinct names")
 }
 
-pub fn any_grid(draw: &mut Draw, input: RelRef) -> RelRef {
-    let actives = ["m > 0", "b", "ch <> 'web'"];
+pub fn any_grid(draw: &mut Draw, input: RelRef, calendar: &Calendar) -> RelRef {
+    let flags = ["m > 0", "b", "ch <> 'web'"];
+    let ages = match draw.below(3) {
+        0 => Ages::Each { last: None },
+        1 => Ages::Each { last: Some(draw.below(6) as i64) },
+        _ => any_brackets(draw),
+    };
+    let end = calendar.midnight(end(draw));
     let node = CohortGrid {
         events: events(draw, &input),
-        active: draw.one_in(2).then(|| expr(&input, draw.pick(&actives))),
+        entering: draw.one_in(3).then(|| expr(&input, draw.pick(&flags))),
+        active: draw.one_in(2).then(|| expr(&input, draw.pick(&flags))),
         by: segments(draw, &input),
         cohort: draw.pick(UNITS),
         age: draw.pick(UNITS),
-        on_or_after: draw.one_in(2),
-        max_age: draw.one_in(2).then(|| draw.below(6) as i64),
-        last_day: end(draw) - 1,
+        steps: draw.pick(Steps::ALL),
+        returned: draw.pick(Returned::ALL),
+        ages,
+        // Mostly a midnight.
+        end: end + draw.pick(&[0, 0, 0, 7 * DAY_MICROS / 24]),
         input,
     };
     node.build().expect("distinct names")
+}
+
+/// One to four brackets, with gaps or without.
+fn any_brackets(draw: &mut Draw) -> Ages {
+    let mut next = draw.below(2) as i64;
+    let mut brackets = Vec::new();
+    for _ in 0..1 + draw.below(4) {
+        let low = next + draw.pick(&[0, 0, 0, 2]);
+        let high = low + draw.pick(&[0, 0, 1, 3]);
+        brackets.push((low, high));
+        next = high + 1;
+    }
+    Ages::Brackets(brackets)
 }
 
 /// Fold and expansion, on both engines.
@@ -118,10 +141,10 @@ fn a_history_is_its_expansion() {
 
 #[test]
 fn a_cohort_grid_is_its_expansion() {
-    law(120, |draw| {
+    law(200, |draw| {
         let (calendar, frame) = (calendar(draw), history(draw));
         let input = some(draw, scan(&frame.schema));
-        let rel = any_grid(draw, input);
+        let rel = any_grid(draw, input, &calendar);
         one_definition(&rel, &frame, &calendar, draw)
     });
 }

@@ -3,15 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
+};
 
 use super::super::intern::{Interner, Keys, with_precision};
 use super::super::kernel::arrow_error;
-use super::people::{Reader, add, day_of};
+use super::people::{Reader, add, day_of, overflow};
 use super::{Fold, Morsel, ScanFacts};
-use crate::engine::EngineError;
-use crate::frame::{DataType, Frame, Schema, Value, column_of};
-use crate::ir::{Calendar, CohortGrid, Expr, RelNode, RelRef};
+use crate::document::DAY_MICROS;
+use crate::engine::{EngineError, Extent};
+use crate::frame::{DataType, Frame, Schema, Value};
+use crate::ir::cohorts::step_micros;
+use crate::ir::{Ages, Calendar, CohortGrid, Expr, RelNode, RelRef, Returned, Steps};
 
 /// Cohorts followed over ages.
 pub(in super::super) struct CohortFold {
@@ -22,17 +26,18 @@ pub(in super::super) struct CohortFold {
     calendar: Calendar,
 }
 
-/// One customer: the first event, and the periods with activity in order.
+/// One customer: the entry, and the activity in the order of its time.
 #[derive(Default, Clone)]
 struct History {
     entry: Option<Entry>,
-    periods: Vec<(i64, Activity)>,
+    activity: Vec<(i64, Activity)>,
 }
 
 #[derive(Clone)]
 struct Entry {
     order: Box<[u8]>,
-    day: i32,
+    /// When, in days or microseconds.
+    ticks: i64,
     by: Box<[u8]>,
 }
 
@@ -49,19 +54,77 @@ pub(in super::super) struct CohortState {
     histories: Vec<History>,
 }
 
-/// One cohort and segment, by age.
+/// One cohort and segment, by cell. Lists of counts have one more entry: how many customers have
+/// something in so many cells, from the first on.
+#[derive(Default)]
 struct Cohort {
     size: i64,
-    exactly: Vec<i64>,
-    /// How many were last active at this age.
-    ending: Vec<i64>,
+    /// Cells that a customer has lived through.
+    complete: Vec<i64>,
+    /// Cells in which a customer counts as retained; for `exactly`, those who do in this cell.
+    retained: Vec<i64>,
     activity: Vec<Activity>,
+    /// What customers were worth in this cell or between it and the one before.
+    gained: Vec<i128>,
+    /// What customers were worth who have not lived through this cell.
+    lost: Vec<i128>,
+    /// Ticks that customers have lived of this cell, without those who lived through it.
+    rest: Vec<i128>,
+}
+
+/// The cells of every cohort.
+struct Cells<'a> {
+    brackets: Option<&'a [(i64, i64)]>,
+    count: usize,
+}
+
+impl Cells<'_> {
+    /// The number of cells that end before an age.
+    fn before(&self, age: i64) -> usize {
+        match self.brackets {
+            Some(brackets) => brackets.partition_point(|&(_, high)| high < age),
+            None => usize::try_from(age).map_or(0, |age| age.min(self.count)),
+        }
+    }
+
+    /// The number of cells that begin at an age or before it.
+    fn begun(&self, age: i64) -> usize {
+        match self.brackets {
+            Some(brackets) => brackets.partition_point(|&(low, _)| low <= age),
+            None => self.before(age + 1),
+        }
+    }
+
+    /// The first and the last age of a cell.
+    fn ends(&self, cell: usize) -> (i64, i64) {
+        self.brackets.map_or((cell as i64, cell as i64), |brackets| brackets[cell])
+    }
+}
+
+impl Cohort {
+    fn make_room(&mut self, cells: usize) {
+        for counts in [&mut self.complete, &mut self.retained] {
+            counts.resize(cells + 1, 0);
+        }
+        for sums in [&mut self.gained, &mut self.lost, &mut self.rest] {
+            sums.resize(cells + 1, 0);
+        }
+        self.activity.resize(cells, Activity::default());
+    }
 }
 
 impl Entry {
     /// What the first event is the smallest of.
     fn place(&self) -> (&[u8], &[u8]) {
         (&self.order, &self.by)
+    }
+}
+
+impl Activity {
+    fn add(&mut self, other: Activity) -> Result<(), EngineError> {
+        self.orders += other.orders;
+        self.value = add(self.value, other.value)?;
+        Ok(())
     }
 }
 
@@ -72,19 +135,15 @@ impl History {
         }
     }
 
-    fn act(&mut self, period: i64, activity: Activity) -> Result<(), EngineError> {
-        // Mostly the last period or a later one.
-        let place = match self.periods.last() {
-            Some((last, _)) if *last < period => Err(self.periods.len()),
-            _ => self.periods.binary_search_by_key(&period, |(period, _)| *period),
+    fn act(&mut self, when: i64, activity: Activity) -> Result<(), EngineError> {
+        // Mostly the last time or a later one.
+        let place = match self.activity.last() {
+            Some((last, _)) if *last < when => Err(self.activity.len()),
+            _ => self.activity.binary_search_by_key(&when, |(when, _)| *when),
         };
         match place {
-            Ok(place) => {
-                let known = &mut self.periods[place].1;
-                known.orders += activity.orders;
-                known.value = add(known.value, activity.value)?;
-            }
-            Err(place) => self.periods.insert(place, (period, activity)),
+            Ok(place) => self.activity[place].1.add(activity)?,
+            Err(place) => self.activity.insert(place, (when, activity)),
         }
         Ok(())
     }
@@ -96,7 +155,8 @@ impl CohortFold {
             return Err(EngineError::Internal("not a cohort grid".into()));
         };
         let by: Vec<&Expr> = grid.by.iter().map(|by| &by.value).collect();
-        let more: Vec<&Expr> = by.iter().copied().chain(&grid.active).collect();
+        let more: Vec<&Expr> =
+            by.iter().copied().chain(&grid.entering).chain(&grid.active).collect();
         let reader = Reader::new(&grid.events, &more, input, calendar)?;
         let by = Keys::new(by.iter().map(|expr| expr.data_type).collect())?;
         let needs = super::needs(rel).map(|(_, needs)| needs).unwrap_or_default();
@@ -107,6 +167,20 @@ impl CohortFold {
         match &self.rel.node {
             RelNode::CohortGrid(grid) => Ok(grid),
             _ => Err(EngineError::Internal("not a cohort grid".into())),
+        }
+    }
+
+    fn day(&self, grid: &CohortGrid, ticks: i64) -> i32 {
+        day_of(ticks, grid.events.time.data_type, &self.calendar)
+    }
+
+    /// The time of an event, as exact as its age asks for: ticks where steps are rolling, else the
+    /// period. Where customers enter by other events, days tell what came before a cohort.
+    fn when(&self, grid: &CohortGrid, ticks: i64) -> i64 {
+        match (grid.steps, &grid.entering) {
+            (Steps::Rolling, _) => ticks,
+            (Steps::Calendar, Some(_)) => self.day(grid, ticks).into(),
+            (Steps::Calendar, None) => self.calendar.period_of(grid.age, self.day(grid, ticks)),
         }
     }
 }
@@ -124,30 +198,36 @@ impl Fold for CohortFold {
 
     fn take(&self, state: &mut CohortState, morsel: &Morsel) -> Result<(), EngineError> {
         let grid = self.grid()?;
-        let time = grid.events.time.data_type;
         let events = self.reader.read(morsel.batch, true)?;
         let by = match grid.by.is_empty() {
             true => None,
             false => Some(self.by.encode(&events.more[..grid.by.len()])?),
         };
-        let active = grid.active.as_ref().and_then(|_| events.more.last()).map(|a| a.as_boolean());
+        let mut flags = events.more[grid.by.len()..].iter().map(|flag| flag.as_boolean());
+        let entering = grid.entering.as_ref().and_then(|_| flags.next());
+        let active = grid.active.as_ref().and_then(|_| flags.next());
+        let is = |flag: Option<&BooleanArray>, row: usize| {
+            flag.is_none_or(|flag| flag.is_valid(row) && flag.value(row))
+        };
         for row in (0..events.rows()).filter(|&row| events.is_event(row)) {
             let customer = state.customers.intern(events.customer(row))? as usize;
             if customer == state.histories.len() {
                 state.histories.push(History::default());
             }
             let history = &mut state.histories[customer];
-            let day = day_of(events.ticks(row), time, &self.calendar);
-            let order = events.order(row);
-            let segment = by.as_ref().map_or(&[][..], |by| by.row(row).data());
-            let place = (order, segment);
-            if history.entry.as_ref().is_none_or(|known| place < known.place()) {
-                history.entry = Some(Entry { order: order.into(), day, by: segment.into() });
+            let ticks = events.ticks(row);
+            if is(entering, row) {
+                let order = events.order(row);
+                let segment = by.as_ref().map_or(&[][..], |by| by.row(row).data());
+                let place = (order, segment);
+                if history.entry.as_ref().is_none_or(|known| place < known.place()) {
+                    let (order, by) = (order.into(), segment.into());
+                    history.entry = Some(Entry { order, ticks, by });
+                }
             }
-            if active.is_none_or(|active| active.is_valid(row) && active.value(row)) {
+            if is(active, row) {
                 let value = events.value(row).unwrap_or(0);
-                history
-                    .act(self.calendar.period_of(grid.age, day), Activity { orders: 1, value })?;
+                history.act(self.when(grid, ticks), Activity { orders: 1, value })?;
             }
         }
         Ok(())
@@ -161,8 +241,8 @@ impl Fold for CohortFold {
             if let Some(entry) = other.entry {
                 history.enter(entry);
             }
-            for (period, activity) in other.periods {
-                history.act(period, activity)?;
+            for (when, activity) in other.activity {
+                history.act(when, activity)?;
             }
         }
         Ok(left)
@@ -170,109 +250,251 @@ impl Fold for CohortFold {
 
     fn finish(&self, state: CohortState) -> Result<Frame, EngineError> {
         let grid = self.grid()?;
-        let entered = || state.histories.iter().filter_map(|h| h.entry.as_ref().map(|e| (h, e)));
-        let cohort_of = |entry: &Entry| self.calendar.period_of(grid.cohort, entry.day);
-        let observed = self.calendar.period_of(grid.age, grid.last_day);
-        let oldest = entered().map(|(_, e)| grid.base_period(&self.calendar, cohort_of(e))).min();
-        let last_age = match (grid.max_age, oldest) {
-            (Some(max_age), _) => max_age,
-            (None, Some(oldest)) => (observed - oldest).max(0),
-            (None, None) => -1,
-        };
-        let ages = usize::try_from(last_age + 1).unwrap_or(0);
-
+        let entered = || state.histories.iter().filter_map(|h| Some((h, h.entry.as_ref()?)));
+        let cohort_of =
+            |entry: &Entry| self.calendar.period_of(grid.cohort, self.day(grid, entry.ticks));
         let mut cohorts: BTreeMap<(i64, &[u8]), Cohort> = BTreeMap::new();
+        for (_, entry) in entered() {
+            cohorts.entry((cohort_of(entry), entry.by.as_ref())).or_default().size += 1;
+        }
+        let end = End::new(grid, &self.calendar);
+        let first = entered().map(|(_, entry)| entry.ticks).min();
+        let oldest = cohorts.keys().next().map(|(number, _)| *number);
+        let cells = Cells {
+            brackets: match &grid.ages {
+                Ages::Brackets(brackets) => Some(brackets),
+                Ages::Each { .. } => None,
+            },
+            count: match (&grid.ages, oldest, first) {
+                (Ages::Brackets(brackets), ..) => brackets.len(),
+                (Ages::Each { last: Some(last) }, ..) => usize::try_from(last + 1).unwrap_or(0),
+                (Ages::Each { last: None }, Some(oldest), Some(first)) => {
+                    let last = match grid.steps {
+                        Steps::Calendar => {
+                            let observed = self.calendar.period_of(grid.age, end.last_day);
+                            observed - grid.base_period(&self.calendar, oldest)
+                        }
+                        Steps::Rolling => (end.last_ticks - first).div_euclid(end.step),
+                    };
+                    usize::try_from(last.max(0) + 1).unwrap_or(0)
+                }
+                (Ages::Each { last: None }, ..) => 0,
+            },
+        };
+
+        self.extent(grid, &cohorts, cells.count, &end).check()?;
+
+        let running = self.calendar.period_of(grid.age, end.day);
         for (history, entry) in entered() {
             let number = cohort_of(entry);
             let base = grid.base_period(&self.calendar, number);
-            let cohort = cohorts.entry((number, entry.by.as_ref())).or_insert_with(|| Cohort {
-                size: 0,
-                exactly: vec![0; ages],
-                ending: vec![0; ages],
-                activity: vec![Activity::default(); ages],
-            });
-            cohort.size += 1;
-            let mut last: Option<usize> = None;
-            for (period, activity) in &history.periods {
-                let age = usize::try_from((period - base).max(0)).unwrap_or(0);
-                if age < ages {
-                    // Several periods fall into age 0 where ages are shorter than cohorts.
-                    cohort.exactly[age] += i64::from(last != Some(age));
-                    let cell = &mut cohort.activity[age];
-                    cell.orders += activity.orders;
-                    cell.value = add(cell.value, activity.value)?;
+            let start = self.calendar.period_start(grid.cohort, number);
+            let Some(cohort) = cohorts.get_mut(&(number, entry.by.as_ref())) else { continue };
+            cohort.make_room(cells.count);
+            let age_of = |when: i64| match (grid.steps, &grid.entering) {
+                (Steps::Rolling, _) => (when - entry.ticks).div_euclid(end.step),
+                (Steps::Calendar, None) => (when - base).max(0),
+                (Steps::Calendar, Some(_)) if when < start.into() => -1,
+                (Steps::Calendar, Some(_)) => {
+                    (self.calendar.period_of(grid.age, when as i32) - base).max(0)
+                }
+            };
+            let lived = match grid.steps {
+                Steps::Calendar => running - base,
+                Steps::Rolling => (end.ticks - entry.ticks).div_euclid(end.step),
+            };
+            let complete = cells.before(lived.max(0));
+            let (mut last, mut unbroken, mut before, mut worth) = (None, 0, None, 0);
+            for (when, activity) in &history.activity {
+                let age = age_of(*when);
+                if age < 0 {
+                    continue;
                 }
                 last = Some(age);
+                let cell = cells.before(age);
+                if cell >= complete {
+                    continue;
+                }
+                worth = add(worth, activity.value)?;
+                cohort.gained[cell] = add(cohort.gained[cell], activity.value)?;
+                if cells.ends(cell).0 > age {
+                    continue;
+                }
+                cohort.activity[cell].add(*activity)?;
+                if before != Some(cell) {
+                    before = Some(cell);
+                    unbroken += usize::from(unbroken == cell);
+                    cohort.retained[cell] += i64::from(grid.returned == Returned::Exactly);
+                }
             }
-            if let Some(last) = last
-                && ages > 0
-            {
-                cohort.ending[last.min(ages - 1)] += 1;
+            cohort.complete[complete] += 1;
+            cohort.lost[complete] = add(cohort.lost[complete], worth)?;
+            match grid.returned {
+                Returned::Exactly => {}
+                Returned::OnOrAfter => {
+                    let begun = last.map_or(0, |last| cells.begun(last));
+                    cohort.retained[begun.min(complete)] += 1;
+                }
+                Returned::Through => cohort.retained[unbroken] += 1,
+            }
+            if grid.steps == Steps::Rolling && complete < cells.count {
+                let lived = end.ticks - entry.ticks - cells.ends(complete).0 * end.step;
+                cohort.rest[complete] += i128::from(lived.max(0));
             }
         }
-        self.table(grid, &cohorts, ages)
+        self.table(grid, &cohorts, &cells, &end)
+    }
+}
+
+/// The end of what is observed, and a rolling step, in the ticks of the events.
+struct End {
+    ticks: i64,
+    /// The last tick of which something is seen.
+    last_ticks: i64,
+    /// The first day that is not observed to its end.
+    day: i32,
+    last_day: i32,
+    step: i64,
+}
+
+impl End {
+    fn new(grid: &CohortGrid, calendar: &Calendar) -> End {
+        let (day, last_day) = (calendar.date_of(grid.end), calendar.date_of(grid.end - 1));
+        let step = step_micros(grid.age);
+        match grid.events.time.data_type {
+            DataType::Date => End {
+                ticks: day.into(),
+                last_ticks: last_day.into(),
+                day,
+                last_day,
+                step: step / DAY_MICROS,
+            },
+            _ => End { ticks: grid.end, last_ticks: grid.end - 1, day, last_day, step },
+        }
     }
 }
 
 impl CohortFold {
+    /// How many cells there are, and why.
+    fn extent(
+        &self,
+        grid: &CohortGrid,
+        cohorts: &BTreeMap<(i64, &[u8]), Cohort>,
+        cells: usize,
+        end: &End,
+    ) -> Extent {
+        let day = |number: i64| Value::Date(self.calendar.period_start(grid.cohort, number));
+        let mut numbers: Vec<i64> = cohorts.keys().map(|(number, _)| *number).collect();
+        numbers.dedup();
+        let oldest = numbers.first().map(|&first| {
+            let size: i64 = cohorts
+                .range((first, &[][..])..)
+                .map_while(|((number, _), cohort)| (*number == first).then_some(cohort.size))
+                .sum();
+            let next = numbers.get(1).map(|&next| format!(", the next is {}", day(next)));
+            format!("customers of the first cohort: {size}{}", next.unwrap_or_default())
+        });
+        Extent {
+            rows: cohorts.len() as u128 * cells as u128,
+            of: format!(
+                "{} cohorts by {} and {cells} ages by {}",
+                cohorts.len(),
+                grid.cohort,
+                grid.age
+            ),
+            span: numbers.first().map(|&first| (day(first), Value::Date(end.last_day))),
+            first: oldest,
+        }
+    }
+
     fn table(
         &self,
         grid: &CohortGrid,
         cohorts: &BTreeMap<(i64, &[u8]), Cohort>,
-        ages: usize,
+        cells: &Cells,
+        end: &End,
     ) -> Result<Frame, EngineError> {
-        let scale = match grid.events.value_type() {
-            DataType::Decimal { scale, .. } => scale,
-            _ => 0,
-        };
-        let money = |minor: i128| match grid.events.value {
-            Some(_) => Value::Decimal { minor, scale },
-            None => Value::Null,
-        };
-        let mut starts: Vec<Value> = Vec::new();
-        let mut rows: Vec<[Value; 7]> = Vec::new();
+        let rows = cohorts.len() * cells.count;
+        let (mut starts, mut periods) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+        let (mut ages, mut last_ages) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+        let (mut shares, mut sizes) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+        let mut counts = [(); 3].map(|()| Vec::with_capacity(rows));
+        let mut sums = [(); 2].map(|()| Vec::with_capacity(rows));
         let mut segments: Vec<&[u8]> = Vec::new();
+        let seconds = |from: i64, to: i64| (i128::from(to) - i128::from(from)) as f64 / 1e6;
         for (&(number, by), cohort) in cohorts {
             let start = self.calendar.period_start(grid.cohort, number);
             let base = grid.base_period(&self.calendar, number);
+            let start_of = |age: i64| self.calendar.period_start(grid.age, base + age);
             let mut cumulative = 0;
-            let mut staying: i64 = cohort.ending.iter().sum();
-            for age in 0..ages {
-                let activity = cohort.activity[age];
-                cumulative = add(cumulative, activity.value)?;
-                let retained = if grid.on_or_after { staying } else { cohort.exactly[age] };
-                staying -= cohort.ending[age];
-                let period = match age {
-                    0 => start,
-                    _ => self.calendar.period_start(grid.age, base + age as i64),
+            let mut eligible: i64 = cohort.complete.iter().sum();
+            let mut staying: i64 = cohort.retained.iter().sum();
+            for cell in 0..cells.count {
+                let (low, high) = cells.ends(cell);
+                eligible -= cohort.complete[cell];
+                staying -= cohort.retained[cell];
+                let net = cohort.gained[cell].checked_sub(cohort.lost[cell]);
+                cumulative = add(cumulative, net.ok_or_else(overflow)?)?;
+                let retained = match grid.returned {
+                    Returned::Exactly => cohort.retained[cell],
+                    Returned::OnOrAfter | Returned::Through => staying,
                 };
-                starts.push(Value::Date(start));
+                let (period, share) = match grid.steps {
+                    Steps::Calendar => {
+                        let period = if low == 0 { start } else { start_of(low) };
+                        let from = self.calendar.midnight(period);
+                        let to = self.calendar.midnight(start_of(high + 1));
+                        let part = seconds(from, grid.end) / seconds(from, to);
+                        (Some(period), part.clamp(0.0, 1.0))
+                    }
+                    Steps::Rolling => {
+                        let length = (high - low + 1) as f64 * end.step as f64;
+                        let rest = cohort.rest[cell] as f64 / length;
+                        (None, (eligible as f64 + rest) / cohort.size as f64)
+                    }
+                };
+                starts.push(start);
                 segments.push(by);
-                rows.push([
-                    Value::Int(age as i64),
-                    Value::Date(period),
-                    Value::Int(cohort.size),
-                    Value::Int(retained),
-                    Value::Int(activity.orders),
-                    money(activity.value),
-                    money(cumulative),
-                ]);
+                ages.push(low);
+                last_ages.push(high);
+                periods.push(period);
+                shares.push(share);
+                sizes.push(cohort.size);
+                let activity = cohort.activity[cell];
+                let over = |count: i64| (eligible > 0).then_some(count);
+                for (column, count) in counts.iter_mut().zip([eligible, retained, activity.orders])
+                {
+                    column.push(over(count));
+                }
+                for (column, sum) in sums.iter_mut().zip([activity.value, cumulative]) {
+                    column.push((eligible > 0 && grid.events.value.is_some()).then_some(sum));
+                }
             }
         }
         let schema = &self.rel.schema;
-        let mut columns: Vec<ArrayRef> =
-            vec![column_of(DataType::Date, starts.iter()).map_err(arrow_error)?];
+        let mut columns: Vec<ArrayRef> = vec![Arc::new(Date32Array::from(starts))];
         if !grid.by.is_empty() {
             columns.extend(self.by.decode(segments.into_iter())?);
         }
-        let done = columns.len();
-        for (index, field) in schema.fields[done..].iter().enumerate() {
-            let values = rows.iter().map(|row| &row[index]);
-            columns.push(column_of(field.data_type, values).map_err(arrow_error)?);
+        columns.push(Arc::new(Int64Array::from(ages)));
+        if cells.brackets.is_some() {
+            columns.push(Arc::new(Int64Array::from(last_ages)));
+        }
+        columns.push(Arc::new(Date32Array::from(periods)));
+        columns.push(Arc::new(Float64Array::from(shares)));
+        columns.push(Arc::new(Int64Array::from(sizes)));
+        columns.extend(counts.map(|counts| Arc::new(Int64Array::from(counts)) as ArrayRef));
+        let scale = match grid.events.value_type() {
+            DataType::Decimal { scale, .. } => scale as i8,
+            _ => 0,
+        };
+        for sums in sums {
+            let sums = Decimal128Array::from(sums).with_precision_and_scale(38, scale);
+            columns.push(Arc::new(sums.map_err(arrow_error)?));
         }
         for (column, field) in columns.iter_mut().zip(&schema.fields) {
             *column = with_precision(column, field.data_type)?;
         }
-        Ok(Frame::new(schema.clone(), columns, rows.len())?)
+        Ok(Frame::new(schema.clone(), columns, rows)?)
     }
 }

@@ -143,7 +143,7 @@ pub(super) fn needs(rel: &RelRef) -> Option<(&RelRef, BTreeSet<String>)> {
         RelNode::CohortGrid(grid) => {
             people::expressions(&grid.events).into_iter().for_each(&mut read);
             grid.by.iter().for_each(|by| read(&by.value));
-            grid.active.iter().for_each(&mut read);
+            grid.entering.iter().chain(&grid.active).for_each(&mut read);
             &grid.input
         }
         RelNode::Scan(_)

@@ -142,7 +142,11 @@ pub(super) fn day_of(ticks: i64, time: DataType, calendar: &Calendar) -> i32 {
 pub(super) fn add(left: i128, right: i128) -> Result<i128, EngineError> {
     left.checked_add(right)
         .filter(|sum| sum.abs() < super::super::kernel::LARGEST)
-        .ok_or_else(|| EvaluateError::Overflow { function: "sum".into() }.into())
+        .ok_or_else(overflow)
+}
+
+pub(super) fn overflow() -> EngineError {
+    EvaluateError::Overflow { function: "sum".into() }.into()
 }
 
 /// A value of a time column from its ticks.

@@ -12,8 +12,8 @@ use crate::frame::{DataType, Field, Frame, Schema, Value};
 use crate::ir::parse::from_text;
 use crate::ir::relation::{aggregate, scan};
 use crate::ir::{
-    Calendar, CohortGrid, Events, Expr, History, Measure, MeasureFunc, Refunds, RelRef, Summary,
-    ZeroValues, named,
+    Ages, Calendar, CohortGrid, Events, Expr, History, Measure, MeasureFunc, Refunds, RelRef,
+    Returned, Steps, Summary, ZeroValues, named,
 };
 
 fn schema() -> Arc<Schema> {
@@ -94,24 +94,29 @@ fn relations() -> Vec<RelRef> {
         end: 19_800 * crate::document::DAY_MICROS,
         last_day: 19_799,
     };
-    let grid = CohortGrid {
+    let grid = |steps, returned, ages, entering| CohortGrid {
         input: input.clone(),
         events: events(),
+        entering,
         active: Some(expr("m > 0")),
         by: vec![named("entry_i", expr("i"))],
         cohort: TimeUnit::Month,
         age: TimeUnit::Week,
-        on_or_after: true,
-        max_age: None,
-        last_day: 19_799,
+        steps,
+        returned,
+        ages,
+        end: 19_800 * crate::document::DAY_MICROS,
     };
+    let brackets = || Ages::Brackets(vec![(0, 0), (2, 5)]);
     let history = History { input: input.clone(), events: events(), unit: TimeUnit::Week };
     [
         aggregate(&input, vec![named("i", expr("i")), named("c", expr("c"))], measures()),
         aggregate(&input, vec![], measures()),
         summary(true, Refunds::Net).build(),
         summary(false, Refunds::Keep).build(),
-        grid.build(),
+        grid(Steps::Calendar, Returned::OnOrAfter, Ages::Each { last: None }, None).build(),
+        grid(Steps::Calendar, Returned::Exactly, brackets(), Some(expr("i = 1"))).build(),
+        grid(Steps::Rolling, Returned::Through, brackets(), None).build(),
         history.build(),
     ]
     .into_iter()

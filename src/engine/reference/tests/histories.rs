@@ -1,7 +1,9 @@
 use super::{check, expr, lines, run, values};
-use crate::document::TimeUnit;
+use crate::document::{DAY_MICROS, TimeUnit};
 use crate::frame::Value;
-use crate::ir::{CohortGrid, Events, History, Refunds, RelRef, Summary, ZeroValues, named};
+use crate::ir::{
+    Ages, CohortGrid, Events, History, Refunds, RelRef, Returned, Steps, Summary, ZeroValues, named,
+};
 
 fn events(input: &RelRef) -> Events {
     Events {
@@ -58,7 +60,7 @@ fn a_history() {
 }
 
 /// The example of the pipeline reference, as of 2026-03-15, with a segment by customer.
-fn grid(last_day: &str, change: impl FnOnce(&RelRef, &mut CohortGrid)) -> RelRef {
+fn grid(end: &str, change: impl FnOnce(&RelRef, &mut CohortGrid)) -> RelRef {
     let input = values(
         "id int64, c int64, t date, v money, s string",
         &["1,1,2026-01-05,10,x", "2,1,2026-02-09,15,y", "3,2,2026-02-07,20,"],
@@ -66,13 +68,15 @@ fn grid(last_day: &str, change: impl FnOnce(&RelRef, &mut CohortGrid)) -> RelRef
     let mut grid = CohortGrid {
         input: input.clone(),
         events: events(&input),
+        entering: None,
         active: None,
         by: vec![],
         cohort: TimeUnit::Month,
         age: TimeUnit::Month,
-        on_or_after: false,
-        max_age: None,
-        last_day: day(last_day),
+        steps: Steps::Calendar,
+        returned: Returned::Exactly,
+        ages: Ages::Each { last: None },
+        end: i64::from(day(end)) * DAY_MICROS,
     };
     change(&input, &mut grid);
     grid.build().expect("distinct names")
@@ -81,14 +85,15 @@ fn grid(last_day: &str, change: impl FnOnce(&RelRef, &mut CohortGrid)) -> RelRef
 #[test]
 fn a_cohort_grid() {
     check(
-        &grid("2026-03-14", |_, _| {}),
+        &grid("2026-03-15", |_, _| {}),
         &[
-            "2026-01-01,0,2026-01-01,1,1,1,10.00,10.00",
-            "2026-01-01,1,2026-02-01,1,1,1,15.00,25.00",
-            "2026-01-01,2,2026-03-01,1,0,0,0.00,25.00",
-            "2026-02-01,0,2026-02-01,1,1,1,20.00,20.00",
-            "2026-02-01,1,2026-03-01,1,0,0,0.00,20.00",
-            "2026-02-01,2,2026-04-01,1,0,0,0.00,20.00",
+            "2026-01-01,0,2026-01-01,1,1,1,1,1,10.00,10.00",
+            "2026-01-01,1,2026-02-01,1,1,1,1,1,15.00,25.00",
+            // 14 of 31 days.
+            "2026-01-01,2,2026-03-01,0.45161290322580644,1,,,,,",
+            "2026-02-01,0,2026-02-01,1,1,1,1,1,20.00,20.00",
+            "2026-02-01,1,2026-03-01,0.45161290322580644,1,,,,,",
+            "2026-02-01,2,2026-04-01,0,1,,,,,",
         ],
     );
 }
@@ -97,16 +102,16 @@ fn a_cohort_grid() {
 fn a_cohort_grid_by_the_segment_of_entry() {
     let by = |input: &RelRef, grid: &mut CohortGrid| {
         grid.by = vec![named("segment", expr(input, "s"))];
-        grid.on_or_after = true;
-        grid.max_age = Some(1);
+        grid.returned = Returned::OnOrAfter;
+        grid.ages = Ages::Each { last: Some(1) };
     };
     check(
-        &grid("2026-03-14", by),
+        &grid("2026-03-15", by),
         &[
-            "2026-01-01,x,0,2026-01-01,1,1,1,10.00,10.00",
-            "2026-01-01,x,1,2026-02-01,1,1,1,15.00,25.00",
-            "2026-02-01,,0,2026-02-01,1,1,1,20.00,20.00",
-            "2026-02-01,,1,2026-03-01,1,0,0,0.00,20.00",
+            "2026-01-01,x,0,2026-01-01,1,1,1,1,1,10.00,10.00",
+            "2026-01-01,x,1,2026-02-01,1,1,1,1,1,15.00,25.00",
+            "2026-02-01,,0,2026-02-01,1,1,1,1,1,20.00,20.00",
+            "2026-02-01,,1,2026-03-01,0.45161290322580644,1,,,,,",
         ],
     );
 }
@@ -117,58 +122,129 @@ fn coming_back_later_counts_on_or_after() {
         "id int64, c int64, t date, v money",
         &["1,1,2026-01-05,1", "2,1,2026-03-05,2", "3,2,2026-01-09,4"],
     );
-    let retained = |on_or_after, max_age| {
+    let retained = |returned| {
         let rel = CohortGrid {
             input: input.clone(),
             events: events(&input),
+            entering: None,
             active: None,
             by: vec![],
             cohort: TimeUnit::Quarter,
             age: TimeUnit::Month,
-            on_or_after,
-            max_age,
-            last_day: day("2026-06-30"),
+            steps: Steps::Calendar,
+            returned,
+            ages: Ages::Each { last: Some(1) },
+            end: i64::from(day("2026-07-01")) * DAY_MICROS,
         };
         lines(run(&rel.build().expect("distinct names")))
     };
     // Age 0 is the whole first quarter.
     assert_eq!(
-        retained(false, Some(1)),
-        ["2026-01-01,0,2026-01-01,2,2,3,7.00,7.00", "2026-01-01,1,2026-04-01,2,0,0,0.00,7.00",]
+        retained(Returned::Exactly),
+        [
+            "2026-01-01,0,2026-01-01,1,2,2,2,3,7.00,7.00",
+            "2026-01-01,1,2026-04-01,1,2,2,0,0,0.00,7.00"
+        ]
     );
-    let monthly = |on_or_after| {
+    let monthly = |returned| {
         let rel = CohortGrid {
             input: input.clone(),
             events: events(&input),
+            entering: None,
             active: None,
             by: vec![],
             cohort: TimeUnit::Month,
             age: TimeUnit::Month,
-            on_or_after,
-            max_age: Some(1),
-            last_day: day("2026-03-31"),
+            steps: Steps::Calendar,
+            returned,
+            ages: Ages::Each { last: Some(1) },
+            end: i64::from(day("2026-04-01")) * DAY_MICROS,
         };
         lines(run(&rel.build().expect("distinct names")))
     };
-    assert_eq!(monthly(false)[1], "2026-01-01,1,2026-02-01,2,0,0,0.00,5.00");
-    assert_eq!(monthly(true)[1], "2026-01-01,1,2026-02-01,2,1,0,0.00,5.00");
-    assert_eq!(monthly(true)[0], "2026-01-01,0,2026-01-01,2,2,2,5.00,5.00");
+    assert_eq!(monthly(Returned::Exactly)[1], "2026-01-01,1,2026-02-01,1,2,2,0,0,0.00,5.00");
+    assert_eq!(monthly(Returned::OnOrAfter)[1], "2026-01-01,1,2026-02-01,1,2,2,1,0,0.00,5.00");
+    assert_eq!(monthly(Returned::OnOrAfter)[0], "2026-01-01,0,2026-01-01,1,2,2,2,2,5.00,5.00");
 }
 
 #[test]
 fn inactive_events_enter_but_do_not_retain() {
     let active = |input: &RelRef, grid: &mut CohortGrid| {
         grid.active = Some(expr(input, "v > 10"));
-        grid.max_age = Some(1);
+        grid.ages = Ages::Each { last: Some(1) };
     };
     check(
-        &grid("2026-03-14", active),
+        &grid("2026-03-15", active),
         &[
-            "2026-01-01,0,2026-01-01,1,0,0,0.00,0.00",
-            "2026-01-01,1,2026-02-01,1,1,1,15.00,15.00",
-            "2026-02-01,0,2026-02-01,1,1,1,20.00,20.00",
-            "2026-02-01,1,2026-03-01,1,0,0,0.00,20.00",
+            "2026-01-01,0,2026-01-01,1,1,1,0,0,0.00,0.00",
+            "2026-01-01,1,2026-02-01,1,1,1,1,1,15.00,15.00",
+            "2026-02-01,0,2026-02-01,1,1,1,1,1,20.00,20.00",
+            "2026-02-01,1,2026-03-01,0.45161290322580644,1,,,,,",
         ],
+    );
+}
+
+#[test]
+fn brackets_steps_and_other_entries() {
+    let input = values(
+        "id int64, c int64, t date, v money, entry bool",
+        &[
+            "1,1,2026-01-05,,true",
+            "2,1,2026-01-04,9,false", // The day before the entry.
+            "3,1,2026-01-05,1,false",
+            "4,1,2026-01-07,2,false",
+            "5,1,2026-01-10,4,false",
+            "6,2,2026-01-08,,true",
+            "7,2,2026-01-12,8,false",
+            "8,3,2026-01-06,7,false", // Never enters.
+        ],
+    );
+    let grid = |steps, returned, ages| {
+        let rel = CohortGrid {
+            input: input.clone(),
+            events: events(&input),
+            entering: Some(expr(&input, "entry")),
+            active: Some(expr(&input, "not entry")),
+            by: vec![],
+            cohort: TimeUnit::Week,
+            age: TimeUnit::Day,
+            steps,
+            returned,
+            ages,
+            end: i64::from(day("2026-01-11")) * DAY_MICROS,
+        };
+        lines(run(&rel.build().expect("distinct names")))
+    };
+    // The week ends on the 11th, whose event is not seen yet by anyone's age 0.
+    assert_eq!(
+        grid(Steps::Calendar, Returned::Exactly, Ages::Each { last: Some(0) }),
+        ["2026-01-05,0,2026-01-05,0.8571428571428571,2,,,,,"]
+    );
+    let brackets = || Ages::Brackets(vec![(0, 0), (2, 4)]);
+    // Customer 1 has lived six days, customer 2 three: one of the three days of the bracket.
+    assert_eq!(
+        grid(Steps::Rolling, Returned::Exactly, brackets()),
+        [
+            "2026-01-05,0,0,,1,2,2,1,1,1.00,1.00",
+            "2026-01-05,2,4,,0.6666666666666666,2,1,1,1,2.00,3.00",
+        ]
+    );
+    let retained =
+        |returned| -> Vec<String> { grid(Steps::Rolling, returned, Ages::Each { last: None }) };
+    assert_eq!(
+        retained(Returned::OnOrAfter),
+        [
+            "2026-01-05,0,,1,2,2,2,1,1.00,1.00",
+            "2026-01-05,1,,1,2,2,2,0,0.00,1.00",
+            "2026-01-05,2,,1,2,2,2,1,2.00,3.00",
+            "2026-01-05,3,,0.5,2,1,1,0,0.00,3.00",
+            "2026-01-05,4,,0.5,2,1,1,0,0.00,3.00",
+            "2026-01-05,5,,0.5,2,1,1,1,4.00,7.00",
+        ]
+    );
+    assert_eq!(
+        retained(Returned::Through)[..2],
+        ["2026-01-05,0,,1,2,2,1,1,1.00,1.00", "2026-01-05,1,,1,2,2,0,0,0.00,1.00"]
     );
 }
 
@@ -182,7 +258,7 @@ fn summary(rows: &[&str], change: impl FnOnce(&RelRef, &mut Summary)) -> RelRef 
         collapse: true,
         refunds: Refunds::Net,
         zero_values: ZeroValues::Keep,
-        end: i64::from(day("2026-02-01")) * crate::document::DAY_MICROS,
+        end: i64::from(day("2026-02-01")) * DAY_MICROS,
         last_day: day("2026-01-31"),
     };
     change(&input, &mut summary);
@@ -272,5 +348,5 @@ fn summaries_without_values_and_without_events() {
     let nobody = |input: &RelRef, grid: &mut CohortGrid| {
         grid.input = crate::ir::relation::filter(input, expr(input, "c > 9")).expect("typed");
     };
-    check(&grid("2026-03-14", nobody), &[]);
+    check(&grid("2026-03-15", nobody), &[]);
 }
