@@ -169,8 +169,22 @@ impl Reader<'_> {
             diagnostic = diagnostic.help("SQL compares with a single `=`");
         } else if self.text.contains("&&") || self.text.contains("||") && self.text.contains('=') {
             diagnostic = diagnostic.help("write `and` and `or`");
+        } else if let Some(name) = self.bare_name() {
+            diagnostic = diagnostic.help(format!(
+                "a name that is no plain word stands in double quotes: `'\"{name}\"'`"
+            ));
         }
         self.diagnostics.push(diagnostic);
+    }
+
+    /// A column that SQL cannot read without quotes, and that the text has without.
+    fn bare_name(&self) -> Option<&str> {
+        let plain = |c: char| c.is_alphanumeric() || c == '_';
+        let mut names = self.scope.schema.fields.iter().map(|field| field.name.as_str());
+        names.find(|name| {
+            let quoted = format!("\"{name}\"");
+            !name.chars().all(plain) && self.text.contains(name) && !self.text.contains(&quoted)
+        })
     }
 
     fn error(&mut self, code: Code, span: Span, message: impl Into<String>) {
@@ -619,6 +633,15 @@ mod tests {
                 .join("; "),
         };
         assert_eq!(actual, expected, "for `{text}`");
+    }
+
+    #[test]
+    fn names_that_need_quotes_are_shown_with_them() {
+        let faults = from_text("odd name and amount > 1", &schema()).expect_err("no expression");
+        let help = faults[0].help.clone().unwrap_or_default();
+        assert!(help.contains("`'\"odd name\"'`"), "{help}");
+        let faults = from_text("\"odd name\" twice", &schema()).expect_err("no expression");
+        assert!(faults[0].help.is_none(), "{faults:?}");
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl BgNbd {
         let rate = (repeats / ages.max(1e-9)).max(1e-6);
         let starts = [(0.5, 0.8, 2.0), (1.0, 1.0, 1.0), (0.25, 0.2, 4.0)]
             .map(|(r, a, b)| [r, (r / rate).min(age * 10.0), a, b]);
-        fit(&parts(rows), customers, &starts, Part::weight, term)
+        fit(&parts(rows), &starts, Part::weight, term)
     }
 
     /// The odds that a customer has stopped.

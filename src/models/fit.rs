@@ -19,8 +19,6 @@ pub struct Fit<const N: usize> {
     pub gradient_norm: f64,
     /// What a Newton step would still add to the log-likelihood, twice; `None` where there is no such step.
     pub decrement: Option<f64>,
-    /// How many customers it rests on.
-    pub customers: u64,
 }
 
 /// A parameter, for tables.
@@ -80,7 +78,6 @@ impl<const N: usize> Fit<N> {
 /// `weight` how many customers the row stands for.
 pub(super) fn fit<const N: usize, Row: Sync>(
     rows: &[Row],
-    customers: f64,
     starts: &[[f64; N]],
     weight: fn(&Row) -> f64,
     term: impl Fn(&Row, &[f64; N]) -> Derivatives<N> + Sync,
@@ -141,6 +138,5 @@ pub(super) fn fit<const N: usize, Row: Sync>(
         iterations: best.iterations,
         gradient_norm: gradient.iter().map(|g| g * g).sum::<f64>().sqrt(),
         decrement,
-        customers: customers as u64,
     }
 }

@@ -50,7 +50,7 @@ impl GammaGamma {
         // p γ / (q − 1) is the population's mean.
         let starts =
             [(2.0, 3.0), (6.0, 4.0), (1.0, 2.0)].map(|(p, q)| [p, q, mean * (q - 1.0) / p]);
-        fit(rows, customers, &starts, |row| row.customers, term)
+        fit(rows, &starts, |row| row.customers, term)
     }
 
     /// The mean value of a purchase expected of a customer with a mean of `mean` over `purchases`; of

@@ -71,8 +71,9 @@ pub(super) struct CellFit {
     pub spend: Option<Fit<3>>,
     /// The correlation of spend and frequency among repeat customers.
     pub spend_correlation: Option<f64>,
-    /// Customers of the cell itself.
+    /// Customers of the cell itself, and those of them with a spend to fit.
     pub customers: u64,
+    pub spenders: u64,
     /// Whether the fit is that of all customers.
     pub pooled: bool,
 }
@@ -161,9 +162,12 @@ impl LifetimeValue {
             .into_iter()
             .map(|(cell, rows)| {
                 let fit = match &pooled {
-                    Some(pooled) if small(&rows) => {
-                        CellFit { pooled: true, customers: rows.len() as u64, ..pooled.clone() }
-                    }
+                    Some(pooled) if small(&rows) => CellFit {
+                        pooled: true,
+                        customers: rows.len() as u64,
+                        spenders: spending(customers, &rows).len() as u64,
+                        ..pooled.clone()
+                    },
                     _ => self.fit_rows(customers, &rows),
                 };
                 (cell, fit)
@@ -174,14 +178,7 @@ impl LifetimeValue {
 
     fn fit_rows(&self, customers: &Customers, rows: &[usize]) -> CellFit {
         let grouped = group(rows.iter().map(|&row| customers.rows[row]));
-        let spending: Vec<(f64, f64)> = rows
-            .iter()
-            .filter_map(|&row| {
-                let mean = customers.monetary[row]?;
-                let purchases = customers.rows[row].frequency;
-                (purchases >= 1.0 && mean > 0.0).then_some((purchases, mean))
-            })
-            .collect();
+        let spending = spending(customers, rows);
         let spend = (self.spend == Spend::GammaGamma && spending.len() > 1).then(|| {
             let mut counts: BTreeMap<(u64, u64), f64> = BTreeMap::new();
             for (purchases, mean) in &spending {
@@ -204,6 +201,7 @@ impl LifetimeValue {
                 .then(|| correlation(&spending))
                 .flatten(),
             customers: rows.len() as u64,
+            spenders: spending.len() as u64,
             pooled: false,
         }
     }
@@ -306,6 +304,16 @@ pub(super) fn each_history<T: Copy + Default + Send + Sync>(
         })
         .collect();
     place_of.into_iter().map(|place| values[place]).collect()
+}
+
+/// Repeat purchases and their mean of those customers whose spend the model sees.
+fn spending(customers: &Customers, rows: &[usize]) -> Vec<(f64, f64)> {
+    let spend = |&row: &usize| {
+        let mean = customers.monetary[row]?;
+        let purchases = customers.rows[row].frequency;
+        (purchases >= 1.0 && mean > 0.0).then_some((purchases, mean))
+    };
+    rows.iter().filter_map(spend).collect()
 }
 
 fn bits(row: &Purchases) -> [u64; 3] {

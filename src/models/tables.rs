@@ -332,7 +332,7 @@ impl Results<'_> {
                 row.extend([
                     Value::text(name),
                     Value::text("gamma_gamma"),
-                    Value::Int(fit.customers as i64),
+                    Value::Int(found.spenders as i64),
                     Value::Bool(found.pooled),
                     float(fit.log_likelihood),
                     float(fit.aic()),

@@ -13,7 +13,8 @@ pub(super) fn integer(value: i64) -> String {
     decorate(&value.to_string())
 }
 
-/// A number with `decimals` digits after the point; one that rounds to nothing says so (`<0.01`).
+/// A number with `decimals` digits after the point; one that rounds to nothing says so (`<0.01`), or, among
+/// whole numbers, keeps two digits of its own (`0.24`, `7.4e-6`).
 pub(super) fn number(value: f64, decimals: u8) -> String {
     if !value.is_finite() {
         return NONE.to_owned();
@@ -21,6 +22,13 @@ pub(super) fn number(value: f64, decimals: u8) -> String {
     let digits = format!("{value:.precision$}", precision = usize::from(decimals));
     let vanished =
         value != 0.0 && !digits.bytes().any(|digit| digit.is_ascii_digit() && digit != b'0');
+    if vanished && decimals == 0 {
+        let magnitude = -value.abs().log10().floor();
+        return match magnitude < 4.0 {
+            true => decorate(&format!("{value:.precision$}", precision = magnitude as usize + 1)),
+            false => decorate(&format!("{value:.1e}")),
+        };
+    }
     if vanished {
         let smallest = plain_decimal(1, decimals);
         return if value < 0.0 { format!(">{MINUS}{smallest}") } else { format!("<{smallest}") };
@@ -176,7 +184,8 @@ mod tests {
     #[test]
     fn what_rounds_to_nothing_says_so() {
         assert_eq!(number(0.000_01, 3), "<0.001");
-        assert_eq!(number(-0.2, 0), ">−1");
+        assert_eq!(number(-0.2, 0), "\u{2212}0.20");
+        assert_eq!(number(7.41e-6, 0), "7.4e-6");
         assert_eq!(share(0.0004, 1), "<0.1%");
         assert_eq!(share(0.0, 1), "0.0%");
     }

@@ -118,20 +118,19 @@ impl RunError {
                 "look at the path; a job that may find nothing should test for exit status 5"
                     .into(),
             ),
-            RunError::Engine(EngineError::Contract(_)) => Some(
+            RunError::Engine(EngineError::Contract(breach)) => Some(format!(
                 "mend the rows, change what the source's `columns` and roles ask of them, or set them aside: \
-                 `bad_rows: {action: quarantine, tolerate: 1%}`"
-                    .into(),
-            ),
+                 `bad_rows: {{action: quarantine, tolerate: {}%}}`",
+                enough(breach.rejected.bad, breach.rejected.rows)
+            )),
             RunError::Engine(EngineError::Unreadable { .. }) => {
                 Some("write the file again; the previous output is untouched".into())
             }
-            RunError::Engine(EngineError::NotUnique { .. }) => {
-                Some(
-                    "a table of customers has one row for each; `deduplicate: {keys: […]}` makes it so"
-                        .into(),
-                )
-            }
+            RunError::Engine(EngineError::NotUnique { .. }) => Some(
+                "a table of customers has one row for each: `deduplicate: {keys: […]}` makes it so; a column \
+                 of the rows themselves is a dimension by its own name, such as `by: [country]`"
+                    .into(),
+            ),
             RunError::Engine(EngineError::TooManyCells(_)) => Some(
                 "is the first or the last date wrong? the source's contract can refuse it, \
                  `columns: {TIME: {min: 1990-01-01, max: 2030-12-31}}`, and `bad_rows` sets such rows \
@@ -145,6 +144,11 @@ impl RunError {
             _ => None,
         }
     }
+}
+
+/// The least whole percentage that bears so many bad rows.
+fn enough(bad: u64, rows: u64) -> u64 {
+    (bad.saturating_mul(100)).div_ceil(rows.max(1)).max(1)
 }
 
 /// The exit status of a failure.

@@ -22,6 +22,7 @@ mod quality;
 mod report;
 mod show;
 mod views;
+mod waterfall;
 mod write;
 
 pub use checks::FailedCheck;

@@ -4,15 +4,15 @@
 //! rows give the same report.
 
 use super::checks;
-use super::manifest::{Manifest, SourceRecord};
+use super::manifest::Manifest;
 use super::prepare::Prepared;
 use super::views;
+use super::waterfall::waterfall;
 use crate::document::manual_of;
 use crate::frame::{Frame, Value};
 use crate::plan::{PlannedStage, PlannedTable};
 use crate::report::{
-    Bar, Bars, Block, Cell, Chart, Column, Fact, Origin, Report, Rule, Section, Table,
-    Unit as ReportUnit,
+    Block, Cell, Column, Fact, Origin, Report, Rule, Section, Table, Unit as ReportUnit,
 };
 use crate::{metrics, stages};
 
@@ -58,7 +58,7 @@ pub(super) fn build(
         .filter_map(|section| Some(format!("`{}`: {}", section.id, section.lead.first()?)))
         .collect();
     if let Some(summary) = bodies.iter_mut().find(|section| section.id == "summary") {
-        summary.lead = findings;
+        summary.blocks.extend(findings.into_iter().map(Block::Paragraph));
         summary.blocks.push(Block::Facts(overview(tables)));
     }
     Report {
@@ -91,9 +91,11 @@ fn facts(prepared: &Prepared, manifest: &Manifest) -> Vec<Fact> {
     ]
 }
 
+/// The rows of the main table of each stage.
 fn overview(tables: &[(&PlannedTable, &Frame)]) -> Vec<Fact> {
     let rows = |frame: &Frame| Cell::Integer(frame.rows() as i64);
-    let facts = tables.iter().map(|(table, frame)| {
+    let main = tables.iter().filter(|(table, _)| table.suffix.is_none());
+    let facts = main.map(|(table, frame)| {
         Fact::new(format!("Rows of {}", table.name), rows(frame)).with_unit(ReportUnit::Count)
     });
     facts.collect()
@@ -267,7 +269,8 @@ fn data_quality(manifest: &Manifest, touched: &[(&str, &Frame)]) -> Section {
     if touched.is_empty() {
         section.blocks.pop();
     }
-    let lost = manifest.sources.iter().filter_map(waterfall).map(Block::Chart);
+    let lost = manifest.sources.iter().filter_map(|source| waterfall(source, &manifest.stages));
+    let lost = lost.map(Block::Chart);
     section.blocks.splice(1..1, lost);
     if let Some(table) = bad_rows(manifest) {
         section.blocks.insert(1, table);
@@ -276,29 +279,6 @@ fn data_quality(manifest: &Manifest, touched: &[(&str, &Frame)]) -> Section {
         section.blocks.insert(0, Block::Table(table));
     }
     section
-}
-
-/// The rows of a source that are left after each step; none if every row is left.
-fn waterfall(source: &SourceRecord) -> Option<Chart> {
-    let good = source.rows_bad.map(|bad| source.rows.saturating_sub(bad));
-    let steps = [("read", Some(source.rows)), ("good", good), ("before as-of", source.rows_seen)];
-    if steps.iter().all(|(_, rows)| rows.is_none_or(|rows| rows == source.rows)) {
-        return None;
-    }
-    let bar = |(label, rows): (&str, Option<u64>)| {
-        let value = Some(rows? as f64);
-        Some(Bar { label: label.to_owned(), value, incomplete: false })
-    };
-    Some(Chart::Bars(Bars {
-        title: format!("Rows of {} that are left", source.name),
-        description: Some(
-            "Each bar is what the step before it left, less what the step takes.".into(),
-        ),
-        x_label: "step".into(),
-        y_label: "rows".into(),
-        unit: ReportUnit::Count,
-        bars: steps.into_iter().filter_map(bar).collect(),
-    }))
 }
 
 /// The rules and defaults that were used, and the formulas behind the names.

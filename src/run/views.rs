@@ -38,7 +38,10 @@ pub(super) fn show<'a>(
         View::Tracking { by, title, x, actual, expected, holdout } => {
             worth::tracking(context, by, title, [x, actual, expected, holdout])
         }
-        View::Fits { by, parameters } => fits::fits(context, by, companion(parameters)),
+        View::Fits { by, fits, parameters } => {
+            let blocks = companion(fits).map(|fits| fits::fits(by, fits, companion(parameters)));
+            (Vec::new(), blocks.unwrap_or_default())
+        }
         View::Bars { title, x, y, complete } => bars(context, title, x, y, complete.as_deref()),
         View::Cohorts { by, age, steps, returned, average } => {
             let reading = cohorts::Reading { age: *age, steps: *steps, returned: *returned };

@@ -294,6 +294,7 @@ impl Stage for Clv {
                 grain: vec![customer.name.clone()],
                 roles,
                 views: vec![
+                    View::Fits { by: by.clone(), fits: "fits", parameters: "parameters" },
                     View::Deciles {
                         title: format!("{title} by decile"),
                         decile: "decile".into(),
@@ -312,12 +313,7 @@ impl Stage for Clv {
                 grain(&["fit", "model", "parameter"]),
                 vec![View::Rows],
             ),
-            companion(
-                "fits",
-                fits,
-                grain(&["fit", "model"]),
-                vec![View::Fits { by: by.clone(), parameters: "parameters" }, View::Rows],
-            ),
+            companion("fits", fits, grain(&["fit", "model"]), vec![View::Rows]),
             companion("tracking", tracking, grain(&["period"]), vec![track]),
             companion("calibration", calibration, grain(&["bins", "bin"]), vec![View::Rows]),
         ])

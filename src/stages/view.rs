@@ -37,8 +37,8 @@ pub enum View {
         expected: String,
         holdout: String,
     },
-    /// Whether the fits of `clv` can be relied on, and how they fared; `parameters` is its companion.
-    Fits { by: Vec<String>, parameters: &'static str },
+    /// Whether the fits of `clv` can be relied on, and how they fared: what its companions say.
+    Fits { by: Vec<String>, fits: &'static str, parameters: &'static str },
     /// How many rows fall into each cell of two scores.
     Grid { title: String, rows: String, columns: String },
     /// How many rows have each value, and a sum over them.

@@ -263,6 +263,7 @@ fn csv_is_read_and_its_bad_cells_are_told_by_line() {
     let output = tenure(folder.path(), &["run", "shop.yaml"]);
     status(&output, 4);
     says(&output, "3 of 6 rows are bad, more than the 49% tolerated");
+    says(&output, "tolerate: 50%");
 
     fs::write(&file, "customer_id,\"ordered_at\n").expect("written");
     let output = tenure(folder.path(), &["run", "shop.yaml"]);

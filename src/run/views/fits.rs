@@ -1,6 +1,8 @@
 //! Whether fitted models can be relied on.
 
-use super::{Context, Segment, amount, column, percent, segments};
+use std::collections::BTreeMap;
+
+use super::{amount, column, label, percent};
 use crate::frame::{Frame, Value};
 use crate::report::{Block, Notice, Severity, Unit as ReportUnit};
 
@@ -8,83 +10,91 @@ use crate::report::{Block, Notice, Severity, Unit as ReportUnit};
 /// Source: the warning of the R package `clvkit`.
 const CORRELATED: f64 = 0.3;
 
-/// A notice for each fit that should not be trusted, and how the forecast fared against the holdout. The
-/// columns are those of `clv`'s companions `fits` and `parameters`.
-pub(super) fn fits(
-    context: &Context,
-    by: &[String],
-    parameters: Option<&Frame>,
-) -> (Vec<String>, Vec<Block>) {
-    let at = |name: &str, row: usize| column(context.frame, name)(row);
+/// What makes a fit doubtful; a notice names all fits of which it is true.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Doubt {
+    /// The search ended otherwise than on top.
+    Unfinished { model: String, termination: String },
+    /// These parameters are not identified.
+    Unknown { model: String, parameters: Vec<String> },
+    /// Spend goes with frequency.
+    Correlated { model: String },
+}
+
+impl Doubt {
+    fn notice(&self, fits: &[String]) -> Notice {
+        let of = fits.join("; ");
+        let (title, text) = match self {
+            Doubt::Unfinished { model, termination } => (
+                "A fit that did not converge",
+                format!(
+                    "`{model}` ended with `{termination}` ({of}): do not rely on what rests on it."
+                ),
+            ),
+            Doubt::Unknown { model, parameters } => (
+                "Parameters that the data do not tell",
+                format!(
+                    "{} of `{model}` ({of}): values far from the estimate fit as well. Forecasts about as \
+                     long as the time observed hardly depend on them; those far beyond it may.",
+                    parameters.join(", ")
+                ),
+            ),
+            Doubt::Correlated { model } => (
+                "Spend goes with frequency",
+                format!(
+                    "`{model}` takes them to be independent, and they are not ({of}): the lifetime value of \
+                     frequent buyers is off."
+                ),
+            ),
+        };
+        Notice { severity: Severity::Warning, title: title.to_owned(), text }
+    }
+}
+
+/// A notice for what makes fits doubtful, and how the forecast fared against the holdout. The tables are
+/// `clv`'s companions `fits` and `parameters`.
+pub(super) fn fits(by: &[String], fits: &Frame, parameters: Option<&Frame>) -> Vec<Block> {
+    let at = |name: &str, row: usize| column(fits, name)(row);
     let number = |name: &str, row: usize| at(name, row).as_f64();
-    let (mut lead, mut blocks) = (Vec::new(), Vec::new());
-    let (segments, more) = segments(context, by);
-    for Segment { of, rows } in segments {
-        for row in rows {
-            let [model, fit] = ["model", "fit"].map(|name| at(name, row).to_string());
-            let which = if fit == "final" { "" } else { " before the holdout" };
-            let mut warn = |title: &str, text: String| {
-                let (severity, title) = (Severity::Warning, format!("{title}{of}"));
-                blocks.push(Block::Notice(Notice { severity, title, text }));
-            };
-            if at("converged", row) == Value::Bool(false) {
-                warn(
-                    "A fit that did not converge",
-                    format!(
-                        "The fit of `{model}`{which} ended with `{}`: do not rely on what rests on it.",
-                        at("termination", row)
-                    ),
-                );
-            }
-            let unknown: Vec<String> = parameters
-                .map(|frame| unidentified(frame, by, context.frame, row))
+    let mut fared = Vec::new();
+    let mut doubts: BTreeMap<Doubt, Vec<String>> = BTreeMap::new();
+    for row in 0..fits.rows() {
+        let [model, fit] = ["model", "fit"].map(|name| at(name, row).to_string());
+        let which = by.iter().map(|name| label(&at(name, row))).chain([fit.clone()]);
+        let which = which.collect::<Vec<_>>().join(", ");
+        let mut doubt = |doubt: Doubt, fit: String| doubts.entry(doubt).or_default().push(fit);
+        if at("converged", row) == Value::Bool(false) {
+            let termination = at("termination", row).to_string();
+            doubt(Doubt::Unfinished { model: model.clone(), termination }, which.clone());
+        }
+        let unknown = parameters.map(|frame| unidentified(frame, by, fits, row));
+        if let Some(parameters) = unknown.filter(|names| !names.is_empty()) {
+            doubt(Doubt::Unknown { model: model.clone(), parameters }, which.clone());
+        }
+        let correlation = number("spend_correlation", row).filter(|c| c.abs() >= CORRELATED);
+        if let Some(correlation) = correlation
+            && model == "gamma_gamma"
+        {
+            doubt(Doubt::Correlated { model }, format!("{which}: correlation {correlation:.2}"));
+        }
+        let tested = ["holdout_actual", "holdout_expected", "bias"].map(|name| number(name, row));
+        if let [Some(actual), Some(expected), Some(bias)] = tested
+            && by.is_empty()
+        {
+            let naive = number("naive_bias", row)
+                .map(|naive| format!("; each customer's rate carried on: {}", signed(naive)))
                 .unwrap_or_default();
-            if !unknown.is_empty() {
-                let subject = if unknown.len() == 1 { "is" } else { "are" };
-                warn(
-                    "Parameters that the data do not tell",
-                    format!(
-                        "{} of `{model}`{which} {subject} not identified: values far from the estimate fit as \
-                         well. Forecasts within the time observed change little with them; those far beyond \
-                         it may.",
-                        unknown.join(", ")
-                    ),
-                );
-            }
-            let spending = model == "gamma_gamma" && fit == "final";
-            if let Some(correlation) = number("spend_correlation", row)
-                && spending
-                && correlation.abs() >= CORRELATED
-            {
-                warn(
-                    "Spend goes with frequency",
-                    format!(
-                        "Their correlation is {correlation:.2}, and `{model}` takes them to be independent: \
-                         the lifetime value of frequent buyers is off."
-                    ),
-                );
-            }
-            if let (Some(actual), Some(expected), Some(bias)) = (
-                number("holdout_actual", row),
-                number("holdout_expected", row),
-                number("bias", row),
-            ) {
-                let naive = number("naive_bias", row)
-                    .map(|naive| format!("; each customer's rate carried on: {}", signed(naive)))
-                    .unwrap_or_default();
-                let count =
-                    |value: f64| amount(&Value::Int(value.round() as i64), &ReportUnit::Count);
-                lead.push(format!(
-                    "In the holdout the customers{of} made {} purchases where {} were expected ({}{naive}).",
-                    count(actual),
-                    count(expected),
-                    signed(bias)
-                ));
-            }
+            let count = |value: f64| amount(&Value::Int(value.round() as i64), &ReportUnit::Count);
+            fared.push(Block::Paragraph(format!(
+                "In the holdout the customers made {} purchases where {} were expected ({}{naive}).",
+                count(actual),
+                count(expected),
+                signed(bias)
+            )));
         }
     }
-    blocks.extend(more);
-    (lead, blocks)
+    let notices = doubts.iter().map(|(doubt, fits)| Block::Notice(doubt.notice(fits)));
+    notices.chain(fared).collect()
 }
 
 /// The parameters of a fit that are not identified, between backticks.

@@ -11,6 +11,11 @@ use crate::report::{
 /// Equal steps of the share of customers at which a concentration curve is drawn.
 const STEPS: usize = 50;
 
+/// A column as it is spoken of.
+fn spoken(column: &str) -> String {
+    if column == "clv" { "lifetime value".to_owned() } else { column.replace('_', " ") }
+}
+
 pub(super) fn deciles(
     context: &Context,
     title: &str,
@@ -31,7 +36,7 @@ pub(super) fn deciles(
         format!(
             "The best decile ({decile}) holds {} of {}: {} of {}.",
             percent(best / all),
-            value.replace('_', " "),
+            spoken(value),
             amount(&Value::Float(*best), &unit),
             amount(&Value::Float(all), &unit)
         )
@@ -45,7 +50,7 @@ pub(super) fn deciles(
         title: capital(title),
         description: Some("The sum over the customers of each decile; 10 is the best.".to_owned()),
         x_label: decile.replace('_', " "),
-        y_label: value.replace('_', " "),
+        y_label: spoken(value),
         unit,
         bars: sums.iter().rev().map(bar).collect(),
     });
@@ -98,7 +103,7 @@ pub(super) fn lorenz(
     value: &str,
 ) -> (Vec<String>, Vec<Block>) {
     let value_of = column(context.frame, value);
-    let name = value.replace('_', " ");
+    let name = spoken(value);
     let (segments, more) = segments(context, by);
     let curve = |name: String, emphasis, values: Vec<f64>| Series {
         name,
@@ -106,26 +111,39 @@ pub(super) fn lorenz(
         points: values.into_iter().map(|value| Some(Point { value, interval: None })).collect(),
     };
     let steps = || (0..=STEPS).map(|step| step as f64 / STEPS as f64);
-    let mut lead = Vec::new();
+    let spreads: Vec<(String, Spread)> = segments
+        .into_iter()
+        .filter_map(|Segment { of, rows }| {
+            let values = rows.iter().filter_map(|&row| value_of(row).as_f64()).collect();
+            Some((of, spread(values)?))
+        })
+        .collect();
+    let findings: Vec<String> = spreads
+        .iter()
+        .map(|(of, spread)| {
+            format!(
+                "The Gini coefficient of {name}{of} is {:.3}: the best tenth of the customers, one on the \
+                 border counted in part, has {}.",
+                spread.gini,
+                percent(spread.best_tenth)
+            )
+        })
+        .collect();
+    let emphasis = if by.is_empty() { Emphasis::Strong } else { Emphasis::Normal };
     let mut series = vec![curve("all the same".to_owned(), Emphasis::Normal, steps().collect())];
-    for Segment { of, rows } in segments {
-        let values = rows.iter().filter_map(|&row| value_of(row).as_f64()).collect();
-        let Some(spread) = spread(values) else { continue };
-        lead.push(format!(
-            "The Gini coefficient of {name}{of} is {:.3}: the best tenth of the customers, one on the \
-             border counted in part, has {}.",
-            spread.gini,
-            percent(spread.best_tenth)
-        ));
+    series.extend(spreads.into_iter().map(|(of, spread)| {
         let label = of.strip_prefix(" of ").unwrap_or("customers");
-        series.push(curve(label.to_owned(), Emphasis::Strong, spread.curve));
-    }
-    if lead.is_empty() {
+        curve(label.to_owned(), emphasis, spread.curve)
+    }));
+    if findings.is_empty() {
         return (Vec::new(), Vec::new());
     }
     let chart = Chart::Lines(Lines {
         title: capital(title),
-        description: Some(format!("{} On the diagonal all would have the same.", lead.join(" "))),
+        description: Some(format!(
+            "{} On the diagonal all would have the same.",
+            findings.join(" ")
+        )),
         x_label: "share of customers, the least first".to_owned(),
         x: steps().map(|share| format!("{:.0}%", share * 100.0)).collect(),
         y_label: format!("share of {name}"),
@@ -133,6 +151,8 @@ pub(super) fn lorenz(
         series,
         marker: None,
     });
+    // Of many segments one would have to be picked: they stay under their chart.
+    let lead = if by.is_empty() { findings } else { Vec::new() };
     (lead, std::iter::once(Block::Chart(chart)).chain(more).collect())
 }
 
@@ -148,7 +168,11 @@ pub(super) fn tracking(
     for Segment { of, rows } in segments {
         let title = format!("{}{of}", capital(title));
         let (sentence, chart) = track(context, &rows, title, columns);
-        lead.extend(sentence);
+        // Of many segments one would have to be picked: they stand above their charts.
+        match by.is_empty() {
+            true => lead.extend(sentence),
+            false => blocks.extend(sentence.map(Block::Paragraph)),
+        }
         blocks.push(Block::Chart(chart));
     }
     blocks.extend(more);
