@@ -33,7 +33,7 @@ crate::options! {
     struct BlockKeys("a check") {
         /// The table that is looked at: a source, a stage or a companion.
         from: Spanned<String>,
-        /// An error stops the run with exit status 3, and nothing is published.
+        /// What a failure means: an error ends the run with exit status 3.
         severity: Severity = Severity::Error,
         /// The share of rows that may fail.
         tolerate: Share = Share(0.0),

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::checks::{CheckSpec, Place};
 use crate::diagnostic::nearest;
 use crate::document::{Field, manual_of, summary_of};
+use crate::metrics::Direction;
 use crate::{checks, metrics, stages};
 
 /// The list of stages, or the page of one.
@@ -55,6 +56,9 @@ pub(super) fn metrics(name: Option<&str>) -> Result<String, String> {
     };
     let mut page = manual_of(kind.source);
     let _ = write!(page, "\n\nUnit: {}.", kind.unit);
+    if kind.direction != Direction::Neither {
+        let _ = write!(page, " Good: {}.", kind.direction);
+    }
     options(&mut page, "Options", &(kind.fields)());
     Ok(page.trim_end().to_owned())
 }

@@ -12,9 +12,11 @@ mod init;
 mod install;
 mod manual;
 mod progress;
+mod reference;
 mod refused;
 mod show;
 mod signals;
 mod start;
 
+pub use reference::reference;
 pub use start::main;

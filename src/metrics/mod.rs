@@ -16,7 +16,7 @@ mod lowering;
 pub mod orders;
 mod registry;
 
-pub use catalog::{Catalog, Declared};
+pub use catalog::{Catalog, Declared, Direction};
 pub use fields::{
     CUSTOMER_COLUMNS, CustomerFields, GAP_COLUMN, ORDER_COLUMNS, OrderFields, PLACED_COLUMNS,
     PlacedFields,

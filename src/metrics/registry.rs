@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use super::catalog::Direction;
 use super::lowering::{Lowering, Statistic};
 use super::{kinds, orders};
 use crate::document::{Decoder, Field, Node};
@@ -22,6 +23,8 @@ pub struct MetricKind {
     pub built_in: bool,
     /// The unit of the result, in words.
     pub unit: &'static str,
+    /// Which way it is good; a metric declared of a kind may say otherwise.
+    pub direction: Direction,
     /// Whether the name takes `_mean`, `_median`, `_max` or `_p01` to `_p99`.
     pub statistics: bool,
     /// The options, for the manual.

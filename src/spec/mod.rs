@@ -5,12 +5,14 @@
 //! - Generic over the body of a stage, so that this room knows no stage.
 //! - No files and no environment: the caller hands in the variables that `env:` may name.
 
+mod blocks;
 mod parameter;
 mod parameters;
 mod pipeline;
 mod segment;
 mod source;
 
+pub use blocks::{Block, blocks};
 pub use parameter::ParameterType;
 pub use parameters::Parameters;
 pub use pipeline::{

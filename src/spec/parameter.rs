@@ -25,7 +25,7 @@ crate::choice! {
 
 crate::options! {
     /// A parameter.
-    struct ParameterKeys("a parameter") {
+    pub(super) struct ParameterKeys("a parameter") {
         /// The type of its values.
         r#type: ParameterType,
         /// The value, unless `--set params.NAME=…` gives another.
@@ -34,7 +34,7 @@ crate::options! {
         min: Option<Node> = None,
         /// The largest value allowed.
         max: Option<Node> = None,
-        /// The values allowed.
+        /// The values allowed, as a list.
         r#in: Option<Node> = None,
         /// What it is for.
         description: Option<String> = None,

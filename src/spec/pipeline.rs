@@ -171,7 +171,7 @@ crate::options! {
 
 crate::options! {
     /// The `calendar` block.
-    struct CalendarOptions("`calendar`") {
+    pub(super) struct CalendarOptions("`calendar`") {
         /// First day of the week.
         week_starts: Weekday = Weekday::Monday,
         /// First month of the year; quarters follow.
@@ -181,7 +181,7 @@ crate::options! {
 
 crate::options! {
     /// The keys of a pipeline.
-    struct PipelineKeys("a pipeline") {
+    pub(super) struct PipelineKeys("a pipeline") {
         /// The version of the pipeline language.
         version: Version,
         /// The pipeline's name, and unless `outputs` says otherwise its folder under `out/`.
@@ -222,7 +222,7 @@ crate::options! {
 
 crate::options! {
     /// The keys of a stage beside its kind.
-    struct StageKeys("a stage") {
+    pub(super) struct StageKeys("a stage") {
         /// The table that it reads: a source, another stage or a companion.
         from: Spanned<String>,
         /// Rows of it for which this is not true are not seen.
@@ -236,7 +236,7 @@ crate::options! {
 
 crate::options! {
     /// The `outputs` block.
-    struct OutputKeys("`outputs`") {
+    pub(super) struct OutputKeys("`outputs`") {
         /// The folder that shows the last published run; absent: `out/NAME`.
         directory: Option<String> = None,
         /// How tables are written; naming one publishes it.
@@ -248,7 +248,7 @@ crate::options! {
 
 /// The version of the pipeline language: there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Version;
+pub(super) struct Version;
 
 impl Decode for Version {
     fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
@@ -281,7 +281,7 @@ impl Decode for Version {
 
 /// The name of a pipeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct PipelineName(String);
+pub(super) struct PipelineName(String);
 
 impl Decode for PipelineName {
     fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {

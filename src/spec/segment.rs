@@ -112,12 +112,17 @@ fn forms() -> [(&'static str, Vec<Field>); 4] {
     ]
 }
 
+/// The main key of each form and all its keys.
+pub(super) fn forms_with_common_keys() -> [(&'static str, Vec<Field>); 4] {
+    forms().map(|(key, mut fields)| {
+        fields.extend(CommonKeys::fields());
+        (key, fields)
+    })
+}
+
 /// What a segment takes, as a JSON Schema.
 pub(super) fn json_schema() -> Json {
-    let maps = forms().map(|(_, mut fields)| {
-        fields.extend(CommonKeys::fields());
-        schema::of_fields(&fields)
-    });
+    let maps = forms_with_common_keys().map(|(_, fields)| schema::of_fields(&fields));
     schema::any_of([ColumnOf::json_schema()].into_iter().chain(maps))
 }
 

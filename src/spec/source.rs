@@ -49,8 +49,7 @@ impl FileForm {
 crate::options! {
     /// What becomes of rows that break the contract.
     pub struct BadRowsBlock("`bad_rows`") {
-        /// `fail`: the run fails; `quarantine`: they go to the table `SOURCE_quarantine`, with reasons;
-        /// `drop`: they are left out. They are counted in any case.
+        /// Where they go. They are counted in any case.
         action: BadRowAction = BadRowAction::Fail,
         /// The share of bad rows up to which a run goes on.
         tolerate: Share = Share(0.0),
@@ -187,7 +186,7 @@ crate::options! {
 
 crate::options! {
     /// A source.
-    struct SourceKeys("a source") {
+    pub(super) struct SourceKeys("a source") {
         /// Parquet files: the path of one, a pattern, or a folder.
         parquet: Option<Path> = None,
         /// CSV files: the path of one, a pattern, or a folder. `columns` says what their texts are.
@@ -215,7 +214,7 @@ crate::options! {
 
 /// The `value` role, which may be written as a column alone.
 #[derive(Debug, Clone, PartialEq)]
-struct ValueForm(ValueRole);
+pub(super) struct ValueForm(ValueRole);
 
 impl Decode for ValueForm {
     fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
@@ -243,7 +242,7 @@ impl Decode for ValueForm {
 
 /// The `columns` of a source, in the order of the text.
 #[derive(Debug, Clone, PartialEq)]
-struct ColumnRules(Vec<ColumnRule>);
+pub(super) struct ColumnRules(Vec<ColumnRule>);
 
 impl Decode for ColumnRules {
     fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {

@@ -12,7 +12,7 @@
 //! ```yaml
 //! with_customers:
 //!   from: orders
-//!   join: {with: customers, keys: {customer_id: id}}
+//!   join: {with: customers, keys: {customer_id: id}, prefix: customer_}
 //! ```
 //!
 //! Columns: those of the input, then those of `with` apart from its keys, each behind `prefix`. `semi`

@@ -17,7 +17,7 @@ pub struct Block {
     pub text: String,
 }
 
-fn repository(path: &str) -> PathBuf {
+pub fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
@@ -53,7 +53,7 @@ fn newcomer() -> TempDir {
     folder
 }
 
-fn shell(folder: &Path, line: &str) -> Output {
+pub fn shell(folder: &Path, line: &str) -> Output {
     let binary = Path::new(env!("CARGO_BIN_EXE_tenure")).parent().expect("it has a folder");
     Command::new("sh")
         .current_dir(folder)
@@ -111,7 +111,7 @@ fn the_tutorial_runs() {
 fn pipelines_in_documents_have_no_mistakes() {
     let folder = newcomer();
     let mut checked = 0;
-    for document in ["README.md", "TUTORIAL.md"] {
+    for document in ["README.md", "TUTORIAL.md", "REFERENCE.md"] {
         for block in blocks(document) {
             if !block.info.starts_with("yaml") || !block.text.contains("version: 1") {
                 continue;

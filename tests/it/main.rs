@@ -13,6 +13,7 @@ mod input;
 mod mistakes;
 mod parquet;
 mod partitions;
+mod reference;
 mod reports;
 mod schema;
 mod support;

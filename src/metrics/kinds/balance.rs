@@ -15,7 +15,7 @@
 use crate::document::{Decode, Decoder, Expression, Field, Node, Options};
 use crate::ir::typing::build;
 use crate::ir::{Measure, MeasureFunc};
-use crate::metrics::{Level, Lowering, Metric, MetricKind};
+use crate::metrics::{Direction, Level, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -23,6 +23,7 @@ pub const KIND: MetricKind = MetricKind {
     source: include_str!("balance.rs"),
     built_in: false,
     unit: "points",
+    direction: Direction::Neither,
     statistics: false,
     fields,
     decode,

@@ -15,7 +15,7 @@ use serde_json::{Value as Json, json};
 use crate::document::{Decode, Decoder, Expression, Node, NodeKind, schema};
 use crate::frame::Unit;
 use crate::ir::{Measure, MeasureFunc};
-use crate::metrics::{Level, Lowering, Metric, MetricKind};
+use crate::metrics::{Direction, Level, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -23,6 +23,7 @@ pub const KIND: MetricKind = MetricKind {
     source: include_str!("count.rs"),
     built_in: false,
     unit: "count",
+    direction: Direction::Neither,
     statistics: false,
     fields: || super::main_argument::<CountOf>(&CountOf::expects()),
     decode,

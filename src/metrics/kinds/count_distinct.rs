@@ -13,7 +13,7 @@
 use crate::document::{Decode, Decoder, Expression, Node};
 use crate::frame::Unit;
 use crate::ir::{Measure, MeasureFunc};
-use crate::metrics::{Level, Lowering, Metric, MetricKind};
+use crate::metrics::{Direction, Level, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -21,6 +21,7 @@ pub const KIND: MetricKind = MetricKind {
     source: include_str!("count_distinct.rs"),
     built_in: false,
     unit: "count",
+    direction: Direction::Neither,
     statistics: false,
     fields: || super::main_argument::<Expression>("an SQL expression"),
     decode,

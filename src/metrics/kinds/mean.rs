@@ -13,7 +13,7 @@
 //! `m`, `m_n`, `m_low`, `m_high`; bounds are null for n < 2, all but n for n = 0.
 
 use crate::document::{Decode, Decoder, Expression, Node};
-use crate::metrics::{Level, Lowering, Metric, MetricKind, Statistic};
+use crate::metrics::{Direction, Level, Lowering, Metric, MetricKind, Statistic};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -21,6 +21,7 @@ pub const KIND: MetricKind = MetricKind {
     source: include_str!("mean.rs"),
     built_in: false,
     unit: "the expression's own, float64",
+    direction: Direction::Neither,
     statistics: false,
     fields: || super::main_argument::<Expression>("an SQL expression"),
     decode,

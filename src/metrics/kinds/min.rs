@@ -12,7 +12,7 @@
 
 use crate::document::{Decode, Decoder, Expression, Node};
 use crate::ir::{Measure, MeasureFunc};
-use crate::metrics::{Level, Lowering, Metric, MetricKind};
+use crate::metrics::{Direction, Level, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -20,6 +20,7 @@ pub const KIND: MetricKind = MetricKind {
     source: include_str!("min.rs"),
     built_in: false,
     unit: "the expression's own",
+    direction: Direction::Neither,
     statistics: false,
     fields: || super::main_argument::<Expression>("an SQL expression"),
     decode,

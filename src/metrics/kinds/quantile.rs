@@ -16,7 +16,7 @@
 
 use crate::diagnostic::Code;
 use crate::document::{Decode, Decoder, Expression, Field, Node, Options, Share};
-use crate::metrics::{Level, Lowering, Metric, MetricKind, Statistic};
+use crate::metrics::{Direction, Level, Lowering, Metric, MetricKind, Statistic};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -24,6 +24,7 @@ pub const KIND: MetricKind = MetricKind {
     source: include_str!("quantile.rs"),
     built_in: false,
     unit: "the expression's own, float64",
+    direction: Direction::Neither,
     statistics: false,
     fields,
     decode,

@@ -14,7 +14,7 @@
 use crate::diagnostic::Spanned;
 use crate::document::{Decode, Decoder, Field, Node, Options};
 use crate::frame::Unit;
-use crate::metrics::{Lowering, Metric, MetricKind};
+use crate::metrics::{Direction, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -22,6 +22,7 @@ pub const KIND: MetricKind = MetricKind {
     source: include_str!("ratio.rs"),
     built_in: false,
     unit: "the numerator's per the denominator's, float64",
+    direction: Direction::Neither,
     statistics: false,
     fields,
     decode,

@@ -16,7 +16,7 @@
 use crate::document::{Decode, Decoder, Expression, Node};
 use crate::ir::typing::build;
 use crate::ir::{Measure, MeasureFunc};
-use crate::metrics::{Level, Lowering, Metric, MetricKind};
+use crate::metrics::{Direction, Level, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -24,6 +24,7 @@ pub const KIND: MetricKind = MetricKind {
     source: include_str!("share.rs"),
     built_in: false,
     unit: "share",
+    direction: Direction::Neither,
     statistics: false,
     fields: || super::main_argument::<Expression>("a condition"),
     decode,

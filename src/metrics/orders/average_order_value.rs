@@ -15,7 +15,7 @@
 use crate::document::{Decoder, Node};
 use crate::frame::Unit;
 use crate::ir::{Measure, MeasureFunc};
-use crate::metrics::{Lowering, Metric, MetricKind};
+use crate::metrics::{Direction, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -23,6 +23,7 @@ pub const KIND: MetricKind = MetricKind {
     source: include_str!("average_order_value.rs"),
     built_in: true,
     unit: "money, float64",
+    direction: Direction::Higher,
     statistics: false,
     fields: Vec::new,
     decode,

@@ -21,7 +21,7 @@
 
 use crate::document::{Decode, Decoder, Field, Node, Options};
 use crate::frame::Unit;
-use crate::metrics::{Lowering, Metric, MetricKind, Statistic};
+use crate::metrics::{Direction, Lowering, Metric, MetricKind, Statistic};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -29,6 +29,7 @@ pub const KIND: MetricKind = MetricKind {
     source: include_str!("gap_days.rs"),
     built_in: true,
     unit: "days",
+    direction: Direction::Lower,
     statistics: true,
     fields,
     decode,

@@ -23,7 +23,7 @@ use crate::document::{Decode, Decoder, Field, Interval, Node, Options, Setting, 
 use crate::frame::{DataType, Unit, Value};
 use crate::ir::typing::{build, call};
 use crate::ir::{Expr, Func, Measure, MeasureFunc};
-use crate::metrics::{CustomerFields, Lowering, Metric, MetricKind};
+use crate::metrics::{CustomerFields, Direction, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -31,6 +31,7 @@ pub const KIND: MetricKind = MetricKind {
     source: include_str!("historic_clv.rs"),
     built_in: true,
     unit: "money, float64",
+    direction: Direction::Higher,
     statistics: false,
     fields,
     decode,

@@ -14,7 +14,7 @@
 use crate::document::{Decoder, Node};
 use crate::frame::Unit;
 use crate::ir::{Measure, MeasureFunc};
-use crate::metrics::{Lowering, Metric, MetricKind};
+use crate::metrics::{Direction, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -22,6 +22,7 @@ pub const KIND: MetricKind = MetricKind {
     source: include_str!("order_count.rs"),
     built_in: true,
     unit: "count",
+    direction: Direction::Higher,
     statistics: false,
     fields: Vec::new,
     decode,

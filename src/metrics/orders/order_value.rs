@@ -14,7 +14,7 @@
 //! Of nothing: null. Needs `value`.
 
 use crate::document::{Decode, Decoder, Field, Node, Options};
-use crate::metrics::{Lowering, Metric, MetricKind, Statistic};
+use crate::metrics::{Direction, Lowering, Metric, MetricKind, Statistic};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -22,6 +22,7 @@ pub const KIND: MetricKind = MetricKind {
     source: include_str!("order_value.rs"),
     built_in: true,
     unit: "money, float64",
+    direction: Direction::Higher,
     statistics: true,
     fields,
     decode,

@@ -18,7 +18,7 @@ use crate::document::{Decode, Decoder, Field, Node, Options, Setting};
 use crate::frame::DataType;
 use crate::ir::typing::build;
 use crate::ir::{Expr, Measure, MeasureFunc};
-use crate::metrics::{Lowering, Metric, MetricKind};
+use crate::metrics::{Direction, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -26,6 +26,7 @@ pub const KIND: MetricKind = MetricKind {
     source: include_str!("repeat_purchase_rate.rs"),
     built_in: true,
     unit: "share",
+    direction: Direction::Higher,
     statistics: false,
     fields,
     decode,

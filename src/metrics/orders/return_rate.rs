@@ -20,7 +20,7 @@
 use super::Dated;
 use crate::document::{Decode, Decoder, Field, Node, Options, Setting};
 use crate::ir::{Measure, MeasureFunc};
-use crate::metrics::{Level, Lowering, Metric, MetricKind};
+use crate::metrics::{Direction, Level, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -28,6 +28,7 @@ pub const KIND: MetricKind = MetricKind {
     source: include_str!("return_rate.rs"),
     built_in: true,
     unit: "share",
+    direction: Direction::Lower,
     statistics: false,
     fields,
     decode,

@@ -18,7 +18,7 @@ use crate::document::{Decoder, Node};
 use crate::frame::Unit;
 use crate::ir::typing::{build, call};
 use crate::ir::{Expr, Func, Measure, MeasureFunc};
-use crate::metrics::{IntervalMethod, Lowering, Metric, MetricKind};
+use crate::metrics::{Direction, IntervalMethod, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -26,6 +26,7 @@ pub const KIND: MetricKind = MetricKind {
     source: include_str!("top_decile_value_share.rs"),
     built_in: true,
     unit: "share",
+    direction: Direction::Neither,
     statistics: false,
     fields: Vec::new,
     decode,

@@ -13,7 +13,7 @@
 use crate::document::{Decoder, Node};
 use crate::frame::Unit;
 use crate::ir::{Measure, MeasureFunc};
-use crate::metrics::{Lowering, Metric, MetricKind};
+use crate::metrics::{Direction, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -21,6 +21,7 @@ pub const KIND: MetricKind = MetricKind {
     source: include_str!("units.rs"),
     built_in: true,
     unit: "count",
+    direction: Direction::Higher,
     statistics: false,
     fields: Vec::new,
     decode,

@@ -17,7 +17,7 @@ use super::Dated;
 use crate::document::{Decode, Decoder, Field, Node, Options, Setting};
 use crate::frame::Unit;
 use crate::ir::{Measure, MeasureFunc};
-use crate::metrics::{Level, Lowering, Metric, MetricKind};
+use crate::metrics::{Direction, Level, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -25,6 +25,7 @@ pub const KIND: MetricKind = MetricKind {
     source: include_str!("value_return_rate.rs"),
     built_in: true,
     unit: "share",
+    direction: Direction::Lower,
     statistics: false,
     fields,
     decode,

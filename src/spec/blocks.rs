@@ -1,0 +1,113 @@
+//! The blocks of a pipeline and their keys, for the reference.
+
+use super::parameter::ParameterKeys;
+use super::pipeline::{
+    CalendarOptions, OutputKeys, PipelineKeys, ReportOptions, StageKeys, TableOptions,
+};
+use super::segment;
+use super::source::{BadRowsBlock, ColumnBody, DriftBlock, OrderBlock, SourceKeys, ValueRole};
+use crate::document::{Decode, Entries, Field, Node, Options};
+
+/// A map of the document that has keys.
+pub struct Block {
+    /// Where it stands, such as `sources.NAME.order`; empty for the whole document.
+    pub path: &'static str,
+    pub sentence: &'static str,
+    pub fields: Vec<Field>,
+}
+
+/// Every block, in reading order; the keys of metrics and checks come from those who know their kinds.
+pub fn blocks(metric: Vec<Field>, check: Vec<Field>) -> Vec<Block> {
+    let mut top = PipelineKeys::fields();
+    for field in &mut top {
+        // They are read before the other keys.
+        match field.key.as_str() {
+            "env" => field.expects = Vec::<String>::expects(),
+            "params" => field.expects = Entries::<Node>::expects(),
+            _ => {}
+        }
+    }
+    let mut blocks = vec![
+        block("", "The whole document.", top),
+        block("calendar", "Where weeks and years start.", CalendarOptions::fields()),
+        block(
+            "params.NAME",
+            "A value that a run may replace: `--set params.NAME=VALUE`. `${params.NAME}` in any text \
+             stands for it; in an SQL expression it is a typed value.",
+            ParameterKeys::fields(),
+        ),
+        block(
+            "sources.NAME",
+            "A table that is read, `parquet` or `csv`, and what its columns mean. The name is what \
+             stages read `from`.",
+            SourceKeys::fields(),
+        ),
+        block(
+            "sources.NAME.value",
+            "The role of money. `value: COLUMN` is short for `value: {column: COLUMN}`.",
+            ValueRole::fields(),
+        ),
+        block(
+            "sources.NAME.order",
+            "Which rows are an order, what is sold and what comes back.",
+            OrderBlock::fields(),
+        ),
+        block(
+            "sources.NAME.columns.COLUMN",
+            "A clause of the contract. Rows that break it are bad rows.",
+            ColumnBody::fields(),
+        ),
+        block("sources.NAME.bad_rows", "What becomes of bad rows.", BadRowsBlock::fields()),
+        block(
+            "sources.NAME.drift",
+            "What is done where the files of a source differ in their columns.",
+            DriftBlock::fields(),
+        ),
+    ];
+    blocks.extend(segment::forms_with_common_keys().into_iter().map(|(key, fields)| match key {
+        "column" => block(
+            "segments.NAME: {column: …}",
+            "The values of a column, or the cells `[a, b)` in which they lie. `NAME: TABLE.COLUMN` is \
+             short for `NAME: {column: TABLE.COLUMN}`.",
+            fields,
+        ),
+        "since" => block(
+            "segments.NAME: {since: …}",
+            "The cell in which the time since a moment lies: at the event in tables of events, at \
+             `as_of` in tables of customers.",
+            fields,
+        ),
+        "quantiles_of" => block(
+            "segments.NAME: {quantiles_of: …}",
+            "The part of all customers by a value, in parts of equal size; ties go by the customer.",
+            fields,
+        ),
+        _ => block("segments.NAME: {expression: …}", "The value of an expression.", fields),
+    }));
+    blocks.extend([
+        block(
+            "metrics.NAME",
+            "A metric of the pipeline's own. Beside these keys stands exactly one kind, with its options.",
+            metric,
+        ),
+        block(
+            "stages.NAME",
+            "A table that is made. Beside these keys stands exactly one kind, with its options.",
+            StageKeys::fields(),
+        ),
+        block(
+            "checks.NAME",
+            "What must hold of a table before anything is published. Beside these keys stands exactly \
+             one kind, with its options.",
+            check,
+        ),
+        block("outputs", "Where tables go.", OutputKeys::fields()),
+        block("outputs.tables.TABLE", "How a table is written.", TableOptions::fields()),
+        block("report", "What the report shows.", ReportOptions::fields()),
+    ]);
+    blocks
+}
+
+fn block(path: &'static str, sentence: &'static str, fields: Vec<Field>) -> Block {
+    Block { path, sentence, fields }
+}

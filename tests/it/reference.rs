@@ -1,0 +1,190 @@
+//! REFERENCE.md: it is the program's, its links lead somewhere, and every example in it is checked.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use crate::docs::{repository, shell};
+
+/// What the examples of the manual pages read: tables with every column that they name.
+const SOURCES: &str = "\
+version: 1
+name: examples
+as_of: 2026-03-01
+sources:
+  orders: &orders
+    csv: orders.csv
+    customer: customer_id
+    time: ordered_at
+    value: amount
+    order:
+      id: order_id
+      sold: status = 'completed'
+      returned: status = 'returned'
+      quantity: pieces
+      returned_quantity: pieces
+      returned_at: updated_at
+    columns:
+      order_id: {type: int64}
+      customer_id: {type: int64}
+      ordered_at: {type: date}
+      updated_at: {type: date}
+      amount: {type: decimal}
+      shipping: {type: decimal}
+      pieces: {type: int64}
+      status: {type: string}
+      channel: {type: string}
+      score: {type: int64}
+      minutes: {type: float64}
+  web_orders: &narrow {csv: orders.csv, columns: {order_id: {type: int64}, amount: {type: decimal}}}
+  shop_orders: *narrow
+  answers: *orders
+  customers:
+    csv: customers.csv
+    customer: customer_id
+    columns: {customer_id: {type: int64}, id: {type: int64}, plan: {type: string}}
+  signups:
+    csv: customers.csv
+    customer: customer_id
+    time: signed_up_on
+    columns: {customer_id: {type: int64}, signed_up_on: {type: date}}
+segments: {plan: customers.plan}
+";
+
+/// The tables that examples of checks look at.
+const STAGES: &str = "\
+stages:
+  monthly: {from: orders, segment_metrics: {by: [month], metrics: [revenue]}}
+  value: {from: orders, clv: {holdout: 4 weeks}}
+";
+
+fn shop() -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut orders = "order_id,customer_id,ordered_at,updated_at,amount,shipping,pieces,status,\
+                      channel,score,minutes\n"
+        .to_owned();
+    let mut customers = "customer_id,id,signed_up_on,plan\n".to_owned();
+    for order in 0..60 {
+        let (customer, day) = (order % 10, order % 27 + 1);
+        let state = ["completed", "completed", "returned"][order % 3];
+        let _ = writeln!(
+            orders,
+            "{order},{customer},2026-0{}-{day:02},2026-02-{day:02},{}.50,2.00,1,{state},web,{},1.5",
+            order % 2 + 1,
+            order + 5,
+            order % 11,
+        );
+    }
+    for customer in 0..10 {
+        let _ = writeln!(
+            customers,
+            "{customer},{customer},2026-01-01,{}",
+            ["free", "paid"][customer % 2]
+        );
+    }
+    fs::write(folder.path().join("orders.csv"), orders).expect("written");
+    fs::write(folder.path().join("customers.csv"), customers).expect("written");
+    folder
+}
+
+/// The examples under each heading of the second level: fenced blocks, and code in a paragraph that
+/// begins with `Example`.
+fn examples() -> BTreeMap<String, Vec<String>> {
+    let text = fs::read_to_string(repository("REFERENCE.md")).expect("the reference");
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for chapter in text.split("\n## ").skip(1) {
+        let heading = chapter.lines().next().unwrap_or_default().to_owned();
+        let examples = found.entry(heading).or_default();
+        for block in chapter.split("```yaml\n").skip(1) {
+            examples.push(block.split("```").next().unwrap_or_default().to_owned());
+        }
+        for paragraph in chapter.split("\n\n") {
+            if let Some(rest) = paragraph.strip_prefix("**Example:** ") {
+                let code = rest.split('`').skip(1).step_by(2);
+                examples.extend(code.map(|code| code.replace('\n', " ")));
+            }
+        }
+    }
+    found
+}
+
+fn indented(example: &str) -> String {
+    example.lines().map(|line| format!("  {line}\n")).collect()
+}
+
+#[test]
+fn the_committed_reference_is_that_of_the_program() {
+    let path = repository("REFERENCE.md");
+    let reference = tenure::cli::reference();
+    #[expect(clippy::disallowed_methods, reason = "asks whether the file should be made anew")]
+    if std::env::var("UPDATE_EXPECTED").is_ok() {
+        fs::write(&path, &reference).expect("written");
+    }
+    let committed = fs::read_to_string(&path).expect("the reference");
+    let anew = "UPDATE_EXPECTED=1 cargo test the_committed_reference";
+    assert!(committed == reference, "{} is old; to make it anew: {anew}", path.display());
+}
+
+#[test]
+fn links_of_the_reference_lead_to_one_heading() {
+    let text = tenure::cli::reference();
+    let anchor = |heading: &str| -> String {
+        let kept = heading.to_lowercase().replace(' ', "-");
+        kept.chars().filter(|c| c.is_alphanumeric() || *c == '-' || *c == '_').collect()
+    };
+    let headings: Vec<String> = text
+        .lines()
+        .filter(|line| line.starts_with("##"))
+        .map(|line| anchor(line.trim_start_matches(['#', ' '])))
+        .collect();
+    let links: Vec<&str> =
+        text.split("](#").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+    assert!(links.len() > 50, "{links:?}");
+    for link in links {
+        let leading = headings.iter().filter(|heading| *heading == link).count();
+        assert_eq!(leading, 1, "headings called `{link}`");
+    }
+}
+
+#[test]
+fn examples_of_the_reference_have_no_mistakes() {
+    let folder = shop();
+    let examples = examples();
+    let mut checked = 0;
+    let mut check = |pipeline: String| {
+        fs::write(folder.path().join("it.yaml"), &pipeline).expect("written");
+        let output = shell(folder.path(), "tenure check it.yaml");
+        assert!(output.status.success(), "{pipeline}\n{}", String::from_utf8_lossy(&output.stderr));
+        checked += 1;
+    };
+    for example in &examples["Stages"] {
+        check(format!("{SOURCES}stages:\n{}", indented(example)));
+    }
+    for example in &examples["Checks"] {
+        check(format!("{SOURCES}{STAGES}checks:\n{}", indented(example)));
+    }
+    for example in examples["Metrics"].iter().chain(&examples["Kinds of metrics"]) {
+        let (name, _) = example.split_once(':').expect("a name");
+        let (declared, named) = match name {
+            "metrics" => (String::new(), example.clone()),
+            _ => (format!("metrics:\n  {example}\n"), format!("metrics: [{name}]")),
+        };
+        let stage = format!("stages: {{it: {{from: orders, segment_metrics: {{{named}}}}}}}");
+        check(format!("{SOURCES}{declared}{stage}\n"));
+    }
+    let kinds = tenure::stages::registry().len()
+        + tenure::checks::registry().len()
+        + tenure::metrics::registry().len();
+    assert!(checked >= kinds, "{checked} examples of {kinds} kinds");
+}
+
+#[test]
+fn the_reference_is_linked() {
+    for document in ["README.md", "TUTORIAL.md"] {
+        let text = fs::read_to_string(Path::new(&repository(document))).expect("a document");
+        assert!(text.contains("(REFERENCE.md)"), "{document}");
+    }
+}
