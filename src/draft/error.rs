@@ -15,6 +15,9 @@ pub enum DraftError {
     /// A file that is neither Parquet nor CSV.
     #[error("`{path}` is neither Parquet nor CSV")]
     Form { path: String },
+    /// CSV whose cells are not separated by commas.
+    #[error("`{path}` has one column, `{column}`: its cells are not separated by commas")]
+    Separator { path: String, column: String },
     /// Files that look like one table, and that no pattern stands for.
     #[error("{files} look like one table, but no folder or pattern stands for just them")]
     Scattered { files: String },
@@ -62,6 +65,9 @@ impl DraftError {
             }
             DraftError::Form { .. } => {
                 Some("Parquet files begin with PAR1, names of CSV files end with `.csv`".into())
+            }
+            DraftError::Separator { .. } => {
+                Some("write it with commas, or as Parquet, which also knows the types".into())
             }
             DraftError::Scattered { .. } => Some("put them into a folder, and give that".into()),
             DraftError::NoRole { missing, example, .. } => {

@@ -306,5 +306,5 @@ fn free_name(column: &str, table: &str, events: &Profile) -> String {
     let name = text::name(column, "segment");
     let grains = ["second", "minute", "hour", "day", "week", "month", "quarter", "year"];
     let taken = events.column(&name).is_some() || grains.contains(&name.as_str());
-    if taken { format!("{table}_{name}") } else { name }
+    if taken { text::name(&format!("{table}_{name}"), "segment") } else { name }
 }

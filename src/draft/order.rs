@@ -32,7 +32,8 @@ pub(super) struct OrderRows {
     /// The share of rows whose key is there twice.
     pub repeated_keys: f64,
     pub quantity: Option<Role>,
-    pub sold: Option<String>,
+    /// Which rows are sales; `None` if all are.
+    pub sold: Option<Role>,
     pub returned: Option<Role>,
     /// True if returns are rows of their own, with amounts below 0.
     pub negative_returns: bool,
@@ -201,12 +202,12 @@ fn outcome(
                 "{} of the rows have an id such as {ids}, and a quantity below 0",
                 percent_of(profile, &column, &prefix)
             );
-            rows.sold = Some(format!("{sold} and not {begins}"));
+            rows.sold = Some(sales(format!("{sold} and not {begins}"), &[&quantity.name, &column]));
             rows.returned = Some(Role::expression(begins, &[&column], because));
         }
         None => {
             let because = format!("{share} of the quantities are below 0");
-            rows.sold = Some(sold);
+            rows.sold = Some(sales(sold, &[&quantity.name]));
             let below = format!("{} < 0", bare(&quantity.name));
             rows.returned = Some(Role::expression(below, &[&quantity.name], because));
         }
@@ -221,6 +222,11 @@ fn percent_of(profile: &Profile, column: &str, prefix: &str) -> String {
 
 fn begins(value: &Value, prefix: &str) -> bool {
     matches!(value, Value::String(text) if text.starts_with(prefix))
+}
+
+/// The role `sold`.
+fn sales(written: String, columns: &[&str]) -> Role {
+    Role::expression(written, columns, "orders and revenue count these rows only".into())
 }
 
 /// A status whose words say what became of an order.
@@ -255,7 +261,7 @@ fn by_status(column: &Column, bare: &dyn Fn(&str) -> String, rows: &mut OrderRow
     };
     let unsold: Vec<&str> = nothing.iter().chain(&returned).copied().collect();
     if !unsold.is_empty() {
-        rows.sold = Some(none_of(&unsold));
+        rows.sold = Some(sales(none_of(&unsold), &[&column.name]));
     }
     if !returned.is_empty() {
         let because = format!("a value of `{}` says so", column.name);

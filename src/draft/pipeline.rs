@@ -15,6 +15,9 @@ const TOLERANCES: &[f64] = &[
     100.0,
 ];
 
+/// The share of rows without a customer from which on a draft says how to keep them.
+const MANY: f64 = 0.02;
+
 /// The longest line that has a comment.
 const WIDTH: usize = 120;
 
@@ -107,13 +110,13 @@ fn head(findings: &Findings, lines: &mut Lines) {
     lines.said(
         0,
         "as_of: latest",
-        "the day after the last event; a date instead repeats what was known on that day",
+        "the day after the last event; a date repeats what was known then",
     );
     if findings.time.naive {
         lines.said(
             0,
             "timezone: UTC",
-            "the times have no zone: say here which one they are of, such as Europe/London",
+            "the times have no zone; here is said which one they are of",
         );
     }
     lines.empty();
@@ -132,6 +135,7 @@ fn events(findings: &Findings, lines: &mut Lines) {
         2,
         "Roles: what the columns mean, said once. Stages ask for roles, not for column names.",
     );
+    guests(findings, lines);
     lines.said(2, format!("customer: {}", scalar(&customer.written)), &customer.because);
     if let Some(key) = &rows.key {
         lines.said(2, format!("key: {}", scalar(&key.written)), &key.because);
@@ -162,6 +166,23 @@ fn events(findings: &Findings, lines: &mut Lines) {
     contract(findings, lines);
 }
 
+/// How rows without a customer are kept, where there are many.
+fn guests(findings: &Findings, lines: &mut Lines) {
+    let Findings { events, customer, rows, .. } = findings;
+    let [column] = customer.columns.as_slice() else { return };
+    let many = events.column(column).is_some_and(|column| column.nulls >= MANY);
+    let id = rows.id.as_ref().or(rows.key.as_ref());
+    if let Some(id) = id.filter(|_| many) {
+        let guest = format!(
+            "coalesce(cast({} as string), 'guest ' || cast({} as string))",
+            customer.written, id.written
+        );
+        let guest = scalar(&guest);
+        lines.comment(2, "Rows without a customer are bad rows. This keeps them, each order being that of another guest:");
+        lines.line(2, format!("# customer: {guest}"));
+    }
+}
+
 fn order_block(findings: &Findings, lines: &mut Lines) {
     let rows = &findings.rows;
     if rows.id.is_none()
@@ -176,11 +197,7 @@ fn order_block(findings: &Findings, lines: &mut Lines) {
         lines.said(3, format!("id: {}", scalar(&id.written)), &id.because);
     }
     if let Some(sold) = &rows.sold {
-        lines.said(
-            3,
-            format!("sold: {}", scalar(sold)),
-            "orders and revenue count these rows only",
-        );
+        lines.said(3, format!("sold: {}", scalar(&sold.written)), &sold.because);
     }
     if let Some(returned) = &rows.returned {
         lines.said(3, format!("returned: {}", scalar(&returned.written)), &returned.because);
@@ -204,8 +221,13 @@ fn contract(findings: &Findings, lines: &mut Lines) {
         let positive = known && column.low.as_f64().is_some_and(|low| low >= 0.0);
         let least =
             of_value && positive && value.as_ref().is_some_and(|value| value.negative == 0.0);
-        let others =
-            [rows.id.as_ref(), rows.key.as_ref(), rows.quantity.as_ref(), rows.returned.as_ref()];
+        let others = [
+            rows.id.as_ref(),
+            rows.key.as_ref(),
+            rows.quantity.as_ref(),
+            rows.sold.as_ref(),
+            rows.returned.as_ref(),
+        ];
         let read = [Some(customer), Some(&time.role)].into_iter().chain(others).flatten();
         let read = of_value || read.into_iter().any(|role| role.columns.contains(&column.name));
         clause(column, events.set.form, read, required, least, lines);
@@ -216,15 +238,17 @@ fn contract(findings: &Findings, lines: &mut Lines) {
     };
     let nulls: f64 = columns().map(|column| column.nulls).sum();
     let unfit: f64 = events.columns.iter().map(|column| column.unfit).sum::<f64>() + time.unfit;
-    let seen = (nulls + unfit).min(1.0);
+    let (unreadable, words) = events.unreadable();
+    let seen = (nulls + unfit + unreadable).min(1.0);
     let tolerance = tolerance(seen, events.whole || events.set.form == FileForm::Parquet);
-    let mut faults = Vec::new();
-    for column in columns().filter(|column| column.nulls > 0.0) {
-        faults.push(format!("{} of the rows have no `{}`", percent(column.nulls), column.name));
-    }
-    if unfit > 0.0 {
-        faults.push(format!("{} have a text that does not fit", percent(unfit)));
-    }
+    let without = columns().map(|column| (column.nulls, format!("no `{}`", column.name)));
+    let others =
+        [(unfit, "a text that does not fit".to_owned()), (unreadable, words.join(", or "))];
+    let faults: Vec<String> = without
+        .chain(others)
+        .filter(|(share, _)| *share > 0.0)
+        .map(|(share, what)| format!("{} of the rows have {what}", percent(share)))
+        .collect();
     let said = match faults.is_empty() {
         true => "no bad row was seen; more than this share fails the run".to_owned(),
         false => format!("{}; a larger share fails the run", faults.join(", ")),

@@ -96,6 +96,8 @@ impl Column {
     pub fn range(&self) -> String {
         let word = |value: &Value| match value {
             Value::Timestamp(_) => value.to_string().chars().take(10).collect(),
+            // A `float32` has no more digits than it shows as one.
+            Value::Float(number) if self.found == "float32" => (*number as f32).to_string(),
             value => value.to_string(),
         };
         format!("{} to {}", word(&self.low), word(&self.high))
@@ -133,6 +135,13 @@ impl Profile {
         }
     }
 
+    /// The share of rows of the sample that hold something that cannot be read, and what, in words.
+    pub fn unreadable(&self) -> (f64, Vec<&'static str>) {
+        let rows: usize = self.sample.faults.iter().map(|(_, rows)| rows).sum();
+        let words = self.sample.faults.iter().map(|(fault, _)| *fault).collect();
+        (rows as f64 / self.sample.rows.max(1) as f64, words)
+    }
+
     /// `12,345 rows` or `a sample of 250,000 rows`.
     pub fn basis(&self) -> String {
         let rows = super::text::count(self.sample.rows as u64);
@@ -143,10 +152,15 @@ impl Profile {
 /// Looks at a source.
 ///
 /// # Errors
-/// A file that cannot be read, or a source without rows.
+/// A file that cannot be read, CSV without commas, or a source without rows.
 pub(super) fn profile(set: FileSet) -> Result<Profile, DraftError> {
     let calendar = Calendar::default();
     let types = types(&set);
+    if let ([(column, ..)], FileForm::Csv) = (types.as_slice(), set.form)
+        && column.contains([';', '\t', '|'])
+    {
+        return Err(DraftError::Separator { path: set.address.clone(), column: column.clone() });
+    }
     let fields = types.iter().map(|(name, _, data_type, _)| Field::new(name, *data_type)).collect();
     let schema = Arc::new(Schema::new(fields));
     let sample = set.source.sample(&set.name, &schema, SAMPLE_ROWS, &calendar)?;

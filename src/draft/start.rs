@@ -9,7 +9,7 @@ use super::order::{self, Money, OrderRows};
 use super::pipeline;
 use super::profile::{Profile, profile};
 use super::roles::{self, Role, Time};
-use super::text::{self, count};
+use super::text::{self, count, percent};
 use crate::document::is_name;
 use crate::ir::Expr;
 
@@ -281,7 +281,13 @@ fn dimensions(
     rows: &OrderRows,
     value: Option<&Money>,
 ) -> Vec<Dimension> {
-    let roles = [Some(customer), rows.id.as_ref(), rows.key.as_ref(), rows.returned.as_ref()];
+    let roles = [
+        Some(customer),
+        rows.id.as_ref(),
+        rows.key.as_ref(),
+        rows.sold.as_ref(),
+        rows.returned.as_ref(),
+    ];
     let mut taken: Vec<&str> = roles
         .into_iter()
         .flatten()
@@ -359,8 +365,18 @@ impl Findings {
         let rows = &self.rows;
         guesses.extend(rows.id.as_ref().map(|id| role("order id", id)));
         guesses.extend(rows.key.as_ref().map(|key| role("key", key)));
+        guesses.extend(rows.sold.as_ref().map(|sold| role("sold", sold)));
         guesses.extend(rows.quantity.as_ref().map(|quantity| role("quantity", quantity)));
         guesses.extend(rows.returned.as_ref().map(|returned| role("returned", returned)));
+        if let Some(value) =
+            self.value.as_ref().filter(|value| value.negative > 0.0 && rows.sold.is_none())
+        {
+            let because = format!(
+                "{} of the amounts are below 0, and revenue is less by them",
+                percent(value.negative)
+            );
+            guesses.push(guess("refunds", "net", &because));
+        }
         for lookup in &self.lookups {
             guesses.push(guess("lookup", &lookup.profile.set.name, &lookup.because));
         }

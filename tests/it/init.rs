@@ -6,7 +6,9 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 
 use tempfile::TempDir;
+use tenure::engine::local::{InputFile, LocalSource};
 use tenure::frame::{DataType, Field, Frame, Schema, Value};
+use tenure::ir::Calendar;
 
 use crate::docs::blocks;
 use crate::parquet::{read_parquet, write_parquet};
@@ -154,6 +156,8 @@ fn lines_with_prices_and_cancellations_are_orders_and_returns() {
     let (pipeline, said) = drafted(folder.path(), &["retail log.parquet"]);
     says(&pipeline, "customer: 'cast(\"Customer ID\" as int64)'");
     says(&pipeline, "value: Quantity * Price");
+    let guest = "# customer: 'coalesce(cast(cast(\"Customer ID\" as int64) as string), ''guest '' || cast(Invoice as string))'\n";
+    says(&pipeline, guest);
     says(&pipeline, "returned: 'starts_with(Invoice, ''C'')'");
     says(&pipeline, "bad_rows: {action: quarantine, tolerate: 10%}");
     says(&pipeline, "by: [Country]");
@@ -171,6 +175,16 @@ fn lines_with_prices_and_cancellations_are_orders_and_returns() {
     assert_eq!(found, ["1705.00|1689.70|175|1|176|9"]);
     let quarantine = rows(folder.path(), "retail_log/retail_log_quarantine", &["reasons"]);
     assert_eq!(quarantine.len(), 26);
+
+    // The line that keeps rows without a customer is one that runs.
+    let kept: Vec<&str> =
+        pipeline.lines().filter(|line| !line.starts_with("    customer:")).collect();
+    let kept = kept.join("\n").replace("# customer:", "customer:");
+    fs::write(folder.path().join("retail_log.yaml"), kept).expect("written");
+    status(&tenure(folder.path(), &["run", "retail_log.yaml", "--quiet"]), 0);
+    let found = rows(folder.path(), "retail_log/by_country_totals", &totals);
+    // 25 more orders of 1.00, and the other return.
+    assert_eq!(found, ["1730.00|1713.70|200|2|202|34"]);
 }
 
 #[test]
@@ -321,6 +335,38 @@ fn a_few_days_are_looked_at_by_day_and_promise_no_forecast() {
 }
 
 #[test]
+fn refunds_and_numbers_that_are_times_are_seen() {
+    let folder = folder(&[]);
+    let fields = [
+        ("user_id", DataType::String),
+        ("ts", DataType::Int64),
+        ("amount", DataType::Float64),
+        ("order_status", DataType::String),
+    ];
+    let mut rows = Vec::new();
+    for event in 0..120 {
+        let user = Value::text(format!("u{}", event % 11));
+        let millis = Value::Int(1_600_000_000_000 + event * 86_400_000);
+        let amount = if event % 20 == 7 { -5.25 } else { 10.125 };
+        let status = ["delivered", "shipped", "canceled"][event as usize % 3];
+        rows.push(vec![user, millis, Value::Float(amount), Value::text(status)]);
+    }
+    parquet(&folder.path().join("with.parquet"), &fields[..3], &rows);
+    let (pipeline, said) = drafted(folder.path(), &["with.parquet"]);
+    says(&pipeline, "time: date '1970-01-01' + cast(floor(ts / 86400000) as int64)");
+    says(&pipeline, "value: {column: amount, decimals: 3}");
+    says(&pipeline, "refunds: net");
+    says(&said, "5.0% of the amounts are below 0");
+
+    // A status says more than signs do, and divides nothing beside.
+    parquet(&folder.path().join("monthly.parquet"), &fields, &rows);
+    let (pipeline, _) = drafted(folder.path(), &["monthly.parquet"]);
+    says(&pipeline, "\n  monthly_data:\n    parquet: monthly.parquet\n");
+    says(&pipeline, "sold: order_status <> 'canceled'");
+    assert!(!pipeline.contains("by_order_status"));
+}
+
+#[test]
 fn what_cannot_be_guessed_is_asked_for() {
     let mut log = String::from("card,bought,euros\n");
     for event in 0..30 {
@@ -370,6 +416,60 @@ fn nothing_is_written_over() {
     says(&text(&output.stderr), "`tenure schema > tenure.schema.json` renews it");
     let output = tenure(folder.path(), &["init", "data/orders.parquet", "-o", "no/where.yaml"]);
     status(&output, 6);
+}
+
+#[test]
+fn texts_that_cannot_be_read_are_borne() {
+    let mut log = b"customer_id,date,amount,note\n".to_vec();
+    for event in 0..200 {
+        let line = format!("{},2026-{:02}-03,{event}.5,caf", event % 40, 1 + event % 9);
+        log.extend(line.as_bytes());
+        // Latin-1 in every tenth line, where UTF-8 is two bytes.
+        log.extend(if event % 10 == 0 { &b"\xe9\n"[..] } else { "é\n".as_bytes() });
+    }
+    let folder = folder(&[("semicolons.csv", "customer_id;date;amount\n1;2026-01-01;5\n")]);
+    fs::write(folder.path().join("log.csv"), log).expect("written");
+    let (pipeline, _) = drafted(folder.path(), &["log.csv"]);
+    says(&pipeline, "tolerate: 15%}");
+    says(
+        &pipeline,
+        "# 10% of the rows have a text that is not UTF-8; a larger share fails the run",
+    );
+
+    let output = tenure(folder.path(), &["init", "semicolons.csv"]);
+    status(&output, 2);
+    says(&text(&output.stderr), "`customer_id;date;amount`: its cells are not separated by commas");
+}
+
+#[test]
+fn a_sample_is_bounded_and_comes_from_everywhere() {
+    let folder = folder(&[]);
+    let path = folder.path().join("orders.parquet");
+    let rows: Vec<Vec<Value>> = (0..700).map(|row| vec![Value::Int(row)]).collect();
+    parquet(&path, &[("number", DataType::Int64)], &rows);
+    let file = InputFile::open("orders", &path).expect("a file");
+    assert_eq!(file.row_groups(), 100);
+    let source = LocalSource { files: vec![file] };
+    let schema = Arc::new(Schema::new(vec![Field::new("number", DataType::Int64)]));
+    let calendar = Calendar::default();
+    let numbers = |most: usize| {
+        let sample = source.sample("orders", &schema, most, &calendar).expect("rows");
+        let values = sample.column("number");
+        assert_eq!(values.len(), sample.rows);
+        values.iter().filter_map(Value::as_i64).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(700), (0..700).collect::<Vec<_>>());
+    let few = numbers(32);
+    // Two rows from the beginning of each of 16 row groups, of which the last is one.
+    assert_eq!((few.len(), &few[..4], &few[30..]), (32, &[0, 1, 42, 43][..], &[693, 694][..]));
+    // All row groups are asked before there are enough.
+    let many = numbers(600);
+    assert!(many.len() >= 500 && many.is_sorted(), "{} rows", many.len());
+
+    let whole = DataType::Int64;
+    assert_eq!(source.least("number", whole, &calendar), Some(Value::Int(0)));
+    assert_eq!(source.greatest("number", whole, &calendar), Some(Value::Int(699)));
+    assert_eq!((source.nulls("number"), source.nulls("other")), (Some(0), Some(700)));
 }
 
 #[test]

@@ -23,6 +23,9 @@ pub struct Sample {
     batches: Vec<RecordBatch>,
     /// How many there are.
     pub rows: usize,
+    /// How many of them hold something that cannot be read, and what that is: in CSV a text that is not
+    /// UTF-8, or another number of cells than the header.
+    pub faults: Vec<(&'static str, usize)>,
 }
 
 impl Sample {
@@ -64,6 +67,7 @@ impl LocalSource {
         };
         let share = if whole { most } else { most / groups.len().clamp(1, PARTS) };
         let mut parts: Vec<(usize, RecordBatch)> = Vec::new();
+        let mut faults: Vec<(&'static str, usize)> = Vec::new();
         let mut taken = 0;
         for place in chosen {
             if taken >= most && !whole {
@@ -76,6 +80,13 @@ impl LocalSource {
                 parts.push((place, decoded.batch.slice(0, count)));
                 wanted -= count;
                 taken += count;
+                for fault in decoded.faults {
+                    let rows = fault.rows.iter().filter(|(row, _)| *row < count).count();
+                    match faults.iter_mut().find(|(known, _)| *known == fault.fault) {
+                        Some((_, known)) => *known += rows,
+                        None => faults.push((fault.fault, rows)),
+                    }
+                }
                 // Nothing more is asked of this row group.
                 if wanted == 0 { Err(EngineError::Interrupted) } else { Ok(()) }
             });
@@ -87,7 +98,8 @@ impl LocalSource {
         // Stable, so that the parts of a row group stay in their order.
         parts.sort_by_key(|(place, _)| *place);
         let batches = parts.into_iter().map(|(_, batch)| batch).collect();
-        Ok(Sample { schema: schema.clone(), batches, rows: taken })
+        faults.retain(|(_, rows)| *rows > 0);
+        Ok(Sample { schema: schema.clone(), batches, rows: taken, faults })
     }
 }
 
