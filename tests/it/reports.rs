@@ -10,11 +10,15 @@ use crate::parquet::read_parquet;
 
 /// Growth of the CDNOW sample; rows after `as_of` are left out, so that the rows of the source have steps.
 fn run(folder: &Path) {
+    run_with(folder, "  movements: {from: orders, growth: {period: month}}\n");
+}
+
+fn run_with(folder: &Path, stages: &str) {
     let sample =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("sample_data/cdnow/sample_orders.parquet");
     let text = format!(
         "version: 1\nname: cdnow\nas_of: 1997-06-11\nsources:\n  orders: {{parquet: {}, customer: customer_id, \
-         time: ordered_at, value: amount}}\nstages:\n  movements: {{from: orders, growth: {{period: month}}}}\n",
+         time: ordered_at, value: amount}}\nstages:\n{stages}",
         sample.display()
     );
     fs::write(folder.join("it.yaml"), text).expect("written");
@@ -82,4 +86,40 @@ fn the_three_forms_carry_the_numbers_of_the_table() {
         .collect();
     assert_eq!(left.first(), Some(&6919.0));
     assert!(left.last() < left.first(), "{left:?}");
+}
+
+#[test]
+fn rows_are_followed_through_stages() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let stages = "
+  distinct: {from: orders, deduplicate: {}}
+  renamed: {from: distinct, derive: {dear: amount > 20}}
+  bought: {from: renamed, filter: {where: amount > 0}}
+  twice: {from: bought, union: {with: [bought]}}
+  side: {from: orders, filter: {where: amount > 1000}}
+  movements: {from: twice, growth: {}}
+  scores: {from: twice, rfm: {}}
+";
+    run_with(folder.path(), stages);
+    let report = fs::read(folder.path().join("out/cdnow/report.json")).expect("the report");
+    let report: Json = serde_json::from_slice(&report).expect("JSON");
+    let rows = chart(&report, "data_quality", "bars");
+    let bars = rows["bars"].as_array().expect("bars").iter();
+    let bars: Vec<(&str, f64)> = bars
+        .map(|bar| (bar["label"].as_str().expect("text"), bar["value"].as_f64().expect("rows")))
+        .collect();
+    // Counted with DuckDB: `select distinct * … where amount > 0`, before 1997-06-11.
+    assert_eq!(
+        bars,
+        [
+            ("read", 6919.0),
+            ("good", 6919.0),
+            ("before as-of", 3987.0),
+            ("distinct (deduplicate)", 3982.0),
+            ("bought (filter)", 3974.0),
+            ("twice (union)", 7948.0),
+        ]
+    );
+    let description = rows["description"].as_str().expect("a sentence");
+    assert!(description.ends_with("A join or union may add rows."), "{description}");
 }
