@@ -76,18 +76,22 @@ pub struct Rounding {
     pub scale: u8,
 }
 
+/// The companion table of rows that were set aside.
+pub const QUARANTINE: &str = "quarantine";
+
 /// The column of a quarantine that says why a row is there.
 pub const REASONS: &str = "reasons";
 
-/// What stands between two reasons of a row.
+/// What stands between two reasons of a row, and in none of them.
 pub const BETWEEN_REASONS: &str = "; ";
 
 /// Why a row is bad, in the words of tables and reports.
 pub fn reason(column: Option<&str>, fault: &str) -> String {
-    match column {
+    let reason = match column {
         Some(column) => format!("{column} has {fault}"),
         None => format!("the row has {fault}"),
-    }
+    };
+    reason.replace(BETWEEN_REASONS, ", ")
 }
 
 impl Scan {

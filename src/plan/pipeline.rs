@@ -12,6 +12,7 @@ use crate::frame::{DataType, Value};
 use crate::ir::explain::explain;
 use crate::ir::parse::{self, Scope};
 use crate::ir::relation::{self, BadRowAction, Built};
+use crate::ir::scan::QUARANTINE;
 use crate::ir::{RelRef, SortKey, Table};
 use crate::metrics::{Catalog, Lowering, Subject};
 use crate::spec::{Pipeline, Source};
@@ -250,7 +251,7 @@ impl Planner<'_> {
         match published_order(&table, &[]) {
             Ok(rel) => self.quarantines.push(PlannedTable {
                 name: table.name.clone(),
-                suffix: Some("quarantine"),
+                suffix: Some(QUARANTINE),
                 rel,
                 grain: Vec::new(),
                 published: true,

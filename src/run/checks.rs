@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::error::RunError;
 use super::manifest::CheckRecord;
-use super::write;
+use super::write::{self, Layout};
 use crate::checks::{CheckOutcome, checks_table};
 use crate::engine::{Engine, EngineError};
 use crate::frame::Frame;
@@ -214,7 +214,8 @@ pub(super) fn write_rows(folder: &Path, broken: &[FailedCheck]) -> Result<(), Ru
             ("tenure.failures", outcome.failures.to_string()),
         ];
         let path = folder.join(format!("{}.parquet", outcome.name));
-        write::table(&path, &check.rows, None, &metadata)?;
+        let layout = Layout { options: None, metadata: &metadata, lists: &[] };
+        write::table(&path, &check.rows, layout)?;
     }
     fs::File::open(&folder).and_then(|file| file.sync_all()).map_err(failed)
 }

@@ -12,12 +12,14 @@ use super::manifest::{
 use super::prepare::{Failure, Prepared};
 use super::publish::Staging;
 use super::quality;
-use super::{checks, partition, report, write};
+use super::write::{self, Layout};
+use super::{checks, partition, report};
 use crate::checks::CheckOutcome;
 use crate::diagnostic::Severity;
 use crate::engine::local::Local;
 use crate::engine::{Engine, EngineError, Monitor};
 use crate::frame::{Frame, Unit, Value};
+use crate::ir::scan::{QUARANTINE, REASONS};
 use crate::plan::PlannedTable;
 use crate::report::Report;
 use crate::spec::ReportFormat;
@@ -348,16 +350,17 @@ fn work(
         let options = prepared.pipeline.outputs.tables.iter();
         let options = options.filter(|(name, _)| name.value == table.name).map(|(_, o)| o).next();
         let metadata = metadata(prepared, table, frame);
+        let lists: &[&str] = if table.suffix == Some(QUARANTINE) { &[REASONS] } else { &[] };
+        let layout = Layout { options, metadata: &metadata, lists };
         let by: Vec<&str> = options.map_or(Vec::new(), |options| {
             options.partition_by.value.iter().map(|name| name.value.as_str()).collect()
         });
         let (file, parts, written) = if by.is_empty() {
             let file = format!("{}.parquet", table.name);
-            let written = write::table(&staging.folder().join(&file), frame, options, &metadata)?;
+            let written = write::table(&staging.folder().join(&file), frame, layout)?;
             (file, Vec::new(), written)
         } else {
-            let parts =
-                partition::table(&staging.folder(), &table.name, frame, &by, options, &metadata)?;
+            let parts = partition::table(&staging.folder(), &table.name, frame, &by, layout)?;
             let written = partition::whole(&parts);
             let record = |(file, written): (String, write::Written)| FileRecord {
                 file,
@@ -380,7 +383,10 @@ fn work(
                 .iter()
                 .map(|field| ColumnRecord {
                     name: field.name.clone(),
-                    r#type: field.data_type.to_string(),
+                    r#type: match lists.contains(&field.name.as_str()) {
+                        true => format!("list of {}", field.data_type),
+                        false => field.data_type.to_string(),
+                    },
                     unit: (field.unit != Unit::None).then(|| field.unit.to_string()),
                 })
                 .collect(),

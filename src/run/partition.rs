@@ -9,9 +9,8 @@ use arrow::array::UInt32Array;
 use arrow::compute;
 
 use super::error::RunError;
-use super::write::{self, Written};
+use super::write::{self, Layout, Written};
 use crate::frame::{Frame, Schema, Value};
-use crate::spec::TableOptions;
 
 /// The folder name of null, as Hive has it.
 const NULL: &str = "__HIVE_DEFAULT_PARTITION__";
@@ -26,8 +25,7 @@ pub(super) fn table(
     name: &str,
     frame: &Frame,
     by: &[&str],
-    options: Option<&TableOptions>,
-    metadata: &[(&str, String)],
+    layout: Layout,
 ) -> Result<Vec<(String, Written)>, RunError> {
     let places: Vec<usize> = by.iter().filter_map(|name| frame.schema.index_of(name)).collect();
     let mut rows: BTreeMap<Vec<Value>, Vec<u32>> = BTreeMap::new();
@@ -46,10 +44,7 @@ pub(super) fn table(
         fs::create_dir_all(&inside).map_err(|error| failed(error.to_string()))?;
         let part = part(frame, &places, rows).map_err(failed)?;
         let file = inside.join("part-0.parquet");
-        written.push((
-            format!("{path}/part-0.parquet"),
-            write::table(&file, &part, options, metadata)?,
-        ));
+        written.push((format!("{path}/part-0.parquet"), write::table(&file, &part, layout)?));
         sync(folder, &inside).map_err(|error| failed(error.to_string()))?;
     }
     Ok(written)

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, ListBuilder, RecordBatch, StringArray, StringBuilder};
 use arrow::compute;
 use arrow::datatypes::{
     DataType as ArrowType, DurationMicrosecondType, Field as ArrowField, Int64Type, Schema,
@@ -16,6 +16,7 @@ use parquet::file::properties::{WriterProperties, WriterVersion};
 
 use super::error::RunError;
 use crate::frame::Frame;
+use crate::ir::scan::BETWEEN_REASONS;
 use crate::spec::{Compression, TableOptions};
 
 /// A file that was written.
@@ -45,13 +46,22 @@ impl<W: Write> Write for Hashing<W> {
     }
 }
 
+/// How a table is stored.
+#[derive(Clone, Copy)]
+pub(super) struct Layout<'a> {
+    pub options: Option<&'a TableOptions>,
+    /// Keys and values of the file's metadata.
+    pub metadata: &'a [(&'a str, String)],
+    /// Columns of texts that are stored as lists of texts, parted at [`BETWEEN_REASONS`].
+    pub lists: &'a [&'a str],
+}
+
 /// Writes a table and syncs it. Row groups are cut at fixed row numbers and nothing of the machine or
 /// the moment is written, so the same frame gives the same bytes.
 pub(super) fn table(
     path: &Path,
     frame: &Frame,
-    options: Option<&TableOptions>,
-    metadata: &[(&str, String)],
+    Layout { options, metadata, lists }: Layout,
 ) -> Result<Written, RunError> {
     let failed = |reason: String| RunError::Output { path: path.to_owned(), reason, help: None };
     let compression = options.map_or(Compression::Zstd, |options| options.compression.value);
@@ -68,7 +78,7 @@ pub(super) fn table(
                 .collect(),
         ))
         .build();
-    let batch = storable(&frame.batch).map_err(|error| failed(error.to_string()))?;
+    let batch = storable(&frame.batch, lists).map_err(|error| failed(error.to_string()))?;
     let file = File::create(path).map_err(|error| failed(error.to_string()))?;
     let out = Hashing { inner: BufWriter::new(file), hasher: blake3::Hasher::new(), bytes: 0 };
     let options =
@@ -94,8 +104,8 @@ fn codec(compression: Compression) -> Codec {
     }
 }
 
-/// Parquet has no durations: they are stored as microseconds.
-fn storable(batch: &RecordBatch) -> Result<RecordBatch, arrow::error::ArrowError> {
+/// Parquet has no durations: they are stored as microseconds. Lists are texts until here.
+fn storable(batch: &RecordBatch, lists: &[&str]) -> Result<RecordBatch, arrow::error::ArrowError> {
     let mut fields: Vec<ArrowField> = Vec::new();
     let mut columns: Vec<ArrayRef> = Vec::new();
     for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
@@ -105,12 +115,25 @@ fn storable(batch: &RecordBatch) -> Result<RecordBatch, arrow::error::ArrowError
                 std::sync::Arc::new(micros.reinterpret_cast::<Int64Type>()) as ArrayRef
             }
             ArrowType::Dictionary(_, values) => compute::cast(column, values)?,
+            ArrowType::Utf8 if lists.contains(&field.name().as_str()) => parted(column.as_string()),
             _ => column.clone(),
         };
         fields.push(ArrowField::new(field.name(), column.data_type().clone(), true));
         columns.push(column);
     }
     RecordBatch::try_new(std::sync::Arc::new(Schema::new(fields)), columns)
+}
+
+/// Texts as lists of texts.
+fn parted(texts: &StringArray) -> ArrayRef {
+    let mut lists = ListBuilder::new(StringBuilder::new());
+    for text in texts {
+        match text {
+            None => lists.append_null(),
+            Some(text) => lists.append_value(text.split(BETWEEN_REASONS).map(Some)),
+        }
+    }
+    std::sync::Arc::new(lists.finish())
 }
 
 /// Writes a text and syncs it.

@@ -18,8 +18,9 @@
 //! ```
 //!
 //! Columns: those of the input. Companion `_quarantine`: those of the input and `reasons`, the names of
-//! the checks that the row breaks, in the order of the text, with `; ` between them. Both are published
-//! only if asked for, with `publish: true` or under `outputs: {tables: …}`.
+//! the checks that the row breaks, in the order of the text: a list of texts in the file, and for stages
+//! that read it one text with `; ` between them. Both are published only if asked for, with
+//! `publish: true` or under `outputs: {tables: …}`.
 //!
 //! Rules: a check here has a kind, `where` and `description`; a row for which `where` is not true passes
 //! it. The kinds are those that judge a row by itself: `not_null accepted_values range every_row
@@ -33,7 +34,7 @@ use crate::diagnostic::{Code, Diagnostic, Spanned};
 use crate::document::{Decoder, Field, Node};
 use crate::frame::{DataType, Value};
 use crate::ir::relation;
-use crate::ir::scan::{BETWEEN_REASONS, REASONS};
+use crate::ir::scan::{BETWEEN_REASONS, QUARANTINE, REASONS};
 use crate::ir::typing::{TypeError, build, call};
 use crate::ir::{Expr, Func, RelRef, Table, named};
 
@@ -43,7 +44,7 @@ pub const KIND: StageKind = StageKind {
     source: include_str!("check.rs"),
     row_level: true,
     companions: &[Companion {
-        suffix: "quarantine",
+        suffix: QUARANTINE,
         sentence: "The rows that break a check, with `reasons`.",
     }],
     fields,
@@ -101,7 +102,7 @@ impl Stage for Checks {
             roles: input.roles.clone(),
             views: vec![View::Rows],
         };
-        Some(vec![output(None, passing), output(Some("quarantine"), failing)])
+        Some(vec![output(None, passing), output(Some(QUARANTINE), failing)])
     }
 
     fn reads(&self) -> Vec<Spanned<String>> {

@@ -194,6 +194,39 @@ fn failing_rows_do_not_depend_on_the_threads() {
 }
 
 #[test]
+fn the_reasons_of_a_row_are_a_list() {
+    let stage = "  \
+        good:
+    from: orders
+    check:
+      noted: {not_null: note}
+      known: {range: {column: order_id, max: 1497}}
+    publish: true
+";
+    let folder = shop(stage);
+    let output = tenure(folder.path(), &["run", "shop.yaml", "--quiet"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let frame = read_parquet(&folder.path().join("out/shop/good_quarantine.parquet"));
+    let (order, reasons) = (0, frame.schema.index_of("reasons").expect("a column"));
+    let of = |wanted: i64| {
+        let row = (0..frame.rows()).find(|&row| frame.value(row, order) == Value::Int(wanted));
+        frame.value(row.expect("the row is bad"), reasons).to_string()
+    };
+    assert_eq!((of(400), of(1_499)), ("[noted]".to_owned(), "[noted, known]".to_owned()));
+
+    // Lists are compared too.
+    let before = fs::canonicalize(folder.path().join("out/shop")).expect("the run's own folder");
+    let before = before.to_str().expect("a path");
+    let changed = fs::read_to_string(folder.path().join("shop.yaml")).expect("text");
+    let changed = changed.replace("max: 1497", "max: 1490");
+    fs::write(folder.path().join("shop.yaml"), changed).expect("written");
+    assert!(tenure(folder.path(), &["run", "shop.yaml", "--quiet"]).status.success());
+    let output = tenure(folder.path(), &["diff", before, "out/shop"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("[noted, known]"), "{}", text(&output.stdout));
+}
+
+#[test]
 fn mistakes_in_checks_are_told_at_their_words() {
     let folder = shop(
         "  parted: {from: orders, check: {one: {unique: [order_id]}}}\nchecks:\n  \

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::DataType as ArrowType;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -23,7 +24,21 @@ pub fn write_parquet(path: &Path, frame: &Frame, row_group_rows: usize) {
     writer.close().expect("a footer");
 }
 
-/// Reads a file whole, as a frame.
+/// The same with lists of texts as texts, such as `[a, b]`.
+fn with_lists_as_texts(batch: &RecordBatch) -> RecordBatch {
+    let schema = batch.schema();
+    let columns = schema.fields().iter().zip(batch.columns()).map(|(field, column)| {
+        let column = match column.data_type() {
+            ArrowType::List(_) => arrow::compute::cast(column, &ArrowType::Utf8).expect("texts"),
+            _ => column.clone(),
+        };
+        (field.name().clone(), column)
+    });
+    RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true)))
+        .expect("as many rows in each column")
+}
+
+/// Reads a file whole, as a frame; lists come as texts.
 pub fn read_parquet(path: &Path) -> Frame {
     let file = File::open(path).expect("a file");
     let reader = ParquetRecordBatchReaderBuilder::try_new(file)
@@ -32,6 +47,8 @@ pub fn read_parquet(path: &Path) -> Frame {
     let batches: Vec<_> = reader.map(|batch| batch.expect("rows")).collect();
     let schema = batches[0].schema();
     let batch = arrow::compute::concat_batches(&schema, &batches).expect("one table");
+    let batch = with_lists_as_texts(&batch);
+    let schema = batch.schema();
     let fields = schema
         .fields()
         .iter()
