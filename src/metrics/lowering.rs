@@ -181,7 +181,8 @@ impl<'a> Lowering<'a> {
         let outer = (
             std::mem::replace(&mut self.name, prefix),
             std::mem::replace(&mut self.span, name.span),
-            self.condition.take(),
+            // What a ratio counts, its numerator and denominator count.
+            self.condition.clone(),
             std::mem::replace(&mut self.interval, IntervalMethod::Auto),
             self.unit.take(),
         );
@@ -197,7 +198,9 @@ impl<'a> Lowering<'a> {
 
     fn declared(&mut self, declared: &super::Declared) -> Option<()> {
         if let Some(condition) = &declared.condition {
-            self.condition = Some(self.parse_condition(condition)?);
+            let own = self.parse_condition(condition)?;
+            let both = build::all(self.condition.take().into_iter().chain([own]));
+            self.condition = self.typed(both)?;
         }
         self.interval = declared.interval.value;
         self.unit = declared.unit.as_ref().map(|unit| unit_of(&unit.value));

@@ -82,6 +82,7 @@ impl Planner<'_> {
                     .and_then(|rel| with_most(&rel, *top, rest))
             }
             SegmentForm::Cuts { cuts, labels, .. } => {
+                let places: Vec<Span> = cuts.iter().map(|cut| cut.span).collect();
                 let cuts: Option<Vec<Expr>> = cuts
                     .iter()
                     .map(|cut| {
@@ -102,8 +103,8 @@ impl Planner<'_> {
                     (Some(low), Some(high)) => low < high,
                     _ => true,
                 };
-                if !cuts.windows(2).all(ascend) {
-                    self.diagnostics.push(segment_cuts_ascend(place));
+                if let Some(low) = cuts.windows(2).position(|pair| !ascend(pair)) {
+                    self.diagnostics.push(segment_cuts_ascend(places[low + 1]));
                     return None;
                 }
                 cell_of(value, &cuts, labels, Func::Less).and_then(rows)

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringArray};
 use arrow::compute;
-use arrow::datatypes::{DataType, Field, Float64Type, Schema};
+use arrow::datatypes::{DataType, Field, Float64Type, Schema, TimeUnit, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use arrow::row::{RowConverter, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -499,6 +499,14 @@ fn distance(a: f64, b: f64) -> (f64, f64) {
 fn cell(batch: &RecordBatch, column: &str, row: usize) -> Result<String, ArrowError> {
     let Some(column) = batch.column_by_name(column) else { return Ok("none".to_owned()) };
     let options = FormatOptions::default().with_null("null");
+    // Stored instants are those of UTC, which the formatter knows as an offset only.
+    let column = match column.data_type() {
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
+            let instants = column.as_primitive::<TimestampMicrosecondType>();
+            &(std::sync::Arc::new(instants.clone().with_timezone("+00:00")) as ArrayRef)
+        }
+        _ => column,
+    };
     ArrayFormatter::try_new(column, &options)?.value(row).try_to_string()
 }
 

@@ -109,7 +109,7 @@ impl Stage for SegmentMetrics {
         let mut outputs = vec![Output {
             suffix: None,
             grain: names(&dimensions),
-            roles: period_roles(&main, &dimensions),
+            roles: cell_roles(&table, &main, &dimensions),
             views: views(&dimensions, &lowered.columns),
             rel: main,
         }];
@@ -120,7 +120,7 @@ impl Stage for SegmentMetrics {
             outputs.push(Output {
                 suffix: Some("totals"),
                 grain: names(&grains),
-                roles: period_roles(&totals, &grains),
+                roles: cell_roles(&table, &totals, &grains),
                 views: Vec::new(),
                 rel: totals,
             });
@@ -189,7 +189,8 @@ impl SegmentMetrics {
         let main = cx.typed(relation::union(parts))?;
         let names = dimensions.iter().map(|dimension| dimension.name.clone());
         let grain = std::iter::once(GROUPING.to_owned()).chain(names).collect();
-        let roles = period_roles(&main, dimensions);
+        // Of a customer there is a row for each set, so that it identifies none.
+        let roles = Roles { customer: None, ..cell_roles(cells.table, &main, dimensions) };
         Some(vec![Output { suffix: None, rel: main, grain, roles, views: vec![View::Rows] }])
     }
 
@@ -247,10 +248,16 @@ impl SegmentMetrics {
     }
 }
 
-/// A table's role of time: its first period column.
-fn period_roles(rel: &RelRef, dimensions: &[Dimension]) -> Roles {
+/// The roles of a table of cells: its time is its first period column, its customer the dimension that is
+/// the customer of the rows.
+fn cell_roles(rows: &Table, cells: &RelRef, dimensions: &[Dimension]) -> Roles {
+    let own = |dimension: &Dimension| column(cells, &dimension.name).ok();
     let period = dimensions.iter().find(|dimension| dimension.grain.is_some());
-    Roles { time: period.and_then(|period| column(rel, &period.name).ok()), ..Roles::default() }
+    let customer = rows.roles.customer.as_ref().and_then(|customer| {
+        let same = dimensions.iter().find(|dimension| dimension.expr == customer.value)?;
+        Some(named(&same.name, own(same)?))
+    });
+    Roles { time: period.and_then(own), customer, ..Roles::default() }
 }
 
 /// Bars over time where the only dimension is a period, for the first few metrics; rows otherwise.

@@ -179,6 +179,21 @@ fn differences_as_json() {
     assert_eq!(found["tables"][0]["first_only_in_a"][0], "channel=web month=2026-01-01");
 }
 
+/// Instants have a zone in the file; a variable that is not set leaves its default.
+#[test]
+fn differences_of_instants() {
+    let pipeline = MONTHLY
+        .replace("as_of", "env: [NO_SUCH_CHANNEL]\nas_of")
+        .replace("{from: orders,", "{from: orders, where: 'channel = ${env.NO_SUCH_CHANNEL:-web}',")
+        .replace("[channel, month]", "[{expression: cast(ordered_at as timestamp), as: at}]");
+    let folder = folder();
+    let first = run(folder.path(), ORDERS, &pipeline);
+    let second = run(folder.path(), &ORDERS[..3], &pipeline);
+    let text = stdout(&tenure(folder.path(), &["diff", &first, &second]), 1);
+    assert!(text.contains("at=2026-02-10T00:00:00Z"), "{text}");
+    assert!(!text.contains("2026-01-04"), "{text}");
+}
+
 #[test]
 fn what_is_not_a_run() {
     let folder = folder();

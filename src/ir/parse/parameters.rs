@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Scope;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::Expression;
+use crate::frame::{DataType, Value};
 use crate::ir::Expr;
 
 /// What is said of a `${…}` that names nothing.
@@ -47,9 +48,13 @@ pub(super) fn replace_parameters(
                 )),
             );
             good = false;
-        } else if let Some((value, data_type)) = scope.parameters.get(name) {
-            let placeholder = format!("${}", name.replace('.', "_"));
-            placeholders.insert(placeholder.clone(), Expr::literal(value.clone(), *data_type));
+        } else if let Some((value, data_type)) = value_of(name, scope) {
+            // With a default the same name may have several values.
+            let placeholder = match name.contains(":-") {
+                true => format!("$d{}", placeholders.len()),
+                false => format!("${}", name.replace('.', "_")),
+            };
+            placeholders.insert(placeholder.clone(), Expr::literal(value, data_type));
             text.push_str(&placeholder);
             text.extend(std::iter::repeat_n(' ', length - placeholder.len()));
             rest = after;
@@ -71,4 +76,17 @@ pub(super) fn replace_parameters(
         rest = after;
     }
     good.then_some((text, placeholders))
+}
+
+/// The value of `params.x`, `env.X` or `env.X:-default`; the default is for one that is empty or not set.
+fn value_of(name: &str, scope: &Scope) -> Option<(Value, DataType)> {
+    let (name, default) = match name.split_once(":-") {
+        Some((name, default)) => (name, Some(default)),
+        None => (name, None),
+    };
+    let (value, data_type) = scope.parameters.get(name)?;
+    match default {
+        Some(default) if *value == Value::text("") => Some((Value::text(default), *data_type)),
+        _ => Some((value.clone(), *data_type)),
+    }
 }

@@ -37,6 +37,7 @@ fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Metric>> {
 impl Metric for MaxOf {
     fn lower(&self, lowering: &mut Lowering) -> Option<()> {
         let value = lowering.parse(&self.0)?;
+        let value = super::comparable(value, lowering)?;
         let unit = super::unit_of_value(&value, lowering);
         let measure = Measure::filtered(MeasureFunc::Max(value), lowering.condition());
         let column = lowering.measure(&Level::Rows, "value", measure);

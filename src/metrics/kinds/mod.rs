@@ -36,12 +36,20 @@ fn unit_of_value(value: &Expr, lowering: &Lowering) -> Unit {
     column.map_or(Unit::None, |field| field.unit.clone())
 }
 
-/// A number, or a duration as hours; anything else is noted.
+/// Anything but a duration, which has no place in a table of numbers with units and is noted.
+fn comparable(value: Expr, lowering: &mut Lowering) -> Option<Expr> {
+    if value.data_type == DataType::Duration {
+        return number(value, lowering);
+    }
+    Some(value)
+}
+
+/// A number; anything else is noted.
 fn number(value: Expr, lowering: &mut Lowering) -> Option<Expr> {
     if value.data_type.is_numeric() {
         return Some(value);
     }
-    let mut message = format!("a mean or quantile needs numbers, not a {}", value.data_type);
+    let mut message = format!("this metric needs numbers, not a {}", value.data_type);
     if value.data_type == DataType::Duration {
         message.push_str("; `elapsed('hour', from, to)` is one");
     }
