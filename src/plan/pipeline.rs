@@ -87,7 +87,7 @@ pub fn plan(
         as_of,
         metrics: Catalog::read(&pipeline.metrics, diagnostics),
         tables: BTreeMap::new(),
-        segments: Segments::new(),
+        segments: pipeline.broken_segments.iter().map(|name| (name.clone(), None)).collect(),
         quarantines: Vec::new(),
         drift: BTreeMap::new(),
         diagnostics,

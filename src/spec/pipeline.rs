@@ -87,6 +87,8 @@ pub struct Pipeline<S> {
     /// Sources and stages that are there but wrong, which is noted: whoever names one is not.
     pub broken: BTreeSet<String>,
     pub segments: Vec<Segment>,
+    /// Segments that are there but wrong, which is noted.
+    pub broken_segments: BTreeSet<String>,
     /// Name and body of each declared metric; the body is read by those who know the kinds.
     pub metrics: Vec<(Spanned<String>, Node)>,
     pub stages: Vec<StageSpec<S>>,
@@ -402,9 +404,14 @@ fn read<S>(
         }
         sources.extend(source);
     }
-    let segments = keys.segments.value.0.into_iter();
-    let segments =
-        segments.filter_map(|(name, node)| segment::decode(name, &node, decoder)).collect();
+    let (mut segments, mut broken_segments) = (Vec::new(), BTreeSet::new());
+    for (name, node) in keys.segments.value.0 {
+        let written = name.value.clone();
+        match segment::decode(name, &node, decoder) {
+            Some(segment) => segments.push(segment),
+            None => _ = broken_segments.insert(written),
+        }
+    }
     let mut stages = Vec::new();
     for (name, node) in &keys.stages.value.0 {
         let stage = stage(name, node, bodies, decoder);
@@ -451,6 +458,7 @@ fn read<S>(
         sources,
         broken,
         segments,
+        broken_segments,
         metrics: keys.metrics.value.0,
         stages,
         checks: keys.checks.value.0,

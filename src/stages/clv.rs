@@ -224,7 +224,7 @@ impl Stage for Clv {
         })?;
         let mut table = cx.input()?;
         let dimensions = cx.customer_dimensions(&self.by.value, &mut table);
-        let (customer, _) = (cx.customer(&table)?, cx.time(&table)?);
+        let (customer, _) = cx.customer_and_time(&table)?;
         let checked = self.check(cx, table.roles.value.is_some());
         let (dimensions, checked) = (dimensions?, checked?);
         let collapse = self.collapse.value == Collapse::Day;

@@ -324,7 +324,7 @@ impl CohortRetention {
             });
         }
         let dimensions = cx.dimensions(&self.by.value, &mut table);
-        let (_, _) = (cx.customer(&table)?, cx.time(&table)?);
+        cx.customer_and_time(&table)?;
         let dimensions = dimensions?;
         let purchases = cx.purchases(&table, &dimensions, active, false)?;
         Some(Followed { purchases, entering: None, dimensions })

@@ -232,6 +232,12 @@ impl StageContext<'_> {
         table.roles.customer.clone()
     }
 
+    /// Both roles; where both are absent, both are noted.
+    pub fn customer_and_time(&mut self, table: &Table) -> Option<(Named<Expr>, Expr)> {
+        let (customer, time) = (self.customer(table), self.time(table));
+        Some((customer?, time?))
+    }
+
     /// The time role; its absence is noted.
     pub fn time(&mut self, table: &Table) -> Option<Expr> {
         if table.roles.time.is_none() {

@@ -102,7 +102,7 @@ pub(super) struct Rules<'a> {
 pub(super) fn summarise(cx: &mut StageContext, rules: Rules) -> Option<(RelRef, Roles)> {
     let mut table = cx.input()?;
     let dimensions = cx.customer_dimensions(rules.by, &mut table);
-    let (_, _) = (cx.customer(&table)?, cx.time(&table)?);
+    cx.customer_and_time(&table)?;
     let collapse = rules.collapse == Collapse::Day;
     let purchases = cx.purchases(&table, &dimensions?, None, !collapse)?;
     let touched = touched(&purchases.rel, purchases.events.value.as_ref());

@@ -122,7 +122,7 @@ impl Stage for Growth {
         })?;
         let mut table = cx.input()?;
         let dimensions = cx.dimensions(&self.by.value, &mut table);
-        let (_, _) = (cx.customer(&table)?, cx.time(&table)?);
+        cx.customer_and_time(&table)?;
         let dimensions = dimensions?;
         let purchases = cx.purchases(&table, &dimensions, None, false)?;
         let money = table.roles.value.as_ref().and_then(|value| value.currency.clone());

@@ -27,8 +27,7 @@ impl StageContext<'_> {
         active: Option<Expr>,
         tied: bool,
     ) -> Option<Purchases> {
-        let customer = self.customer(table)?;
-        let time = self.time(table)?;
+        let (customer, time) = self.customer_and_time(table)?;
         let value = table.roles.value.as_ref().map(|value| value.expr.clone());
         let order = table.roles.order.clone().unwrap_or_default();
         let mut rel = table.rel.clone();

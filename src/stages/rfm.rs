@@ -167,7 +167,10 @@ impl Stage for Rfm {
             return None;
         }
         let table = cx.table.clone();
-        cx.value(&table)?;
+        // All that is lacking is noted at once.
+        let (value, who) = (cx.value(&table), cx.customer_and_time(&table));
+        value?;
+        who?;
         let (summary, roles) = summarise(
             cx,
             Rules {

@@ -289,6 +289,32 @@ fn sources_are_of_one_form_with_a_contract_where_it_is_needed() {
     }
 }
 
+/// A source without roles: the stage names all that it lacks. A segment that is wrong is told once.
+#[test]
+fn all_that_is_lacking_is_told_and_nothing_twice() {
+    let folder = shop(TOP, FILE, "stages:\n  scores: {from: orders, rfm: {}}\n");
+    write_parquet(&folder.path().join("orders.parquet"), &some_orders(), 100);
+    let path = folder.path().join("shop.yaml");
+    let text = fs::read_to_string(&path).expect("text");
+    let bare = text.lines().filter(|line| {
+        !["customer:", "time:", "value:"].iter().any(|role| line.trim().starts_with(role))
+    });
+    fs::write(&path, bare.collect::<Vec<_>>().join("\n")).expect("written");
+    let output = tenure(folder.path(), &["check", "shop.yaml"]);
+    status(&output, 2);
+    for role in ["customer", "time", "value"] {
+        says(&output, &format!("the role `{role}`"));
+    }
+
+    let top = format!("{TOP}segments: {{size: {{column: orders.amount, cuts: [25]}}}}\n");
+    let stages = MONTHLY.replace("[month]", "[size]");
+    pipeline(folder.path(), &top, FILE, &stages);
+    let output = tenure(folder.path(), &["check", "shop.yaml"]);
+    status(&output, 2);
+    says(&output, "labels");
+    says(&output, "1 error;");
+}
+
 #[test]
 fn a_quarantine_that_bears_nothing_is_warned_of() {
     let source = format!("{FILE}    bad_rows: {{action: quarantine}}\n");
