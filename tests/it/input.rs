@@ -313,6 +313,31 @@ fn all_that_is_lacking_is_told_and_nothing_twice() {
     status(&output, 2);
     says(&output, "labels");
     says(&output, "1 error;");
+
+    let top = format!(
+        "{TOP}segments: {{size: {{column: each.revenue, cuts: [40, 25], labels: [a, b, c]}}}}\n\
+         metrics: {{wait: {{max: ordered_at - ordered_at, unit: day}}}}\n"
+    );
+    let each = "stages:\n  each: {from: orders, segment_metrics: {by: [customer_id], metrics: [revenue]}}\n  late: {from: orders, segment_metrics: {by: [month], metrics: [wait]}}\n";
+    pipeline(folder.path(), &top, FILE, each);
+    let output = tenure(folder.path(), &["check", "shop.yaml"]);
+    status(&output, 2);
+    says(&output, "shop.yaml:4:52");
+    says(&output, "needs numbers, not a ");
+}
+
+/// A table with a row for each customer knows whose rows they are.
+#[test]
+fn metrics_by_customer_can_be_joined_by_customer() {
+    let stages = "stages:\n  each: {from: orders, segment_metrics: {by: [customer_id], metrics: [revenue]}}\n  \
+                  both: {from: orders, join: {with: each}, publish: true}\n";
+    let folder = shop(TOP, FILE, stages);
+    write_parquet(&folder.path().join("orders.parquet"), &some_orders(), 100);
+    status(&tenure(folder.path(), &["run", "shop.yaml", "--quiet"]), 0);
+    assert_eq!(
+        table(folder.path(), "both", &["customer_id", "amount", "revenue"]),
+        ["1|10.00|17.00", "1|7.00|17.00", "2|5.00|5.00"]
+    );
 }
 
 #[test]

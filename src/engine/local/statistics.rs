@@ -1,6 +1,7 @@
 //! What the footers of a source say of its values.
 
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
+use parquet::file::metadata::RowGroupMetaData;
 
 use super::convert::convert;
 use super::engine::LocalSource;
@@ -69,20 +70,29 @@ enum End {
     Greatest,
 }
 
-/// How many rows of a file have no value in a column.
-fn nulls(file: &InputFile, column: &str) -> Option<u64> {
+/// The row groups of a file, and what `read` makes of a column's statistics in them.
+fn read_statistics<'a, T>(
+    file: &'a InputFile,
+    column: &str,
+    read: impl Fn(&StatisticsConverter, &[RowGroupMetaData]) -> Option<T>,
+) -> Option<(&'a [RowGroupMetaData], T)> {
     let Form::Parquet(metadata) = &file.form else { return None };
     if file.folder(column).is_some() {
         return None;
     }
     let groups = metadata.metadata().row_groups();
-    let read = || -> Option<_> {
-        let converter =
-            StatisticsConverter::try_new(column, metadata.schema(), metadata.parquet_schema())
-                .ok()?;
+    let found = guarded(|| {
+        let (schema, parquet) = (metadata.schema(), metadata.parquet_schema());
+        read(&StatisticsConverter::try_new(column, schema, parquet).ok()?, groups)
+    });
+    Some((groups, found.ok()??))
+}
+
+/// How many rows of a file have no value in a column.
+fn nulls(file: &InputFile, column: &str) -> Option<u64> {
+    let (groups, nulls) = read_statistics(file, column, |converter, groups| {
         converter.row_group_null_counts(groups).ok()
-    };
-    let nulls = guarded(read).ok()??;
+    })?;
     (0..groups.len())
         .map(|place| arrow::array::Array::is_valid(&nulls, place).then(|| nulls.value(place)))
         .sum()
@@ -96,23 +106,13 @@ fn extremes(
     calendar: &Calendar,
     end: End,
 ) -> Option<Vec<Value>> {
-    let Form::Parquet(metadata) = &file.form else { return None };
-    if file.folder(column).is_some() {
-        return None;
-    }
-    let groups = metadata.metadata().row_groups();
-    let read = || -> Option<_> {
-        let converter =
-            StatisticsConverter::try_new(column, metadata.schema(), metadata.parquet_schema())
-                .ok()?;
+    let (groups, (found, nulls)) = read_statistics(file, column, |converter, groups| {
         let found = match end {
             End::Least => converter.row_group_mins(groups).ok()?,
             End::Greatest => converter.row_group_maxes(groups).ok()?,
         };
-        let nulls = converter.row_group_null_counts(groups).ok()?;
-        Some((found, nulls))
-    };
-    let (found, nulls) = guarded(read).ok()??;
+        Some((found, converter.row_group_null_counts(groups).ok()?))
+    })?;
     let (found, _) = convert(&found, data_type, calendar).ok()?;
     let mut values = Vec::new();
     for (place, group) in groups.iter().enumerate() {

@@ -113,3 +113,71 @@ fn signed(share: f64) -> String {
     let sign = if share >= 0.0 { "+" } else { "" };
     format!("{sign}{}", percent(share))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::frame::{DataType, Field, Schema};
+
+    fn frame(columns: &[(&str, DataType)], rows: &[Vec<Value>]) -> Frame {
+        let fields = columns.iter().map(|(name, data_type)| Field::new(*name, *data_type));
+        Frame::from_rows(Arc::new(Schema::new(fields.collect())), rows).expect("the rows fit")
+    }
+
+    /// One fit ended early, one parameter of another is not known, and spend goes with frequency.
+    #[test]
+    fn each_doubt_is_one_notice_that_names_its_fits() {
+        use DataType::{Bool, Float64, String};
+        let fit = |plan: &str, model: &str, converged: bool, correlation: f64| {
+            let end = if converged { "converged" } else { "iteration_limit" };
+            let words = [plan, "final", model, end].map(Value::text);
+            let mut row = words.to_vec();
+            row.extend([Value::Bool(converged), Value::Float(correlation)]);
+            row
+        };
+        let found = frame(
+            &[
+                ("plan", String),
+                ("fit", String),
+                ("model", String),
+                ("termination", String),
+                ("converged", Bool),
+                ("spend_correlation", Float64),
+            ],
+            &[
+                fit("a", "bg_nbd", false, 0.1),
+                fit("a", "gamma_gamma", true, 0.1),
+                fit("b", "bg_nbd", false, -0.4),
+                fit("b", "gamma_gamma", true, -0.4),
+            ],
+        );
+        let parameter = |plan: &str, name: &str, identified: bool| {
+            let words = [plan, "final", "bg_nbd", name].map(Value::text);
+            words.into_iter().chain([Value::Bool(identified)]).collect()
+        };
+        let parameters = frame(
+            &[
+                ("plan", String),
+                ("fit", String),
+                ("model", String),
+                ("parameter", String),
+                ("identified", Bool),
+            ],
+            &[parameter("a", "r", true), parameter("b", "a", false), parameter("b", "b", false)],
+        );
+        let blocks = fits(&["plan".to_owned()], &found, Some(&parameters));
+        let texts: Vec<&str> = blocks
+            .iter()
+            .map(|block| match block {
+                Block::Notice(notice) => notice.text.as_str(),
+                other => panic!("{other:?} is no notice"),
+            })
+            .collect();
+        let [unfinished, unknown, correlated] = texts.as_slice() else { panic!("{texts:?}") };
+        assert!(unfinished.contains("`iteration_limit` (a, final; b, final)"), "{unfinished}");
+        assert!(unknown.starts_with("`a`, `b` of `bg_nbd` (b, final)"), "{unknown}");
+        assert!(correlated.contains("(b, final: correlation -0.40)"), "{correlated}");
+    }
+}
