@@ -193,7 +193,8 @@ crate::choice! {
 ///
 /// Purchases fall into buckets: days if `collapse`, else instants. x counts buckets (or orders)
 /// after the first; t_x and T run from the first bucket to the last and to the end of what is
-/// observed: the last day before `end`, or `end` itself.
+/// observed: the last day before `end`, or `end` itself. `monetary` is what the purchases after the
+/// first bucket (or order) brought, by x; the refunds of the first order's day are taken from it.
 #[derive(Debug)]
 pub struct Summary {
     pub input: RelRef,
@@ -284,48 +285,72 @@ impl Summary {
         if self.zero_values == ZeroValues::Drop {
             events = filter(&events, build::or(unknown, build::ne(value.clone(), zero.clone())?)?)?;
         }
-        let is_order = (self.refunds == Refunds::Net).then_some(at_least_zero);
+        let net = self.refunds == Refunds::Net;
+        let is_order = net.then_some(at_least_zero);
+
+        // Refunds belong to their day: with `net` a day left below 0 is no purchase.
+        let person_day =
+            || vec![("c".to_owned(), "c".to_owned()), ("d".to_owned(), "d".to_owned())];
+        let mut days = None;
+        if let Some(is_order) = &is_order {
+            let by_day = vec![named("c", column(&events, "c")?), named("d", column(&events, "d")?)];
+            let sum = |condition| Measure::filtered(MeasureFunc::Sum(value.clone()), condition);
+            let is_refund = build::not(is_order.clone())?;
+            let measures = vec![named("net", sum(None)), named("refunds", sum(Some(is_refund)))];
+            let found = aggregate(&events, by_day, measures)?;
+            let found = filter(&found, build::ge(column(&found, "net")?, zero)?)?;
+            events = join(&events, &found, person_day(), JoinKind::Semi, false)?;
+            days = Some(found);
+        }
 
         let by_bucket = vec![named("c", column(&events, "c")?), named("b", column(&events, "b")?)];
-        let mut buckets = aggregate(
+        let buckets = aggregate(
             &events,
             by_bucket,
             vec![
                 named("n", Measure::filtered(MeasureFunc::CountRows, is_order.clone())),
-                named("total", Measure::of(MeasureFunc::Sum(value.clone()))),
+                named("total", Measure::of(MeasureFunc::Sum(value))),
                 named("d", Measure::of(MeasureFunc::Min(column(&events, "d")?))),
             ],
         )?;
-        if self.refunds == Refunds::Net {
-            let total = column(&buckets, "total")?;
-            buckets = filter(&buckets, build::ge(total, zero)?)?;
-        }
 
-        // The first purchase: its carried columns and its value.
-        let keys = vec![("c".to_owned(), "c".to_owned()), ("b".to_owned(), "b".to_owned())];
-        let mut purchases = join(&events, &buckets, keys, JoinKind::Semi, false)?;
+        // The first purchase: its carried columns, its value, and what its day gave back.
+        let mut purchases = events;
         if let Some(is_order) = is_order {
             purchases = filter(&purchases, is_order)?;
         }
         let carried: Vec<String> = (0..self.carry.len()).map(|index| format!("k{index}")).collect();
         let order = self.events.order(&purchases, &carried)?;
-        let first = |name: &str| -> Result<Measure, TypeError> {
-            let value = column(&purchases, name)?;
-            Ok(Measure::of(MeasureFunc::First { value, order: order.clone() }))
-        };
-        let mut firsts = vec![named("first_value", first("v")?)];
-        for index in 0..self.carry.len() {
-            firsts.push(named(format!("k{index}"), first(&format!("k{index}"))?));
+        let mut firsts = Vec::new();
+        for name in ["v", "d"].into_iter().chain(carried.iter().map(String::as_str)) {
+            let first =
+                MeasureFunc::First { value: column(&purchases, name)?, order: order.clone() };
+            firsts.push(named(name, Measure::of(first)));
         }
-        let firsts = aggregate(&purchases, vec![named("c", column(&purchases, "c")?)], firsts)?;
+        let mut firsts = aggregate(&purchases, vec![named("c", column(&purchases, "c")?)], firsts)?;
+        let no_money = build::cast(Expr::int(0), self.events.value_type())?;
+        let mut first_value = build::coalesce(column(&firsts, "v")?, no_money.clone())?;
+        if let Some(days) = days {
+            firsts = join(&firsts, &days, person_day(), JoinKind::Inner, false)?;
+            let refunds = build::coalesce(column(&firsts, "refunds")?, no_money)?;
+            first_value = build::add(first_value, refunds)?;
+        }
+        let mut columns =
+            vec![named("c", column(&firsts, "c")?), named("first_value", first_value)];
+        for name in carried {
+            columns.push(named(&name, column(&firsts, &name)?));
+        }
+        let firsts = project(&firsts, columns)?;
 
         let (bucket, total) = (column(&buckets, "b")?, column(&buckets, "total")?);
+        // An instant that only gives back is no purchase; its money is that of its day.
+        let bought = Some(build::gt(column(&buckets, "n")?, Expr::int(0))?);
         let folded = aggregate(
             &buckets,
             vec![named("c", column(&buckets, "c")?)],
             vec![
-                named("first", Measure::of(MeasureFunc::Min(bucket.clone()))),
-                named("last", Measure::of(MeasureFunc::Max(bucket.clone()))),
+                named("first", Measure::filtered(MeasureFunc::Min(bucket.clone()), bought.clone())),
+                named("last", Measure::filtered(MeasureFunc::Max(bucket.clone()), bought)),
                 named("orders", Measure::of(MeasureFunc::Sum(column(&buckets, "n")?))),
                 named("days", Measure::of(MeasureFunc::CountDistinct(column(&buckets, "d")?))),
                 named("value", Measure::of(MeasureFunc::Sum(total.clone()))),

@@ -232,7 +232,8 @@ impl Cells<'_> {
                 None => Ok(rel),
             };
         }
-        let returned = self.returned(&order)?;
+        let ever = ever_returned(&order)?;
+        let returned = build::and(ever.clone(), self.known_by_now(&order)?)?;
         let [flag, _, _, _, units] = PLACED_COLUMNS;
         let quantity = match (&order.returned_quantity, &order.quantity) {
             (Some(quantity), _) | (None, Some(quantity)) => {
@@ -246,9 +247,8 @@ impl Cells<'_> {
         let returned = column(&rel, flag)?;
         let kept = match (which, order.sold) {
             (Which::CameBack, _) => Some(returned),
-            (_, Some(sold)) => {
-                Some(build::or(build::coalesce(sold, Expr::bool(false))?, returned)?)
-            }
+            // What comes back later was sold all the same.
+            (_, Some(sold)) => Some(build::or(build::coalesce(sold, Expr::bool(false))?, ever)?),
             (_, None) => None,
         };
         match kept {
@@ -257,19 +257,11 @@ impl Cells<'_> {
         }
     }
 
-    /// Whether a row came back, as far as is known at `as_of`.
-    fn returned(&self, order: &OrderRoles) -> Result<Expr, TypeError> {
-        let flag = match (&order.returned, &order.returned_at, &order.returned_quantity) {
-            (Some(returned), _, _) => returned.clone(),
-            (None, Some(at), _) => build::not(build::is_null(at.clone())?)?,
-            (None, None, Some(quantity)) => build::gt(quantity.clone(), Expr::int(0))?,
-            (None, None, None) => Expr::bool(false),
-        };
-        let flag = build::coalesce(flag, Expr::bool(false))?;
-        let Some(at) = &order.returned_at else { return Ok(flag) };
+    /// Whether a return that the source tells of was before `as_of`.
+    fn known_by_now(&self, order: &OrderRoles) -> Result<Expr, TypeError> {
+        let Some(at) = &order.returned_at else { return Ok(Expr::bool(true)) };
         let end = Expr::literal(Value::Timestamp(self.as_of), DataType::Timestamp);
-        let known = build::coalesce(build::lt(at.clone(), end)?, Expr::bool(true))?;
-        build::and(flag, known)
+        build::coalesce(build::lt(at.clone(), end)?, Expr::bool(true))
     }
 
     /// Orders, put together from their lines where there are order ids.
@@ -507,4 +499,15 @@ impl Cells<'_> {
         }
         build::all(ended)
     }
+}
+
+/// Whether a row came back, or will.
+fn ever_returned(order: &OrderRoles) -> Result<Expr, TypeError> {
+    let flag = match (&order.returned, &order.returned_at, &order.returned_quantity) {
+        (Some(returned), _, _) => returned.clone(),
+        (None, Some(at), _) => build::not(build::is_null(at.clone())?)?,
+        (None, None, Some(quantity)) => build::gt(quantity.clone(), Expr::int(0))?,
+        (None, None, None) => Expr::bool(false),
+    };
+    build::coalesce(flag, Expr::bool(false))
 }

@@ -467,31 +467,31 @@ impl Clv {
             last_day: cx.last_day(),
         }
         .build()?;
-        let merged = build::sub(column(&all, "orders")?, column(&all, "purchase_days")?)?;
-        let mut measures = vec![
-            named(
-                "orders merged with another of the same day",
-                Measure::of(MeasureFunc::Sum(merged)),
-            ),
-            named(
-                "customers without a repeat purchase",
-                Measure::filtered(
-                    MeasureFunc::CountRows,
-                    Some(build::eq(column(&all, "frequency")?, Expr::int(0))?),
-                ),
-            ),
-        ];
+        // Customers who are left out are counted as that, and as nothing else.
+        let seen = checked.starts.map(|starts| seen_since(&all, starts)).transpose()?;
+        let among = |condition: Expr| match &seen {
+            None => Ok(condition),
+            Some(seen) => build::and(seen.clone(), condition),
+        };
+        let customers_with =
+            |condition: Expr| Measure::filtered(MeasureFunc::CountRows, Some(condition));
+        let mut measures = Vec::new();
+        if self.collapse.value == Collapse::Day {
+            let merged = build::sub(column(&all, "orders")?, column(&all, "purchase_days")?)?;
+            let merged = Measure::filtered(MeasureFunc::Sum(merged), seen.clone());
+            measures.push(named("orders merged with another of the same day", merged));
+        }
+        let once = build::eq(column(&all, "frequency")?, Expr::int(0))?;
+        measures.push(named("customers without a repeat purchase", customers_with(among(once)?)));
         if checked.spend != Spend::None {
-            let zero = Expr::float(0.0);
-            let low = build::le(column(&all, "monetary")?, zero)?;
+            let low = build::le(column(&all, "monetary")?, Expr::float(0.0))?;
             measures.push(named(
                 "customers kept out of the spend model (mean of 0 or less)",
-                Measure::filtered(MeasureFunc::CountRows, Some(low)),
+                customers_with(among(low)?),
             ));
         }
-        if let Some(starts) = checked.starts {
-            let early = build::not(seen_since(&all, starts)?)?;
-            let early = Measure::filtered(MeasureFunc::CountRows, Some(early));
+        if let Some(seen) = seen {
+            let early = customers_with(build::not(seen)?);
             measures.push(named("customers first seen before `starts`", early));
         }
         let customers = relation::aggregate(&all, Vec::new(), measures)?;

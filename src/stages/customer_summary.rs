@@ -21,8 +21,9 @@
 //!
 //! Rules: with `collapse: day` purchases of one day are one, times are whole days, and the end is the
 //! last day before `as_of`, so recency + since_last = age. `refunds: net` adds a negative value to its
-//! day; a day left below 0 is no purchase and counts nowhere, its money included. `drop` leaves negative
-//! values out, `keep` counts them as orders. An order without an amount counts, and adds no money.
+//! day, whatever `collapse` says; a day left below 0 is no purchase and counts nowhere, its money included.
+//! With `collapse: none` a day's refunds are taken from its first order. `drop` leaves negative values
+//! out, `keep` counts them as orders. An order without an amount counts, and adds no money.
 //!
 //! References: Fader, Hardie and Lee (2005), RFM and CLV: using iso-value curves.
 

@@ -29,6 +29,8 @@ pub(in super::super) struct SummaryFold {
 struct Bucket {
     orders: i64,
     total: i128,
+    /// The part of the total that was given back, where refunds are no orders; at most 0.
+    refunds: i128,
     day: i32,
     /// The first order in it, where that matters.
     first: Option<Box<First>>,
@@ -82,6 +84,7 @@ impl Bucket {
     fn merge(&mut self, other: Bucket) -> Result<(), EngineError> {
         self.orders += other.orders;
         self.total = add(self.total, other.total)?;
+        self.refunds = add(self.refunds, other.refunds)?;
         self.day = self.day.min(other.day);
         if let Some(first) = other.first
             && self.first.as_ref().is_none_or(|known| first.place() < known.place())
@@ -105,6 +108,33 @@ fn keep(buckets: &mut Buckets, at: i64, bucket: Bucket) -> Result<(), EngineErro
             Ok(())
         }
     }
+}
+
+/// Buckets after refunds: a day left below 0 is no purchase, and an instant that only gives back is
+/// taken from the first purchase of its day.
+fn net_by_day(buckets: Buckets) -> Result<Buckets, EngineError> {
+    let mut kept = Buckets::with_capacity(buckets.len());
+    for day in buckets.chunk_by(|(_, left), (_, right)| left.day == right.day) {
+        let (mut total, mut refunds) = (0, 0);
+        for (_, bucket) in day {
+            total = add(total, bucket.total)?;
+            refunds = add(refunds, bucket.refunds)?;
+        }
+        if total < 0 {
+            continue;
+        }
+        let first = kept.len();
+        kept.extend(day.iter().filter(|(_, bucket)| bucket.orders > 0).cloned());
+        for (_, bucket) in &mut kept[first..] {
+            bucket.total -= bucket.refunds;
+            bucket.refunds = 0;
+        }
+        if let Some((_, bucket)) = kept.get_mut(first) {
+            bucket.total = add(bucket.total, refunds)?;
+            bucket.refunds = refunds;
+        }
+    }
+    Ok(kept)
 }
 
 impl Fold for SummaryFold {
@@ -154,7 +184,9 @@ impl Fold for SummaryFold {
                 state.buckets.push(Buckets::new());
             }
             let at = if summary.collapse { i64::from(day) } else { ticks };
-            let bucket = Bucket { orders: is_order.into(), total: value.unwrap_or(0), day, first };
+            let total = value.unwrap_or(0);
+            let refunds = if is_order { 0 } else { total };
+            let bucket = Bucket { orders: is_order.into(), total, refunds, day, first };
             keep(&mut state.buckets[customer], at, bucket)?;
         }
         Ok(())
@@ -184,7 +216,7 @@ impl Fold for SummaryFold {
         for id in state.customers.sorted() {
             let mut buckets = std::mem::take(&mut state.buckets[id as usize]);
             if summary.refunds == Refunds::Net {
-                buckets.retain(|(_, bucket)| bucket.total >= 0);
+                buckets = net_by_day(buckets)?;
             }
             let Some(row) = self.row(summary, &buckets)? else { continue };
             if !summary.carry.is_empty() {
@@ -233,7 +265,7 @@ impl SummaryFold {
         let days = days.len() as i64;
         let frequency = if summary.collapse { days } else { orders } - 1;
         let first_value = match &first_bucket.first {
-            Some(first) if !summary.collapse => first.value,
+            Some(first) if !summary.collapse => add(first.value, first_bucket.refunds)?,
             _ => first_bucket.total,
         };
         let bucket_type = summary.bucket_type();
