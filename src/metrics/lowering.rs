@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::catalog::{Catalog, Found};
+use super::drawn::{Drawn, ValuesOf};
 use super::fields::{
     CUSTOMER_COLUMNS, CustomerFields, GAP_COLUMN, ORDER_COLUMNS, OrderFields, PLACED_COLUMNS,
     PlacedFields,
 };
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
-use crate::document::Expression;
+use crate::document::{Expression, Setting};
 use crate::frame::{DataType, Schema, Unit, Value};
 use crate::ir::parse::{self, Scope};
 use crate::ir::typing::{TypeError, build, call};
@@ -23,7 +24,7 @@ crate::choice! {
         T = "t",
         Rank = "rank",
         Multinomial = "multinomial",
-        /// By drawing customers: of ratios, shares and means.
+        /// By drawing customers 200 times: of what sums, counts, means or quantiles come to.
         Bootstrap = "bootstrap",
         None = "none",
     }
@@ -106,15 +107,6 @@ pub struct MetricColumn {
     pub unit: Unit,
 }
 
-/// A ratio whose interval is found by drawing customers.
-#[derive(Debug, Clone)]
-pub struct Drawn {
-    /// The metric's name; the bounds are its `_low` and `_high`.
-    pub name: String,
-    pub numerator: Expr,
-    pub denominator: Expr,
-}
-
 /// What a metric is lowered into.
 pub struct Lowering<'a> {
     pub subject: &'a Subject<'a>,
@@ -125,13 +117,12 @@ pub struct Lowering<'a> {
     pub columns: Vec<MetricColumn>,
     /// True once a metric asked for [`Subject::first_time`].
     pub wants_first_time: bool,
-    /// Metrics whose bounds are drawn: numerator and denominator as columns over measures, which add up
-    /// over customers. Their bounds among the columns are null until then.
+    /// Metrics whose bounds are drawn. Their bounds among the columns are null until then.
     pub drawn: Vec<Drawn>,
-    name: String,
+    pub(super) name: String,
     span: Span,
     condition: Option<Expr>,
-    interval: IntervalMethod,
+    pub(super) interval: Setting<IntervalMethod>,
     unit: Option<Unit>,
     /// Metrics being lowered, for ratios of ratios.
     stack: Vec<String>,
@@ -155,7 +146,7 @@ impl<'a> Lowering<'a> {
             name: String::new(),
             span: Span::default(),
             condition: None,
-            interval: IntervalMethod::Auto,
+            interval: Setting::default_of(IntervalMethod::Auto),
             unit: None,
             stack: Vec::new(),
         }
@@ -183,7 +174,7 @@ impl<'a> Lowering<'a> {
             std::mem::replace(&mut self.span, name.span),
             // What a ratio counts, its numerator and denominator count.
             self.condition.clone(),
-            std::mem::replace(&mut self.interval, IntervalMethod::Auto),
+            std::mem::replace(&mut self.interval, Setting::default_of(IntervalMethod::Auto)),
             self.unit.take(),
         );
         self.stack.push(name.value.clone());
@@ -202,7 +193,7 @@ impl<'a> Lowering<'a> {
             let both = build::all(self.condition.take().into_iter().chain([own]));
             self.condition = self.typed(both)?;
         }
-        self.interval = declared.interval.value;
+        self.interval = declared.interval;
         self.unit = declared.unit.as_ref().map(|unit| unit_of(&unit.value));
         declared.metric.lower(self)
     }
@@ -443,35 +434,28 @@ impl<'a> Lowering<'a> {
 
     /// Whether an interval is wanted; one that the kind does not have is noted.
     fn wants(&mut self, method: IntervalMethod) -> Option<bool> {
-        match self.interval {
+        match self.interval.value {
             IntervalMethod::Auto => Some(true),
-            // Of what can be drawn, the bounds come later.
-            IntervalMethod::Bootstrap
-                if method != IntervalMethod::Multinomial && method != IntervalMethod::Rank =>
-            {
-                Some(false)
-            }
-            IntervalMethod::None => Some(false),
+            // Bounds that are drawn come later.
+            IntervalMethod::Bootstrap | IntervalMethod::None => Some(false),
             wanted if wanted == method => Some(true),
-            wanted => {
-                self.report(
-                    Code::InvalidValue,
-                    format!(
-                        "the metric `{}` has the interval `{method}`, not `{wanted}`",
-                        self.name
-                    ),
-                );
-                None
-            }
+            wanted => self.has_not(format!("it has `{method}`"), wanted),
         }
+    }
+
+    /// Notes that the metric has no such interval.
+    pub(super) fn has_not<T>(&mut self, why: String, wanted: IntervalMethod) -> Option<T> {
+        let message = format!("the metric `{}` has no interval `{wanted}`: {why}", self.name);
+        let place = self.interval.place(self.span);
+        self.diagnostics.push(Diagnostic::at(Code::InvalidValue, place, message));
+        None
     }
 
     /// Columns of a metric without an interval.
     pub fn plain(&mut self, expr: Expr, unit: Unit) -> Option<()> {
-        if !matches!(self.interval, IntervalMethod::Auto | IntervalMethod::None) {
-            let message = format!("the metric `{}` has no interval `{}`", self.name, self.interval);
-            self.report(Code::InvalidValue, message);
-            return None;
+        let wanted = self.interval.value;
+        if !matches!(wanted, IntervalMethod::Auto | IntervalMethod::None) {
+            return self.has_not("it has none".into(), wanted);
         }
         self.column("", expr, unit);
         Some(())
@@ -485,10 +469,10 @@ impl<'a> Lowering<'a> {
     pub fn share(&mut self, numerator: Expr, n: Expr) -> Option<()> {
         let interval = self.wants(IntervalMethod::Wilson)?;
         let value = self.typed(build::div(numerator.clone(), n.clone()))?;
+        self.draw(&value)?;
         self.column("", value, Unit::Share);
         self.column("_numerator", numerator.clone(), Unit::Count);
         self.column("_n", n.clone(), Unit::Count);
-        self.draw(&numerator, &n);
         let arguments = vec![numerator, n, self.z()];
         self.bounds(interval, Func::WilsonLow, Func::WilsonHigh, &arguments, Unit::Share)
     }
@@ -499,6 +483,7 @@ impl<'a> Lowering<'a> {
         let difference = self.typed(build::sub(plus.clone(), minus.clone()))?;
         let share = self.typed(build::div(difference, n.clone()))?;
         let value = self.typed(build::mul(share, Expr::float(scale)))?;
+        self.draw(&value)?;
         self.column("", value, Unit::Points);
         self.column("_plus", plus.clone(), Unit::Count);
         self.column("_minus", minus.clone(), Unit::Count);
@@ -545,10 +530,9 @@ impl<'a> Lowering<'a> {
                 let interval = self.wants(IntervalMethod::T)?;
                 let mean = self.measure(level, "mean", over(MeasureFunc::Mean(value.clone())));
                 let n = self.measure(level, "n", over(MeasureFunc::Count(value.clone())));
+                self.draw(&mean)?;
                 self.column("", mean.clone(), unit.clone());
                 self.column("_n", n.clone(), Unit::Count);
-                let sum = self.typed(build::mul(mean.clone(), n.clone()))?;
-                self.draw(&sum, &n);
                 let half = if interval {
                     let variance =
                         self.measure(level, "variance", over(MeasureFunc::Variance(value)));
@@ -569,6 +553,12 @@ impl<'a> Lowering<'a> {
             }
             Statistic::Quantile(at) => {
                 let interval = self.wants(IntervalMethod::Rank)?;
+                self.draw_values(ValuesOf {
+                    level: level.clone(),
+                    condition: filter.clone(),
+                    value: value.clone(),
+                    statistic: crate::stats::ValueStatistic::Quantile(at),
+                })?;
                 let quantile = MeasureFunc::Quantile { value: value.clone(), at };
                 let quantile = self.measure(level, "quantile", over(quantile));
                 let n = self.measure(level, "n", over(MeasureFunc::Count(value.clone())));
@@ -589,7 +579,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Columns of a ratio: value, numerator, denominator.
+    /// Columns of a ratio: value, numerator, denominator; bounds where they are drawn.
     pub fn ratio(
         &mut self,
         numerator: (Expr, Unit),
@@ -597,33 +587,30 @@ impl<'a> Lowering<'a> {
         unit: Unit,
     ) -> Option<()> {
         let value = self.typed(build::div(numerator.0.clone(), denominator.0.clone()))?;
-        if self.interval == IntervalMethod::Bootstrap {
-            self.column("", value, unit.clone());
-        } else {
-            self.plain(value, unit.clone())?;
+        self.draw(&value)?;
+        self.parts(value, numerator, denominator, unit)
+    }
+
+    /// Columns of what is not just a ratio, but made of a numerator and a denominator. The bounds are
+    /// noted by [`Lowering::draw`] or [`Lowering::draw_values`].
+    pub fn parts(
+        &mut self,
+        value: Expr,
+        numerator: (Expr, Unit),
+        denominator: (Expr, Unit),
+        unit: Unit,
+    ) -> Option<()> {
+        let drawn = self.draws();
+        match drawn {
+            true => self.column("", value, unit.clone()),
+            false => self.plain(value, unit.clone())?,
         }
-        self.draw(&numerator.0, &denominator.0);
         self.column("_numerator", numerator.0, numerator.1);
         self.column("_denominator", denominator.0, denominator.1);
-        if self.interval == IntervalMethod::Bootstrap {
-            for suffix in ["_low", "_high"] {
-                self.column(suffix, Expr::null(DataType::Float64), unit.clone());
-            }
+        for suffix in ["_low", "_high"].into_iter().filter(|_| drawn) {
+            self.column(suffix, Expr::null(DataType::Float64), unit.clone());
         }
         Some(())
-    }
-
-    /// Notes that the metric's bounds are drawn, if that is what was asked for.
-    fn draw(&mut self, numerator: &Expr, denominator: &Expr) {
-        if self.interval == IntervalMethod::Bootstrap {
-            let (numerator, denominator) = (numerator.clone(), denominator.clone());
-            self.drawn.push(Drawn { name: self.name.clone(), numerator, denominator });
-        }
-    }
-
-    /// How the metric's interval is found.
-    pub fn interval(&self) -> IntervalMethod {
-        self.interval
     }
 
     /// The value of another metric, lowered as a part of this one.

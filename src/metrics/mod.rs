@@ -10,6 +10,7 @@
 //! - A metric never guesses a role: what its input lacks is a diagnostic.
 
 mod catalog;
+mod drawn;
 mod fields;
 pub mod kinds;
 mod lowering;
@@ -17,9 +18,10 @@ pub mod orders;
 mod registry;
 
 pub use catalog::{Catalog, Declared, Direction};
+pub use drawn::{Drawn, Estimate, ValuesOf};
 pub use fields::{
     CUSTOMER_COLUMNS, CustomerFields, GAP_COLUMN, ORDER_COLUMNS, OrderFields, PLACED_COLUMNS,
     PlacedFields,
 };
-pub use lowering::{Drawn, IntervalMethod, Level, Lowering, MetricColumn, Statistic, Subject};
+pub use lowering::{IntervalMethod, Level, Lowering, MetricColumn, Statistic, Subject};
 pub use registry::{Metric, MetricKind, find, registry};

@@ -1,4 +1,4 @@
-//! Intervals of ratios by drawing customers.
+//! Drawing customers: what a statistic would have been of other customers of the same kind.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,70 +7,94 @@ use rayon::prelude::*;
 
 use crate::frame::{DataType, Field, Frame, FrameError, Schema, Value};
 use crate::ir::{ApplyError, Calendar, FrameFunction, RelRef, relation};
-use crate::stats::{poisson_weight, quantile_of_sorted};
+use crate::stats::{ValueStatistic, poisson_weight};
 
-/// Percentile intervals of ratios of sums, drawn over units: customers, with all that is theirs.
+/// The column with the number of a draw.
+pub const DRAW: &str = "#draw";
+
+/// Statistics of cells, once per draw of their units: customers, with all that is theirs.
 ///
-/// Input: a row or more per cell and unit. Output: a row per cell with `NAME_low` and `NAME_high` of each
-/// ratio; null where no draw has a denominator.
+/// Input: a row or more per cell and unit. Output: a row per cell and draw, with the columns of the cell,
+/// [`DRAW`] from 0, and the statistics as float64; null where a draw holds nothing to speak of.
 #[derive(Debug, Clone)]
 pub struct Bootstrap {
     /// The columns of a cell.
     pub keys: Vec<Field>,
     /// The column of the unit.
     pub unit: String,
-    /// Name, numerator and denominator: columns of numbers, of which null is 0.
-    pub ratios: Vec<(String, String, String)>,
+    pub of: Resampled,
     pub seed: i64,
     pub draws: u32,
-    /// The level of the interval, such as 0.95.
-    pub level: f64,
 }
 
-/// A unit, and numerator and denominator of each ratio.
-type Row = (u64, Vec<(f64, f64)>);
+/// What of each draw is told.
+#[derive(Debug, Clone)]
+pub enum Resampled {
+    /// Sums of columns of numbers, of which null is 0, under the columns' own names.
+    Sums(Vec<String>),
+    /// A statistic of a column of numbers, each as often as a column of counts says, under the name of
+    /// the former.
+    Values { value: String, count: String, statistic: ValueStatistic },
+}
 
-/// Sums of one cell by draw and ratio.
-type Draws = Vec<(f64, f64)>;
+/// A unit, and its numbers.
+type Row = (u64, Vec<f64>);
 
 impl Bootstrap {
-    /// The table of bounds of a relation.
+    /// The draws of a relation.
     pub fn over(self, rel: &RelRef) -> RelRef {
         relation::apply(vec![rel.clone()], Arc::new(self)).remove(0)
     }
 
-    /// The draws of a cell: its rows in the order of their units, so that sums of doubles are the same.
-    fn draw(&self, rows: &[Row]) -> Vec<Draws> {
-        let mut draws = vec![vec![(0.0, 0.0); self.draws as usize]; self.ratios.len()];
-        for (unit, values) in rows {
-            for draw in 0..self.draws {
-                let weight = f64::from(poisson_weight(self.seed as u64, draw, *unit));
-                if weight == 0.0 {
-                    continue;
-                }
-                for (draws, (numerator, denominator)) in draws.iter_mut().zip(values) {
-                    let sum = &mut draws[draw as usize];
-                    sum.0 += weight * numerator;
-                    sum.1 += weight * denominator;
-                }
-            }
+    /// The columns of numbers it reads.
+    fn reads(&self) -> Vec<&String> {
+        match &self.of {
+            Resampled::Sums(names) => names.iter().collect(),
+            Resampled::Values { value, count, .. } => vec![value, count],
         }
-        draws
     }
 
-    fn bounds(&self, draws: &Draws) -> (Value, Value) {
-        let mut ratios: Vec<f64> = draws
-            .iter()
-            .filter(|(_, denominator)| *denominator != 0.0)
-            .map(|(numerator, denominator)| numerator / denominator)
-            .collect();
-        ratios.sort_by(f64::total_cmp);
-        let tail = (1.0 - self.level) / 2.0;
-        let at = |at: f64| match quantile_of_sorted(&ratios, at) {
-            Some(bound) => Value::finite(bound),
-            None => Value::Null,
-        };
-        (at(tail), at(1.0 - tail))
+    /// The names of the statistics.
+    fn gives(&self) -> &[String] {
+        match &self.of {
+            Resampled::Sums(names) => names,
+            Resampled::Values { value, .. } => std::slice::from_ref(value),
+        }
+    }
+
+    /// The statistics of a cell's draws. Its rows are in an order that depends on their values alone, so
+    /// that sums of doubles are the same.
+    fn draw(&self, rows: &[Row]) -> Vec<Vec<Value>> {
+        let weight = |draw, unit| poisson_weight(self.seed as u64, draw, unit);
+        let each = (0..self.draws).map(|draw| match &self.of {
+            Resampled::Sums(names) => {
+                let mut sums = vec![0.0; names.len()];
+                for (unit, values) in rows {
+                    let weight = f64::from(weight(draw, *unit));
+                    if weight > 0.0 {
+                        sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += weight * value);
+                    }
+                }
+                sums.into_iter().map(Value::finite).collect()
+            }
+            Resampled::Values { statistic, .. } => {
+                let drawn = rows.iter().filter_map(|(unit, values)| {
+                    let &[value, count] = values.as_slice() else { return None };
+                    Some((value, count as u64 * u64::from(weight(draw, *unit))))
+                });
+                let drawn: Vec<(f64, u64)> = drawn.collect();
+                vec![statistic.of(&drawn).map_or(Value::Null, Value::finite)]
+            }
+        });
+        each.collect()
+    }
+
+    fn sort(&self, rows: &mut [Row]) {
+        let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        rows.sort_by_cached_key(|(unit, values)| (*unit, bits(values)));
+        if matches!(self.of, Resampled::Values { .. }) {
+            rows.sort_by(|(_, left), (_, right)| right[0].total_cmp(&left[0]));
+        }
     }
 }
 
@@ -90,25 +114,19 @@ impl FrameFunction for Bootstrap {
     }
 
     fn describe(&self) -> String {
-        let ratios: Vec<String> =
-            self.ratios.iter().map(|(name, a, b)| format!("{name} = {a} / {b}")).collect();
-        format!(
-            "bootstrap of {} over {}, {} draws, seed {}, level {}",
-            ratios.join(", "),
-            self.unit,
-            self.draws,
-            self.seed,
-            self.level
-        )
+        let of = match &self.of {
+            Resampled::Sums(names) => names.join(", "),
+            Resampled::Values { value, count, statistic } => {
+                format!("{statistic:?} of {value} × {count}")
+            }
+        };
+        format!("bootstrap of {of} over {}, {} draws, seed {}", self.unit, self.draws, self.seed)
     }
 
     fn schemas(&self) -> Vec<Arc<Schema>> {
         let mut fields = self.keys.clone();
-        for (name, _, _) in &self.ratios {
-            for bound in ["low", "high"] {
-                fields.push(Field::new(format!("{name}_{bound}"), DataType::Float64));
-            }
-        }
+        fields.push(Field::new(DRAW, DataType::Int64));
+        fields.extend(self.gives().iter().map(|name| Field::new(name, DataType::Float64)));
         vec![Arc::new(Schema::new(fields))]
     }
 
@@ -119,37 +137,29 @@ impl FrameFunction for Bootstrap {
             |name: &str| input.column(name).ok_or_else(|| fault(format!("no column `{name}`")));
         let keys = self.keys.iter().map(|key| column(&key.name)).collect::<Result<Vec<_>, _>>()?;
         let units = column(&self.unit)?;
-        let mut ratios = Vec::new();
-        for (_, numerator, denominator) in &self.ratios {
-            ratios.push((column(numerator)?, column(denominator)?));
-        }
+        let numbers =
+            self.reads().into_iter().map(|name| column(name)).collect::<Result<Vec<_>, _>>()?;
         let mut cells: BTreeMap<Vec<Value>, Vec<Row>> = BTreeMap::new();
         for row in 0..input.rows() {
             let key = keys.iter().map(|key| key[row].clone()).collect();
-            let number = |column: &[Value]| column[row].as_f64().unwrap_or(0.0);
-            let values = ratios.iter().map(|(a, b)| (number(a), number(b))).collect();
-            cells.entry(key).or_default().push((number_of(&units[row]), values));
-        }
-        if keys.is_empty() && cells.is_empty() {
-            // Without keys there is one cell, even of nothing.
-            cells.insert(Vec::new(), Vec::new());
+            let values = numbers.iter().map(|column| column[row].as_f64().unwrap_or(0.0));
+            cells.entry(key).or_default().push((number_of(&units[row]), values.collect()));
         }
         let mut cells: Vec<_> = cells.into_iter().collect();
-        let rows: Vec<Vec<Value>> = cells
+        let drawn: Vec<Vec<Vec<Value>>> = cells
             .par_iter_mut()
             .map(|(key, rows)| {
-                let order = |values: &Vec<(f64, f64)>| -> Vec<[u64; 2]> {
-                    values.iter().map(|(a, b)| [a.to_bits(), b.to_bits()]).collect()
+                self.sort(rows);
+                let row = |(draw, statistics): (usize, Vec<Value>)| {
+                    let mut row = key.clone();
+                    row.push(Value::Int(draw as i64));
+                    row.extend(statistics);
+                    row
                 };
-                rows.sort_by_cached_key(|(unit, values)| (*unit, order(values)));
-                let mut row = std::mem::take(key);
-                for draws in self.draw(rows) {
-                    let (low, high) = self.bounds(&draws);
-                    row.extend([low, high]);
-                }
-                row
+                self.draw(rows).into_iter().enumerate().map(row).collect()
             })
             .collect();
+        let rows = drawn.concat();
         let frame = |schema| {
             Frame::from_rows(schema, &rows).map_err(|error: FrameError| fault(error.to_string()))
         };

@@ -17,7 +17,7 @@ mod lifetime_value;
 mod tables;
 
 pub use bg_nbd::{BgNbd, Purchases};
-pub use bootstrap::Bootstrap;
+pub use bootstrap::{Bootstrap, DRAW, Resampled};
 pub use fit::{Estimate, Fit};
 pub use gamma_gamma::{GammaGamma, Spending};
 pub use lifetime_value::{LifetimeValue, Segmented, Spend};

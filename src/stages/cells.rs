@@ -4,7 +4,7 @@ use super::context::StageContext;
 use super::dimension::Dimension;
 use super::purchases::known_sum;
 use crate::document::{Interval, TimeUnit};
-use crate::frame::{DataType, Unit, Value};
+use crate::frame::{DataType, Value};
 use crate::ir::relation::{self, Built, column};
 use crate::ir::typing::{TypeError, build, call};
 use crate::ir::{
@@ -14,13 +14,6 @@ use crate::ir::{
 use crate::metrics::{
     CUSTOMER_COLUMNS, Drawn, GAP_COLUMN, Level, MetricColumn, ORDER_COLUMNS, PLACED_COLUMNS,
 };
-use crate::models::Bootstrap;
-
-/// The column of the customer who is drawn.
-const DRAWN: &str = "#drawn";
-
-/// How often customers are drawn for an interval.
-pub(super) const DRAWS: u32 = 200;
 
 /// The column with the time of a customer's first order ever.
 pub(super) const FIRST_TIME: &str = "#first_time";
@@ -44,9 +37,9 @@ pub(super) struct Lowered {
 }
 
 /// Rows to measure, and the dimensions over them.
-struct Measured {
-    rel: RelRef,
-    keys: Vec<Named<Expr>>,
+pub(super) struct Measured {
+    pub rel: RelRef,
+    pub keys: Vec<Named<Expr>>,
 }
 
 /// Which rows are orders.
@@ -65,10 +58,9 @@ impl Cells<'_> {
         cx.typed(built)
     }
 
-    fn build(&self, dimensions: &[Dimension]) -> Built {
-        let rows = self.with_first_time(&self.table.rel)?;
-        let keys: Vec<Named<Expr>> = dimensions.iter().map(Dimension::key).collect();
-        let mut cells = relation::aggregate(&rows, keys, self.measures(&Level::Rows))?;
+    pub(super) fn build(&self, dimensions: &[Dimension]) -> Built {
+        let rows = self.measured(&Level::Rows, dimensions)?;
+        let mut cells = relation::aggregate(&rows.rel, rows.keys, self.measures(&Level::Rows))?;
         let mut levels: Vec<&Level> = Vec::new();
         for (level, _) in &self.lowered.measures {
             if *level != Level::Rows && !levels.contains(&level) {
@@ -90,62 +82,6 @@ impl Cells<'_> {
         }
         let table = relation::project(&cells, columns)?;
         let units = self.lowered.columns.iter().map(|c| (c.name.clone(), c.unit.clone()));
-        relation::with_units(&table, &units.collect())
-    }
-
-    /// The cells with the bounds that are found by drawing customers.
-    fn with_draws(&self, cells: RelRef, dimensions: &[Dimension]) -> Built {
-        let Some(customer) = &self.table.roles.customer else { return Ok(cells) };
-        if self.lowered.drawn.is_empty() {
-            return Ok(cells);
-        }
-        let (mut columns, mut ratios) = (Vec::new(), Vec::new());
-        for drawn in &self.lowered.drawn {
-            let name = format!("#draw.{}", drawn.name);
-            let (above, below) = (format!("{name}.numerator"), format!("{name}.denominator"));
-            for (part, expr) in [(&above, &drawn.numerator), (&below, &drawn.denominator)] {
-                let expr = expr.clone();
-                columns.push(MetricColumn { name: part.clone(), expr, unit: Unit::None });
-            }
-            ratios.push((name, above, below));
-        }
-        // The same cells for each customer alone: what is drawn adds up over them.
-        let lowered = Lowered {
-            measures: self.lowered.measures.clone(),
-            columns,
-            wants_first_time: self.lowered.wants_first_time,
-            drawn: Vec::new(),
-        };
-        let mut each = dimensions.to_vec();
-        each.push(Dimension { name: DRAWN.into(), expr: customer.value.clone(), grain: None });
-        let each = Cells { lowered: &lowered, ..*self }.build(&each)?;
-        let field = |dimension: &Dimension| each.schema.field(&dimension.name).cloned();
-        let function = Bootstrap {
-            keys: dimensions.iter().filter_map(field).collect(),
-            unit: DRAWN.into(),
-            ratios,
-            seed: self.seed,
-            draws: DRAWS,
-            level: self.level,
-        };
-        let on = dimensions.iter().map(|d| (d.name.clone(), d.name.clone())).collect();
-        let joined = relation::join(&cells, &function.over(&each), on, JoinKind::Left, true)?;
-        let bound = |name: &str| {
-            let rest = |drawn: &Drawn| name.strip_prefix(drawn.name.as_str()).map(str::to_owned);
-            let mut rests = self.lowered.drawn.iter().filter_map(rest);
-            rests.any(|rest| rest == "_low" || rest == "_high")
-        };
-        let mut columns = Vec::new();
-        for field in &cells.schema.fields {
-            let name = match bound(&field.name) {
-                true => format!("#draw.{}", field.name),
-                false => field.name.clone(),
-            };
-            columns.push(named(&field.name, column(&joined, &name)?));
-        }
-        let table = relation::project(&joined, columns)?;
-        let units =
-            cells.schema.fields.iter().map(|field| (field.name.clone(), field.unit.clone()));
         relation::with_units(&table, &units.collect())
     }
 
@@ -177,16 +113,28 @@ impl Cells<'_> {
         relation::aggregate(&rel, keys, vec![named("first", first)])
     }
 
+    /// What a level measures.
+    pub(super) fn measured(
+        &self,
+        level: &Level,
+        dimensions: &[Dimension],
+    ) -> Result<Measured, TypeError> {
+        match level {
+            Level::Rows => {
+                let rel = self.with_first_time(&self.table.rel)?;
+                Ok(Measured { rel, keys: dimensions.iter().map(Dimension::key).collect() })
+            }
+            Level::Orders(condition) => self.orders(condition, Which::Sold, dimensions),
+            Level::Placed(condition) => self.orders(condition, Which::Placed, dimensions),
+            Level::CameBack(condition) => self.orders(condition, Which::CameBack, dimensions),
+            Level::Customers(condition) => self.customers(condition, dimensions),
+            Level::Gaps(condition) => self.gaps(condition, dimensions),
+        }
+    }
+
     /// The cells with the measures of a level that has rows of its own.
     fn join_level(&self, cells: &RelRef, level: &Level, dimensions: &[Dimension]) -> Built {
-        let measured = match level {
-            Level::Rows => return Ok(cells.clone()),
-            Level::Orders(condition) => self.orders(condition, Which::Sold, dimensions)?,
-            Level::Placed(condition) => self.orders(condition, Which::Placed, dimensions)?,
-            Level::CameBack(condition) => self.orders(condition, Which::CameBack, dimensions)?,
-            Level::Customers(condition) => self.customers(condition, dimensions)?,
-            Level::Gaps(condition) => self.gaps(condition, dimensions)?,
-        };
+        let measured = self.measured(level, dimensions)?;
         let measures = self.measures(level);
         let counted = relation::aggregate(&measured.rel, measured.keys, measures.clone())?;
         let on = dimensions.iter().map(|d| (d.name.clone(), d.name.clone())).collect();

@@ -39,10 +39,10 @@
 //!
 //! References: Hsu (2015), Diligence at Social Capital part 1: accounting for user growth.
 
-use super::cells::DRAWS;
 use super::cohort_retention::Totals;
 use super::context::{RoleOverrides, StageContext};
 use super::dimension::DimensionSpec;
+use super::draws::{self, DRAWS};
 use super::purchases::Purchases;
 use super::registry::{Companion, Output, Stage, StageKind};
 use super::view::View;
@@ -51,7 +51,7 @@ use crate::frame::{DataType, Unit, Value};
 use crate::ir::relation::{self, Built, column};
 use crate::ir::typing::{TypeError, Typed, build, call};
 use crate::ir::{Expr, Func, JoinKind, Measure, MeasureFunc, Named, RelRef, Roles, named};
-use crate::models::Bootstrap;
+use crate::models::{Bootstrap, Resampled};
 
 /// The registry's entry.
 pub const KIND: StageKind = StageKind {
@@ -356,9 +356,9 @@ impl Growth {
         columns.extend(same(movements, names)?);
         columns.extend([
             named("#c", of("#c")?),
-            named("grr.numerator", gross),
-            named("nrr.numerator", net),
-            named("start", of("start_value")?),
+            named("#gross", gross),
+            named("#net", net),
+            named("#start", of("start_value")?),
         ]);
         let each = relation::project(movements, columns)?;
         let mut keys = vec!["#p".to_owned()];
@@ -366,15 +366,14 @@ impl Growth {
         let function = Bootstrap {
             keys: keys.iter().filter_map(|name| each.schema.field(name).cloned()).collect(),
             unit: "#c".into(),
-            ratios: vec![
-                ("grr".into(), "grr.numerator".into(), "start".into()),
-                ("nrr".into(), "nrr.numerator".into(), "start".into()),
-            ],
+            of: Resampled::Sums(["#gross", "#net", "#start"].map(str::to_owned).to_vec()),
             seed: cx.seed,
             draws: DRAWS,
-            level: cx.level,
         };
-        let bounds = function.over(&each);
+        let draws = function.over(&each);
+        let over_start = |name| build::div(column(&draws, name)?, column(&draws, "#start")?);
+        let kept = vec![named("grr", over_start("#gross")?), named("nrr", over_start("#net")?)];
+        let bounds = draws::bounds(&draws, &keys, kept, cx.level)?;
         let on = keys.iter().map(|name| (name.clone(), name.clone())).collect();
         relation::join(grid, &bounds, on, JoinKind::Left, true)
     }

@@ -11,6 +11,7 @@
 mod cells;
 mod context;
 mod dimension;
+mod draws;
 mod entries;
 mod purchases;
 mod registry;

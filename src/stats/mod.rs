@@ -11,6 +11,7 @@ mod interval;
 mod newton;
 mod quantile;
 mod special;
+mod spread;
 
 pub use bootstrap::poisson_weight;
 pub use exact::{ExactSum, Moments};
@@ -18,3 +19,4 @@ pub use interval::{multinomial, normal_quantile, rank_bounds, student_t_quantile
 pub use newton::{Derivatives, Maximum, Termination, covariance, maximise};
 pub use quantile::{position, quantile_of_sorted, select_quantile};
 pub use special::{digamma, ln_gamma, trigamma};
+pub use spread::ValueStatistic;

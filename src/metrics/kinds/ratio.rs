@@ -9,7 +9,8 @@
 //! Example: `units_per_order: {ratio: {numerator: units, denominator: order_count}}`
 //!
 //! Formula: numerator / denominator; null where the denominator is 0 or either is null. Columns `m`,
-//! `m_numerator`, `m_denominator`. A `where` holds for both.
+//! `m_numerator`, `m_denominator`; `m_low` and `m_high` with `interval: bootstrap`, if both are made of
+//! sums, counts or means. A `where` holds for both.
 
 use crate::diagnostic::Spanned;
 use crate::document::{Decode, Decoder, Field, Node, Options};

@@ -113,10 +113,8 @@ impl Metric for HistoricClv {
             }
             _ => value,
         };
-        lowering.plain(value, unit.clone())?;
-        lowering.column("_numerator", revenue, unit);
-        lowering.column("_denominator", denominator, of);
-        Some(())
+        lowering.draw(&value)?;
+        lowering.parts(value, (revenue, unit.clone()), (denominator, of), unit)
     }
 }
 

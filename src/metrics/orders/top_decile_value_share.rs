@@ -13,12 +13,12 @@
 //! equal values at the border change nothing. Columns `m`, `m_numerator`, `m_denominator`; null where the
 //! denominator is 0. Needs `customer`, `value`.
 
-use crate::diagnostic::Code;
 use crate::document::{Decoder, Node};
 use crate::frame::Unit;
 use crate::ir::typing::{build, call};
 use crate::ir::{Expr, Func, Measure, MeasureFunc};
-use crate::metrics::{Direction, IntervalMethod, Lowering, Metric, MetricKind};
+use crate::metrics::{Direction, Lowering, Metric, MetricKind, ValuesOf};
+use crate::stats::ValueStatistic;
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -44,20 +44,22 @@ fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Metric>> {
 impl Metric for This {
     fn lower(&self, lowering: &mut Lowering) -> Option<()> {
         let customers = lowering.customers()?;
-        if lowering.interval() == IntervalMethod::Bootstrap {
-            let message = "the best tenth is not a sum over customers, and has no drawn interval";
-            lowering.report(Code::InvalidValue, message);
-            return None;
-        }
         let tenth = build::div(customers.customers, Expr::int(10))
             .and_then(|tenth| call(Func::Ceil, vec![tenth]))
             .and_then(|tenth| build::le(customers.rank, tenth));
         let best = lowering.typed(tenth)?;
         let money = lowering.money();
-        let sum = MeasureFunc::Sum(customers.value);
+        let sum = MeasureFunc::Sum(customers.value.clone());
         let best = Measure::filtered(sum.clone(), Some(best));
         let best = lowering.measure(&customers.level, "numerator", best);
         let all = lowering.measure(&customers.level, "denominator", Measure::of(sum));
-        lowering.ratio((best, money.clone()), (all, money), Unit::Share)
+        let share = lowering.typed(build::div(best.clone(), all.clone()))?;
+        lowering.draw_values(ValuesOf {
+            level: customers.level,
+            condition: None,
+            value: customers.value,
+            statistic: ValueStatistic::TopShare(0.1),
+        })?;
+        lowering.parts(share, (best, money.clone()), (all, money), Unit::Share)
     }
 }
