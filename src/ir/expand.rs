@@ -14,6 +14,7 @@ pub fn expand_all(rel: &RelRef) -> Built {
         RelNode::History(history) => Some(history.expand()?),
         RelNode::Summary(summary) => Some(summary.expand()?),
         RelNode::CohortGrid(grid) => Some(grid.expand()?),
+        RelNode::Movements(movements) => Some(movements.expand().clone()),
         _ => None,
     };
     if let Some(expanded) = expanded {
@@ -76,9 +77,10 @@ pub fn expand_all(rel: &RelRef) -> Built {
             }),
             output: apply.output,
         }),
-        RelNode::History(_) | RelNode::Summary(_) | RelNode::CohortGrid(_) => {
-            return Ok(rel.clone());
-        }
+        RelNode::History(_)
+        | RelNode::Summary(_)
+        | RelNode::CohortGrid(_)
+        | RelNode::Movements(_) => return Ok(rel.clone()),
     };
     Ok(Arc::new(Rel { node, schema: rel.schema.clone() }))
 }

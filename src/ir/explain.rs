@@ -180,6 +180,13 @@ pub fn line(rel: &Rel) -> String {
         RelNode::Apply(apply) => {
             format!("Apply {}, table {}", apply.call.function.describe(), apply.output)
         }
+        RelNode::Movements(movements) => format!(
+            "Movements by {}, by [{}], through {}: {}",
+            movements.unit,
+            names(&movements.by),
+            crate::frame::Value::Date(movements.last_day),
+            events(&movements.events)
+        ),
         RelNode::CohortGrid(grid) => format!(
             "CohortGrid {} × {} {}, {}, by [{}], ages {}, until {}, entering {}, active {}: {}",
             grid.cohort,

@@ -19,6 +19,7 @@ pub mod explain;
 pub mod expression;
 pub mod function;
 pub mod history;
+pub mod movements;
 pub mod parse;
 pub mod relation;
 pub mod roles;
@@ -31,6 +32,7 @@ pub use cohorts::{Ages, CohortGrid, Returned, Steps};
 pub use expression::{Expr, ExprNode};
 pub use function::Func;
 pub use history::{Events, History, Refunds, Summary, ZeroValues};
+pub use movements::Movements;
 pub use relation::{
     Aggregate, Dedupe, Join, JoinKind, Measure, MeasureFunc, Named, Order, Rel, RelNode, RelRef,
     SortKey, Window, WindowFunc, named,

@@ -9,6 +9,7 @@ pub use super::combine::{apply, dedupe, join, lookup, union};
 pub use super::expand::expand_all;
 use super::expression::Expr;
 use super::history::{History, Summary};
+use super::movements::Movements;
 pub use super::scan::{BadRowAction, BadRows, Rounding, Rule, Scan, reason, rejected, scan};
 use super::typing::TypeError;
 use crate::document::TimeUnit;
@@ -73,6 +74,8 @@ pub enum RelNode {
     Summary(Summary),
     /// Cohorts followed over ages.
     CohortGrid(CohortGrid),
+    /// Customers who came, stayed and left, from period to period.
+    Movements(Movements),
     /// A table of a pure function of tables.
     Apply(Apply),
 }
@@ -607,6 +610,7 @@ impl Rel {
             RelNode::History(history) => vec![&history.input],
             RelNode::Summary(summary) => vec![&summary.input],
             RelNode::CohortGrid(grid) => vec![&grid.input],
+            RelNode::Movements(movements) => vec![&movements.input],
             RelNode::Apply(apply) => apply.call.inputs.iter().collect(),
         }
     }
@@ -631,6 +635,7 @@ impl Rel {
             | RelNode::History(_)
             | RelNode::Summary(_)
             | RelNode::CohortGrid(_)
+            | RelNode::Movements(_)
             | RelNode::Apply(_) => false,
         }
     }

@@ -50,7 +50,9 @@ use crate::document::{Decode, Decoder, Expression, Field, Node, Options, PeriodU
 use crate::frame::{DataType, Unit, Value};
 use crate::ir::relation::{self, Built, column};
 use crate::ir::typing::{TypeError, Typed, build, call};
-use crate::ir::{Expr, Func, JoinKind, Measure, MeasureFunc, Named, RelRef, Roles, named};
+use crate::ir::{
+    Expr, Func, JoinKind, Measure, MeasureFunc, Movements, Named, RelRef, Roles, movements, named,
+};
 use crate::models::{Bootstrap, Resampled};
 
 /// The registry's entry.
@@ -106,12 +108,8 @@ fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Stage>> {
     Some(Box::new(Growth::decode(node, decoder)?))
 }
 
-/// Counts of customers, in the order of the columns.
-const COUNTS: [&str; 5] = ["start_customers", "new", "retained", "resurrected", "churned"];
-
-/// Sums of money, in the order of the columns.
-const MONEY: [&str; 6] =
-    ["start_value", "new_value", "resurrected_value", "expansion", "contraction", "churned_value"];
+/// The column with the number of a period.
+const PERIOD: &str = "#period";
 
 impl Stage for Growth {
     fn plan(&self, cx: &mut StageContext) -> Option<Vec<Output>> {
@@ -168,131 +166,21 @@ fn same(rel: &RelRef, names: &[String]) -> Result<Vec<Named<Expr>>, TypeError> {
     names.iter().map(|name| Ok(named(name, column(rel, name)?))).collect()
 }
 
+/// The relation with one of its columns under another name.
+fn renamed(rel: &RelRef, from: &str, to: &str) -> Built {
+    let columns = relation::all_columns(rel).into_iter();
+    let name = |column: Named<Expr>| match column.name == from {
+        true => named(to, column.value),
+        false => column,
+    };
+    relation::project(rel, columns.map(name).collect())
+}
+
 fn zero_like(expr: &Expr) -> Typed {
     build::cast(Expr::int(0), expr.data_type)
 }
 
 impl Growth {
-    /// One row per customer and period: `#c`, `#p`, `#v`, and the dimensions of the first event.
-    fn activity(&self, purchases: &Purchases, by: &[Named<Expr>]) -> Built {
-        let events = &purchases.events;
-        let value = match &events.value {
-            Some(value) => value.clone(),
-            None => Expr::null(DataType::money(0)),
-        };
-        let mut columns = vec![
-            named("#c", events.customer.value.clone()),
-            named("#p", build::period_of(self.period.value.into(), events.time.clone())?),
-            named("#t", events.time.clone()),
-            named("#v", value),
-        ];
-        for (index, tie) in events.tie.iter().enumerate() {
-            columns.push(named(format!("#o{index}"), tie.clone()));
-        }
-        columns.extend(by.iter().cloned());
-        let rel = relation::project(&purchases.rel, columns)?;
-        let absent =
-            build::or(build::is_null(column(&rel, "#c")?)?, build::is_null(column(&rel, "#t")?)?)?;
-        let rel = relation::filter(&rel, build::not(absent)?)?;
-        let mut order = vec![column(&rel, "#t")?];
-        for index in 0..events.tie.len() {
-            order.push(column(&rel, &format!("#o{index}"))?);
-        }
-        // Rows that tie in all of these are the same to whoever reads the dimensions.
-        for by in by {
-            order.push(column(&rel, &by.name)?);
-        }
-        let mut measures = vec![named("#v", Measure::of(MeasureFunc::Sum(column(&rel, "#v")?)))];
-        for by in by {
-            let value = column(&rel, &by.name)?;
-            let first = MeasureFunc::First { value, order: order.clone() };
-            measures.push(named(&by.name, Measure::of(first)));
-        }
-        let keys = vec![named("#c", column(&rel, "#c")?), named("#p", column(&rel, "#p")?)];
-        relation::aggregate(&rel, keys, measures)
-    }
-
-    /// One row per customer and what happened to them in a period: the columns of [`COUNTS`] as 0 or 1,
-    /// those of [`MONEY`], `#value`, under the dimensions that count.
-    fn movements(&self, activity: &RelRef, names: &[String], last: Expr) -> Built {
-        let on = || vec![("#c".to_owned(), "#c".to_owned()), ("#p".to_owned(), "#p".to_owned())];
-        let earlier = |name: &str| format!("#before.{name}");
-        // The same rows a period later: what was there before.
-        let next = build::add(column(activity, "#p")?, Expr::int(1))?;
-        let mut columns = vec![
-            named("#c", column(activity, "#c")?),
-            named("#p", next),
-            named("#before", Expr::bool(true)),
-            named(earlier("#v"), column(activity, "#v")?),
-        ];
-        for name in names {
-            columns.push(named(earlier(name), column(activity, name)?));
-        }
-        let before = relation::project(activity, columns)?;
-        let firsts = relation::aggregate(
-            activity,
-            vec![named("#c", column(activity, "#c")?)],
-            vec![named("#first", Measure::of(MeasureFunc::Min(column(activity, "#p")?)))],
-        )?;
-        let seen = relation::join(activity, &before, on(), JoinKind::Left, false)?;
-        let key = vec![("#c".to_owned(), "#c".to_owned())];
-        let seen = relation::join(&seen, &firsts, key, JoinKind::Inner, false)?;
-        let gone = relation::join(&before, activity, on(), JoinKind::Anti, false)?;
-        let gone = relation::filter(&gone, build::le(column(&gone, "#p")?, last)?)?;
-
-        let (one, none) = (Expr::int(1), Expr::int(0));
-        let flag = |condition: &Expr| build::choose(condition.clone(), one.clone(), none.clone());
-        let here = build::coalesce(column(&seen, "#before")?, Expr::bool(false))?;
-        let first = build::eq(column(&seen, "#p")?, column(&seen, "#first")?)?;
-        let back = build::not(build::or(here.clone(), first.clone())?)?;
-        let now = column(&seen, "#v")?;
-        let zero = zero_like(&now)?;
-        let was = build::coalesce(column(&seen, &earlier("#v"))?, zero.clone())?;
-        let money =
-            |condition: &Expr, value: Expr| build::choose(condition.clone(), value, zero.clone());
-        let more = call(Func::Greatest, vec![build::sub(now.clone(), was.clone())?, zero.clone()])?;
-        let less = call(Func::Greatest, vec![build::sub(was.clone(), now.clone())?, zero.clone()])?;
-        let mut columns =
-            vec![named("#c", column(&seen, "#c")?), named("#p", column(&seen, "#p")?)];
-        for name in names {
-            let then = column(&seen, &earlier(name))?;
-            let value = build::choose(here.clone(), then, column(&seen, name)?)?;
-            columns.push(named(name, value));
-        }
-        let counts = [flag(&here)?, flag(&first)?, flag(&here)?, flag(&back)?, none.clone()];
-        let sums = [
-            money(&here, was.clone())?,
-            money(&first, now.clone())?,
-            money(&back, now.clone())?,
-            money(&here, more)?,
-            money(&here, less)?,
-            zero.clone(),
-        ];
-        columns.extend(COUNTS.iter().zip(counts).map(|(name, value)| named(*name, value)));
-        columns.extend(MONEY.iter().zip(sums).map(|(name, value)| named(*name, value)));
-        columns.push(named("#value", now));
-        let seen = relation::project(&seen, columns)?;
-
-        let lost = column(&gone, &earlier("#v"))?;
-        let mut columns =
-            vec![named("#c", column(&gone, "#c")?), named("#p", column(&gone, "#p")?)];
-        for name in names {
-            columns.push(named(name, column(&gone, &earlier(name))?));
-        }
-        let counts = [one.clone(), none.clone(), none.clone(), none.clone(), one.clone()];
-        let sums =
-            [lost.clone(), zero.clone(), zero.clone(), zero.clone(), zero.clone(), lost.clone()];
-        columns.extend(COUNTS.iter().zip(counts).map(|(name, value)| named(*name, value)));
-        // Subtractions of money may widen the type; a union has one.
-        for (name, value) in MONEY.iter().zip(sums) {
-            let wanted = column(&seen, name)?.data_type;
-            columns.push(named(*name, build::cast(value, wanted)?));
-        }
-        let wanted = column(&seen, "#value")?.data_type;
-        columns.push(named("#value", build::cast(zero, wanted)?));
-        relation::union(vec![seen, relation::project(&gone, columns)?])
-    }
-
     fn table(
         &self,
         cx: &StageContext,
@@ -301,41 +189,37 @@ impl Growth {
         currency: &Option<String>,
     ) -> Built {
         let names: Vec<String> = by.iter().map(|by| by.name.clone()).collect();
-        let activity = self.activity(purchases, by)?;
+        let unit = TimeUnit::from(self.period.value);
+        let Purchases { rel, events, .. } = purchases;
+        let moved =
+            Movements::build(rel.clone(), events.clone(), by.to_vec(), unit, cx.last_day())?;
+        let moved = renamed(&moved, "period", PERIOD)?;
         let day = Expr::literal(Value::Date(cx.last_day()), DataType::Date);
-        let last = build::period_of(self.period.value.into(), day)?;
-        let movements = self.movements(&activity, &names, last.clone())?;
-        let mut keys = vec![named("#p", column(&movements, "#p")?)];
-        keys.extend(same(&movements, &names)?);
-        let mut measures = Vec::new();
-        for name in COUNTS.iter().chain(&MONEY).chain(&["#value"]) {
-            let sum = MeasureFunc::Sum(column(&movements, name)?);
-            measures.push(named(*name, Measure::of(sum)));
-        }
-        let moved = relation::aggregate(&movements, keys, measures)?;
+        let last = build::period_of(unit, day)?;
 
         // Every period since the first, for every value of the dimensions.
         let since = relation::aggregate(
-            &activity,
+            &moved,
             Vec::new(),
-            vec![named("#since", Measure::of(MeasureFunc::Min(column(&activity, "#p")?)))],
+            vec![named("#since", Measure::of(MeasureFunc::Min(column(&moved, PERIOD)?)))],
         )?;
         let cells = relation::aggregate(&moved, same(&moved, &names)?, Vec::new())?;
         let cells = relation::join(&cells, &since, Vec::new(), JoinKind::Inner, false)?;
         let since = column(&cells, "#since")?;
-        let spine = relation::periods(&cells, since, last, "#p", self.period.value.into())?;
-        let on = std::iter::once("#p").chain(names.iter().map(String::as_str));
+        let spine = relation::periods(&cells, since, last, PERIOD, self.period.value.into())?;
+        let on = std::iter::once(PERIOD).chain(names.iter().map(String::as_str));
         let on = on.map(|name| (name.to_owned(), name.to_owned())).collect();
         let mut grid = relation::join(&spine, &moved, on, JoinKind::Left, true)?;
         let mut filled = Vec::new();
-        for name in COUNTS.iter().chain(&MONEY).chain(&["#value"]) {
+        for name in Movements::COUNTS.iter().chain(&Movements::MONEY).chain(&["value"]) {
             let value = column(&grid, name)?;
             let zero = zero_like(&value)?;
             filled.push(named(*name, build::coalesce(value, zero)?));
         }
         grid = relation::extend(&grid, filled)?;
         if self.interval.value == GrowthInterval::Bootstrap && purchases.events.value.is_some() {
-            grid = self.drawn(cx, &grid, &movements, &names)?;
+            let each = movements::each(rel, events, by, unit, cx.last_day())?;
+            grid = self.drawn(cx, &grid, &renamed(&each, "period", PERIOD)?, &names)?;
         }
         self.columns(cx, &grid, &names, purchases.events.value.is_some(), currency)
     }
@@ -352,16 +236,16 @@ impl Growth {
         let gross =
             build::sub(build::sub(of("start_value")?, of("contraction")?)?, of("churned_value")?)?;
         let net = build::add(gross.clone(), of("expansion")?)?;
-        let mut columns = vec![named("#p", of("#p")?)];
+        let mut columns = vec![named(PERIOD, of(PERIOD)?)];
         columns.extend(same(movements, names)?);
         columns.extend([
-            named("#c", of("#c")?),
+            named("#c", of("c")?),
             named("#gross", gross),
             named("#net", net),
             named("#start", of("start_value")?),
         ]);
         let each = relation::project(movements, columns)?;
-        let mut keys = vec!["#p".to_owned()];
+        let mut keys = vec![PERIOD.to_owned()];
         keys.extend(names.iter().cloned());
         let function = Bootstrap {
             keys: keys.iter().filter_map(|name| each.schema.field(name).cloned()).collect(),
@@ -388,8 +272,8 @@ impl Growth {
         currency: &Option<String>,
     ) -> Built {
         let unit = TimeUnit::from(self.period.value);
-        let start = build::period_start(unit, column(grid, "#p")?)?;
-        let next = build::add(column(grid, "#p")?, Expr::int(1))?;
+        let start = build::period_start(unit, column(grid, PERIOD)?)?;
+        let next = build::add(column(grid, PERIOD)?, Expr::int(1))?;
         let end = build::cast(build::period_start(unit, next)?, DataType::Timestamp)?;
         let as_of = Expr::literal(Value::Timestamp(cx.as_of), DataType::Timestamp);
         let complete = build::le(end, as_of)?;
@@ -406,7 +290,7 @@ impl Growth {
         columns.extend(same(grid, names)?);
         columns.push(named("complete", complete.clone()));
         columns.push(named("start_customers", of("start_customers")?));
-        for name in &COUNTS[1..] {
+        for name in &Movements::COUNTS[1..] {
             columns.push(named(*name, over(of(name)?)?));
         }
         let active = build::add(build::add(of("new")?, of("retained")?)?, of("resurrected")?)?;
@@ -434,10 +318,10 @@ impl Growth {
         let annual = build::sub(Expr::float(1.0), in_a_year)?;
         columns.push(named("churn_rate_annual", over(annual)?));
 
-        for name in MONEY {
+        for name in Movements::MONEY {
             columns.push(named(name, money(of(name)?)?));
         }
-        columns.push(named("value", money(of("#value")?)?));
+        columns.push(named("value", money(of("value")?)?));
         let before = of("start_value")?;
         let lost = build::add(of("contraction")?, of("churned_value")?)?;
         let gross = build::sub(before.clone(), lost.clone())?;
@@ -465,8 +349,10 @@ impl Growth {
         let mut units = Vec::new();
         for field in &table.schema.fields {
             let unit = match field.name.as_str() {
-                name if COUNTS.contains(&name) || name == "active" => Unit::Count,
-                name if MONEY.contains(&name) || name == "value" => Unit::Money(currency.clone()),
+                name if Movements::COUNTS.contains(&name) || name == "active" => Unit::Count,
+                name if Movements::MONEY.contains(&name) || name == "value" => {
+                    Unit::Money(currency.clone())
+                }
                 name if name.contains("rate") || name.contains("rr") => Unit::Share,
                 _ => continue,
             };

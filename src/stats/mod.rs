@@ -17,6 +17,6 @@ pub use bootstrap::poisson_weight;
 pub use exact::{ExactSum, Moments};
 pub use interval::{multinomial, normal_quantile, rank_bounds, student_t_quantile, wilson};
 pub use newton::{Derivatives, Maximum, Termination, covariance, maximise};
-pub use quantile::{position, quantile_of_sorted, select_quantile};
+pub use quantile::{interpolate, position, quantile_of_sorted, select_all, select_quantile};
 pub use special::{digamma, ln_gamma, trigamma};
 pub use spread::ValueStatistic;

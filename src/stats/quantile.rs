@@ -32,7 +32,25 @@ pub fn select_quantile(values: &mut [f64], at: f64) -> Option<f64> {
     Some(interpolate(low, high, fraction))
 }
 
-fn interpolate(low: f64, high: f64, fraction: f64) -> f64 {
+/// Rearranges values so that those at these places, in ascending order, are where sorting would put
+/// them.
+pub fn select_all(values: &mut [f64], places: &[usize]) {
+    let Some(&place) = places.get(places.len() / 2) else { return };
+    if values.len() <= 64 {
+        values.sort_unstable_by(f64::total_cmp);
+        return;
+    }
+    let (below, _, above) = values.select_nth_unstable_by(place, f64::total_cmp);
+    let (left, right) = places.split_at(places.len() / 2);
+    select_all(below, left);
+    let first = place + 1;
+    let right: Vec<usize> =
+        right.iter().filter(|&&place| place >= first).map(|place| place - first).collect();
+    select_all(above, &right);
+}
+
+/// What lies a fraction of the way between two values.
+pub fn interpolate(low: f64, high: f64, fraction: f64) -> f64 {
     if fraction == 0.0 || low == high { low } else { low + (high - low) * fraction }
 }
 

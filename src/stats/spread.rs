@@ -1,6 +1,6 @@
 //! Statistics of values, each of which may be there many times.
 
-use super::quantile::position;
+use super::quantile::{interpolate, position};
 
 /// A statistic of values that does not follow from sums.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,7 +31,7 @@ impl ValueStatistic {
                     found.map(|(value, _)| *value)
                 };
                 let (low, high) = (nth(below)?, nth(below + 1)?);
-                Some(if fraction == 0.0 { low } else { low + (high - low) * fraction })
+                Some(interpolate(low, high, fraction))
             }
             ValueStatistic::TopShare(share) => {
                 let mut left = (n as f64 * share).ceil() as u64;

@@ -30,6 +30,14 @@ fn round_half_even(minor: i128, step: i128) -> i128 {
     }
 }
 
+/// A whole number as the nearest double; quickly if it has no more than 64 bits.
+pub(super) fn double_of(number: i128) -> f64 {
+    match i64::try_from(number) {
+        Ok(number) => number as f64,
+        Err(_) => number as f64,
+    }
+}
+
 /// An array as another type. A value that has none is an error if `strict`, else null.
 pub(super) fn cast(
     array: &ArrayRef,
@@ -50,7 +58,10 @@ pub(super) fn cast(
         (A::Decimal128(_, scale), DataType::Float64) => {
             let unit = pow10(*scale as u8) as f64;
             let values = array.as_primitive::<Decimal128Type>();
-            return Ok(Arc::new(values.unary::<_, Float64Type>(|x| x as f64 / unit)));
+            return Ok(Arc::new(values.unary::<_, Float64Type>(|x| double_of(x) / unit)));
+        }
+        (A::Int32 | A::Int64, DataType::String) => {
+            return arrow::compute::cast(array, &A::Utf8).map_err(arrow_error);
         }
         (A::Int32, DataType::Int64) => {
             return arrow::compute::cast(array, &A::Int64).map_err(arrow_error);
@@ -166,6 +177,24 @@ fn rescale(minor: i128, from: u8, to: u8) -> Option<i128> {
     }
 }
 
+/// [`to_money`] of doubles that are small enough for a double to hold their minor units and halves of
+/// them; `None` if one is not.
+fn small_money(array: &ArrayRef, scale: u8) -> Option<ArrayRef> {
+    // A sum this large has no bits left for fractions: adding it rounds to the nearest whole number, half
+    // to even, which then stands in the lowest bits.
+    const WHOLE: f64 = (3_u64 << 51) as f64;
+    const LIMIT: f64 = (1_u64 << 50) as f64;
+    let doubles = array.as_primitive_opt::<Float64Type>()?;
+    let unit = pow10(scale) as f64;
+    if !doubles.values().iter().all(|x| (x * unit).abs() < LIMIT) {
+        return None;
+    }
+    let minor = |x: &f64| (x * unit + WHOLE).to_bits() as i64 - WHOLE.to_bits() as i64;
+    let minors: Vec<i128> = doubles.values().iter().map(|x| i128::from(minor(x))).collect();
+    let money = Decimal128Array::new(minors.into(), doubles.nulls().cloned());
+    Some(Arc::new(money.with_precision_and_scale(38, scale as i8).ok()?))
+}
+
 /// Numbers as money: doubles rounded half to even at so many digits.
 pub(super) fn to_money(array: &ArrayRef, scale: u8) -> Result<ArrayRef, EngineError> {
     use arrow::datatypes::DataType as A;
@@ -174,6 +203,9 @@ pub(super) fn to_money(array: &ArrayRef, scale: u8) -> Result<ArrayRef, EngineEr
         Some(minor) if minor.abs() < LARGEST => Ok(Some(minor)),
         _ => Err(overflow()),
     };
+    if let Some(money) = small_money(array, scale) {
+        return Ok(money);
+    }
     let money: Decimal128Array = match array.data_type() {
         A::Float64 => array
             .as_primitive::<Float64Type>()

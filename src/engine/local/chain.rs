@@ -7,17 +7,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute;
 use arrow::datatypes::{Field as ArrowField, Schema as ArrowSchema};
 
 use super::contract::{Admitted, Contract};
 use super::evaluate::Program;
 use super::fold::FirstRows;
-use super::intern::{Interner, Keys};
+use super::index::{Index, PersonIndex, looked_up};
 use super::kernel::arrow_error;
+use super::people::People;
 use crate::engine::EngineError;
-use crate::frame::{Field, Frame, Schema};
+use crate::frame::{DataType, Field, Schema};
+use crate::ir::relation::Lookup;
 use crate::ir::scan::REASONS;
 use crate::ir::{Calendar, Expr, RelNode, RelRef};
 
@@ -44,6 +46,7 @@ pub(super) fn leaf(rel: &RelRef) -> &RelRef {
         | RelNode::History(_)
         | RelNode::Summary(_)
         | RelNode::CohortGrid(_)
+        | RelNode::Movements(_)
         | RelNode::Apply(_) => rel,
     }
 }
@@ -98,57 +101,31 @@ fn reads(expr: &Expr, needed: &mut BTreeSet<String>) {
     });
 }
 
-/// A table to look up in, by its unique key.
-pub(super) struct Index {
-    keys: Keys,
-    interner: Interner,
-    /// The row of each key.
-    rows: Vec<u32>,
-    frame: Frame,
+/// The column with the number of each row's customer, behind the columns of a node that has it.
+pub(super) const PERSON: &str = "#person";
+
+/// The customers of a pass: the column of its scan that holds them, and their numbers.
+#[derive(Clone)]
+pub(super) struct Numbering {
+    pub column: String,
+    pub people: Arc<People>,
 }
 
-impl Index {
-    /// Indexes a table by some of its columns; rows with a null in one are left out.
-    ///
-    /// # Errors
-    /// Two rows with the same key.
-    pub fn new(frame: Frame, names: &[&str], table: &str) -> Result<Self, EngineError> {
-        let places: Vec<usize> =
-            names.iter().filter_map(|name| frame.schema.index_of(name)).collect();
-        let types = places.iter().map(|&place| frame.schema.fields[place].data_type).collect();
-        let keys = Keys::new(types)?;
-        let columns = super::intern::columns_at(&frame.batch, &places);
-        let encoded = keys.encode(&columns)?;
-        let (mut interner, mut rows) = (Interner::default(), Vec::new());
-        for row in 0..frame.rows() {
-            if columns.iter().any(|column| arrow::array::Array::is_null(column, row)) {
-                continue;
-            }
-            let id = interner.intern(encoded.row(row).as_ref())? as usize;
-            if id < rows.len() {
-                let key: Vec<String> =
-                    places.iter().map(|&place| frame.value(row, place).to_string()).collect();
-                return Err(EngineError::NotUnique {
-                    table: table.to_owned(),
-                    key: key.join(", "),
-                });
-            }
-            rows.push(row as u32);
+/// The column of a chain's leaf that one of its columns is; `None` if it is something else.
+pub(super) fn origin<'a>(rel: &'a RelRef, name: &'a str) -> Option<&'a str> {
+    match &rel.node {
+        RelNode::Filter { input, .. } => origin(input, name),
+        RelNode::Dedupe(dedupe) => origin(&dedupe.input, name),
+        RelNode::Lookup(lookup) => {
+            let added = lookup.columns.iter().any(|(_, to)| to == name);
+            if added { None } else { origin(&lookup.input, name) }
         }
-        Ok(Index { keys, interner, rows, frame })
-    }
-
-    /// The row of the table for each row of key columns.
-    fn find(&self, columns: &[ArrayRef]) -> Result<UInt32Array, EngineError> {
-        let encoded = self.keys.encode(columns)?;
-        let rows = (0..encoded.num_rows()).map(|row| {
-            if columns.iter().any(|column| arrow::array::Array::is_null(column, row)) {
-                return None;
-            }
-            let id = self.interner.find(encoded.row(row).as_ref())?;
-            Some(self.rows[id as usize])
-        });
-        Ok(rows.collect())
+        RelNode::Project { input, columns } => {
+            let column = columns.iter().find(|column| column.name == name)?;
+            origin(input, column.value.as_column()?)
+        }
+        RelNode::Scan(_) => Some(name),
+        _ => None,
     }
 }
 
@@ -156,6 +133,13 @@ impl Index {
 pub(super) trait Known {
     /// A table to look up in, by these columns.
     fn index(&mut self, table: &RelRef, keys: &[&str]) -> Result<Arc<Index>, EngineError>;
+    /// A table to look up in, by the numbers of the customers in this column.
+    fn person_index(
+        &mut self,
+        table: &RelRef,
+        key: &str,
+        people: &Arc<People>,
+    ) -> Result<Arc<PersonIndex>, EngineError>;
     /// The rows that a `Dedupe` keeps.
     fn first_rows(&mut self, dedupe: &RelRef) -> Result<Arc<FirstRows>, EngineError>;
 }
@@ -180,9 +164,9 @@ enum Work {
     Lookup {
         input: usize,
         keep: Vec<usize>,
-        program: Program,
-        index: Arc<Index>,
-        columns: Vec<usize>,
+        finder: Finder,
+        /// The columns of the table that are wanted.
+        values: Vec<ArrayRef>,
     },
     Dedupe {
         input: usize,
@@ -191,10 +175,20 @@ enum Work {
     },
 }
 
+/// How a row of a table is found.
+enum Finder {
+    /// By the values of expressions.
+    Keys { program: Program, index: Arc<Index> },
+    /// By the number of the customer, which is the last column.
+    Person(Arc<PersonIndex>),
+}
+
 struct BoundNode {
     identity: usize,
     work: Work,
     schema: Schema,
+    /// The columns that hold the customer whose number is the last column; none if there is no number.
+    persons: Vec<String>,
     /// Rows that came out, over all morsels.
     rows: AtomicU64,
 }
@@ -204,18 +198,23 @@ pub(super) struct Chains {
     nodes: Vec<BoundNode>,
     /// The contract of the scan they begin at.
     contract: Option<Contract>,
+    /// The columns of the leaf that are decoded.
+    decoded: Vec<Field>,
+    numbering: Option<Numbering>,
     calendar: Calendar,
 }
 
 impl Chains {
     /// Binds the chains that end in these relations and give these columns. They begin at a scan, or at
-    /// `start`, whose rows are there.
+    /// `start`, whose rows are there. With a numbering each node has, behind its columns, the number of
+    /// the row's customer, as long as one of its columns is that of the customer.
     ///
     /// # Errors
     /// A look-up table whose key is not unique; see [`Index::new`].
     pub fn bind(
         ends: &[(RelRef, BTreeSet<String>)],
         start: Option<&RelRef>,
+        numbering: Option<Numbering>,
         calendar: &Calendar,
         known: &mut impl Known,
     ) -> Result<Self, EngineError> {
@@ -247,7 +246,13 @@ impl Chains {
             let Some((input, below)) = needs_below(rel, &wanted) else { continue };
             needed.entry(identity(input)).or_default().extend(below);
         }
-        let mut chains = Chains { nodes: Vec::new(), contract: None, calendar: calendar.clone() };
+        let mut chains = Chains {
+            nodes: Vec::new(),
+            contract: None,
+            decoded: Vec::new(),
+            numbering,
+            calendar: calendar.clone(),
+        };
         for rel in &order {
             let wanted = needed.get(&identity(rel)).cloned().unwrap_or_default();
             let node = match below(rel) {
@@ -271,7 +276,15 @@ impl Chains {
         let keep = |from: &Schema, to: &Schema| -> Vec<usize> {
             to.fields.iter().filter_map(|field| from.index_of(&field.name)).collect()
         };
-        let schema = narrowed(&rel.schema, wanted);
+        let mut schema = narrowed(&rel.schema, wanted);
+        let below = match &rel.node {
+            RelNode::Rejected { .. } => None,
+            _ => rel.inputs().first().and_then(|input| self.place(input)),
+        };
+        let persons = below.map_or_else(Vec::new, |below| self.persons_after(rel, below));
+        if !persons.is_empty() {
+            schema.fields.push(Field::new(PERSON, DataType::Int64));
+        }
         let work = match &rel.node {
             RelNode::Filter { input, predicate } => {
                 let input = find(input)?;
@@ -290,15 +303,23 @@ impl Chains {
                 let input = find(&lookup.input)?;
                 let from = &self.nodes[input].schema;
                 let names: Vec<&str> = lookup.keys.iter().map(|(_, name)| name.as_str()).collect();
-                let index = known.index(&lookup.table, &names)?;
-                let program = Program::bind(lookup.keys.iter().map(|(key, _)| key), from)?;
-                let added: Vec<&(String, String)> =
-                    lookup.columns.iter().filter(|(_, to)| wanted.contains(to)).collect();
-                let columns = added
-                    .iter()
-                    .filter_map(|(name, _)| index.frame.schema.index_of(name))
-                    .collect();
-                Work::Lookup { input, keep: keep(from, &schema), program, index, columns }
+                let added = lookup.columns.iter().filter(|(_, to)| wanted.contains(to));
+                let added: Vec<&str> = added.map(|(name, _)| name.as_str()).collect();
+                let (finder, values) = match (self.numbered_key(lookup, input), names.as_slice()) {
+                    (Some(numbering), [key]) => {
+                        let index = known.person_index(&lookup.table, key, &numbering.people)?;
+                        let values = looked_up(&index.frame, &added)?;
+                        (Finder::Person(index), values)
+                    }
+                    _ => {
+                        let index = known.index(&lookup.table, &names)?;
+                        let program = Program::bind(lookup.keys.iter().map(|(key, _)| key), from)?;
+                        let values = looked_up(&index.frame, &added)?;
+                        (Finder::Keys { program, index }, values)
+                    }
+                };
+                let keep = keep(from, &narrowed(&rel.schema, wanted));
+                Work::Lookup { input, keep, finder, values }
             }
             RelNode::Dedupe(dedupe) => {
                 let input = find(&dedupe.input)?;
@@ -320,11 +341,45 @@ impl Chains {
             | RelNode::History(_)
             | RelNode::Summary(_)
             | RelNode::CohortGrid(_)
+            | RelNode::Movements(_)
             | RelNode::Apply(_) => {
                 return Err(EngineError::Internal("a chain through what does not stream".into()));
             }
         };
-        Ok(BoundNode { identity: identity(rel), work, schema, rows: AtomicU64::new(0) })
+        Ok(BoundNode { identity: identity(rel), work, schema, persons, rows: AtomicU64::new(0) })
+    }
+
+    /// The columns of a relation that hold the numbered customer, if they do below it.
+    fn persons_after(&self, rel: &RelRef, below: usize) -> Vec<String> {
+        let persons = &self.nodes[below].persons;
+        match &rel.node {
+            RelNode::Project { columns, .. } => {
+                let same = |value: &Expr| {
+                    value.as_column().is_some_and(|name| persons.iter().any(|p| p == name))
+                };
+                let columns = columns.iter().filter(|column| same(&column.value));
+                columns.map(|column| column.name.clone()).collect()
+            }
+            _ => persons.clone(),
+        }
+    }
+
+    /// The numbering, if a look-up goes by the numbered customer.
+    fn numbered_key(&self, lookup: &Lookup, input: usize) -> Option<&Numbering> {
+        let [(key, of)] = lookup.keys.as_slice() else { return None };
+        let name = key.as_column()?;
+        let numbering = self.numbering.as_ref()?;
+        let of = lookup.table.schema.field(of)?;
+        let alike = of.data_type == numbering.people.data_type();
+        (alike && self.nodes[input].persons.iter().any(|person| person == name))
+            .then_some(numbering)
+    }
+
+    /// The numbers of the customers at a node, and the columns that hold the customers themselves.
+    pub fn people_at(&self, place: usize) -> Option<(&Arc<People>, &[String])> {
+        let numbering = self.numbering.as_ref()?;
+        let persons = &self.nodes[place].persons;
+        (!persons.is_empty()).then_some((&numbering.people, persons.as_slice()))
     }
 
     /// The node that a morsel enters by: a scan with its contract, or a relation whose rows are there.
@@ -333,7 +388,7 @@ impl Chains {
         rel: &RelRef,
         wanted: &BTreeSet<String>,
     ) -> Result<BoundNode, EngineError> {
-        let schema = match &rel.node {
+        let mut schema = match &rel.node {
             RelNode::Scan(scan) => {
                 let schema = narrowed(&rel.schema, wanted);
                 self.contract = Some(Contract::bind(scan, &schema)?);
@@ -341,8 +396,16 @@ impl Chains {
             }
             _ => rel.schema.as_ref().clone(),
         };
+        self.decoded.clone_from(&schema.fields);
+        let mut persons = Vec::new();
+        if let Some(Numbering { column, .. }) = &self.numbering
+            && schema.field(column).is_some()
+        {
+            persons.push(column.clone());
+            schema.fields.push(Field::new(PERSON, DataType::Int64));
+        }
         let rows = AtomicU64::new(0);
-        Ok(BoundNode { identity: identity(rel), work: Work::Start, schema, rows })
+        Ok(BoundNode { identity: identity(rel), work: Work::Start, schema, persons, rows })
     }
 
     /// The contract of the scan they begin at, if they do.
@@ -352,7 +415,7 @@ impl Chains {
 
     /// The columns of the leaf that are decoded.
     pub fn leaf_fields(&self) -> &[Field] {
-        self.nodes.first().map_or(&[], |node| &node.schema.fields)
+        &self.decoded
     }
 
     /// The place of a relation's node.
@@ -381,9 +444,12 @@ impl Chains {
         let mut batches: Vec<RecordBatch> = Vec::with_capacity(self.nodes.len());
         for node in &self.nodes {
             let batch = match &node.work {
-                Work::Start => morsel.take().ok_or_else(|| {
-                    EngineError::Internal("a pass over two leaves at once".into())
-                })?,
+                Work::Start => {
+                    let rows = morsel.take().ok_or_else(|| {
+                        EngineError::Internal("a pass over two leaves at once".into())
+                    })?;
+                    self.with_persons(node, rows)?
+                }
                 Work::Rejected { keep } => match &rejected {
                     None => RecordBatch::new_empty(node.schema.arrow()),
                     Some((rows, reasons)) => {
@@ -405,7 +471,9 @@ impl Chains {
                 }
                 Work::Project { input, program } => {
                     let input = &batches[*input];
-                    let columns = program.run(input, &self.calendar)?;
+                    let mut columns = program.run(input, &self.calendar)?;
+                    let person = input.columns().last().filter(|_| !node.persons.is_empty());
+                    columns.extend(person.cloned());
                     batch_of(&node.schema, columns, input.num_rows())?
                 }
                 Work::Dedupe { input, keep, first_rows } => {
@@ -423,16 +491,26 @@ impl Chains {
                         batch_of(&node.schema, columns, rows.len())?
                     }
                 }
-                Work::Lookup { input, keep, program, index, columns } => {
+                Work::Lookup { input, keep, finder, values } => {
                     let input = &batches[*input];
-                    let keys = program.run(input, &self.calendar)?;
-                    let rows = index.find(&keys)?;
-                    let mut found: Vec<ArrayRef> =
-                        keep.iter().map(|&place| input.column(place).clone()).collect();
-                    for &column in columns {
-                        let values = index.frame.batch.column(column);
-                        found.push(compute::take(values, &rows, None).map_err(arrow_error)?);
+                    let person = input.columns().last().filter(|_| !node.persons.is_empty());
+                    let mut found = super::intern::columns_at(input, keep);
+                    if !values.is_empty() {
+                        let rows = match (finder, person) {
+                            (Finder::Keys { program, index }, _) => {
+                                index.find(&program.run(input, &self.calendar)?)?
+                            }
+                            (Finder::Person(index), Some(ids)) => index.find(ids.as_primitive()),
+                            (Finder::Person(_), None) => {
+                                let odd = "a look-up by a customer who has no number";
+                                return Err(EngineError::Internal(odd.into()));
+                            }
+                        };
+                        for values in values {
+                            found.push(compute::take(values, &rows, None).map_err(arrow_error)?);
+                        }
                     }
+                    found.extend(person.cloned());
                     batch_of(&node.schema, found, input.num_rows())?
                 }
             };
@@ -440,6 +518,28 @@ impl Chains {
             batches.push(batch);
         }
         Ok(batches)
+    }
+}
+
+impl Chains {
+    /// The rows of the leaf with the numbers of their customers, if they are numbered.
+    fn with_persons(
+        &self,
+        node: &BoundNode,
+        rows: RecordBatch,
+    ) -> Result<RecordBatch, EngineError> {
+        let (Some(Numbering { column, people }), false) =
+            (&self.numbering, node.persons.is_empty())
+        else {
+            return Ok(rows);
+        };
+        let customers = rows.column_by_name(column).ok_or_else(|| {
+            EngineError::Internal(format!("no column `{column}` with the customers"))
+        })?;
+        let ids: ArrayRef = Arc::new(people.number(customers)?);
+        let mut columns = rows.columns().to_vec();
+        columns.push(ids);
+        batch_of(&node.schema, columns, rows.num_rows())
     }
 }
 

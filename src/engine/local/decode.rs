@@ -22,7 +22,7 @@ use crate::frame::{DataType, Field, Value, column_of};
 use crate::ir::Calendar;
 
 /// Rows of a morsel: small enough for the caches, large enough that per-morsel work is nothing.
-pub(super) const MORSEL_ROWS: usize = 65_536;
+pub(super) const MORSEL_ROWS: usize = 16_384;
 
 /// The most characters of a cell that are told with its fault.
 const SHOWN: usize = 40;

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::chain::{Chains, Index, Known, base, identity, leaf, lookup_tables};
+use super::chain::{Chains, Known, base, identity, leaf, lookup_tables};
 use super::contract::{Admitted, Found};
 use super::decode::MORSEL_ROWS;
 use super::file::InputFile;
 use super::fold::{self, AnyFold, DedupeFold, FirstRows, Morsel, ScanFacts};
 use super::frames;
+use super::index::{Index, PersonIndex};
+use super::people::People;
 use crate::engine::{Engine, EngineError, Findings, Monitor};
 use crate::frame::Frame;
 use crate::ir::{Apply, Calendar, Call, RelNode, RelRef};
@@ -56,11 +58,26 @@ pub(super) struct Frames {
 pub(super) struct Computed<'a> {
     frames: &'a Frames,
     indices: Vec<(usize, Vec<String>, Arc<Index>)>,
+    person_indices: Vec<(usize, String, Arc<PersonIndex>)>,
 }
 
 impl<'a> Computed<'a> {
     pub fn of(frames: &'a Frames) -> Self {
-        Computed { frames, indices: Vec::new() }
+        Computed { frames, indices: Vec::new(), person_indices: Vec::new() }
+    }
+
+    fn table(&self, rel: &RelRef) -> Result<Frame, EngineError> {
+        let missing = || EngineError::Internal("a look-up table that is not there".into());
+        let (_, frame) = self.frames.tables.get(&identity(rel)).ok_or_else(missing)?;
+        Ok(frame.clone())
+    }
+}
+
+/// What a table that is looked up in is called.
+fn title(table: &RelRef) -> String {
+    match &leaf(table).node {
+        RelNode::Scan(scan) => format!("source `{}`", scan.source),
+        _ => "the table looked up in".to_owned(),
     }
 }
 
@@ -71,14 +88,25 @@ impl Known for Computed<'_> {
         if let Some((_, _, index)) = known {
             return Ok(index.clone());
         }
-        let missing = || EngineError::Internal("a look-up table that is not there".into());
-        let (_, frame) = self.frames.tables.get(&identity(table)).ok_or_else(missing)?;
-        let title = match &leaf(table).node {
-            RelNode::Scan(scan) => format!("source `{}`", scan.source),
-            _ => "the table looked up in".to_owned(),
-        };
-        let index = Arc::new(Index::new(frame.clone(), keys, &title)?);
+        let index = Arc::new(Index::new(self.table(table)?, keys, &title(table))?);
         self.indices.push((identity(table), names, index.clone()));
+        Ok(index)
+    }
+
+    fn person_index(
+        &mut self,
+        table: &RelRef,
+        key: &str,
+        people: &Arc<People>,
+    ) -> Result<Arc<PersonIndex>, EngineError> {
+        let known =
+            self.person_indices.iter().find(|(id, k, _)| *id == identity(table) && k == key);
+        if let Some((_, _, index)) = known {
+            return Ok(index.clone());
+        }
+        let index = PersonIndex::new(self.table(table)?, key, people, &title(table))?;
+        let index = Arc::new(index);
+        self.person_indices.push((identity(table), key.to_owned(), index.clone()));
         Ok(index)
     }
 
@@ -161,7 +189,7 @@ impl<'a> Local<'a> {
                 let needs = rel.schema.names().map(str::to_owned).collect();
                 let ends = [(rel.clone(), needs)];
                 let mut known = Computed::of(frames);
-                let chains = Chains::bind(&ends, Some(start), &self.calendar, &mut known)?;
+                let chains = Chains::bind(&ends, Some(start), None, &self.calendar, &mut known)?;
                 let place = chains.place(rel).unwrap_or(0);
                 let mut batches = chains.run(Admitted::all(input.batch.clone()), 0)?;
                 let batch = batches.swap_remove(place);
@@ -172,6 +200,11 @@ impl<'a> Local<'a> {
             | RelNode::History(_)
             | RelNode::Summary(_)
             | RelNode::CohortGrid(_) => self.fold_frame(rel, frames)?,
+            // Its columns have units, those of the expansion have none.
+            RelNode::Movements(movements) => Frame {
+                schema: rel.schema.clone(),
+                batch: self.frame(movements.expand(), frames)?.batch,
+            },
             RelNode::Dedupe(dedupe) => {
                 let input = self.frame(&dedupe.input, frames)?;
                 let fold = DedupeFold::new(dedupe, &input.schema, &self.calendar)?;
@@ -232,7 +265,7 @@ impl<'a> Local<'a> {
             return Err(EngineError::Internal("not a fold".into()));
         };
         let input = self.frame(input, frames)?;
-        let fold = fold::of(rel, &input.schema, &self.calendar)?
+        let fold = fold::of(rel, &input.schema, None, &self.calendar)?
             .ok_or_else(|| EngineError::Internal("not a fold".into()))?;
         fold_over(fold.as_ref(), &input)
     }

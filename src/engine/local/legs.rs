@@ -80,6 +80,7 @@ impl Legs {
             | RelNode::History(_)
             | RelNode::Summary(_)
             | RelNode::CohortGrid(_)
+            | RelNode::Movements(_)
             | RelNode::Apply(_) => None,
         }
     }

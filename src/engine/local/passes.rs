@@ -4,21 +4,35 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arrow::array::{Array, ArrayRef};
 use rayon::prelude::*;
 
-use super::chain::{Chains, dedupes, identity, leaf, lookup_tables, narrowed, rule_columns};
+use super::chain::{
+    Chains, Numbering, dedupes, identity, leaf, lookup_tables, narrowed, origin, rule_columns,
+};
 use super::contract::{Admitted, Contract};
 use super::decode::Decoding;
 use super::engine::{Computed, Frames, Local};
-use super::fold::{self, AnyFold, AnyState, CollectFold, DedupeFold, FirstRows, Morsel, ScanFacts};
+use super::fold::{
+    self, AnyFold, AnyState, CollectFold, Days, DaysFold, DedupeFold, FirstRows, Morsel, ScanFacts,
+    Segments, days,
+};
 use super::legs::Legs;
+use super::normal::{EventsOf, over_people};
+use super::people::People;
 use crate::engine::{EngineError, Place};
-use crate::ir::{RelNode, RelRef};
+use crate::frame::{DataType, Field, Frame, Schema};
+use crate::ir::relation;
+use crate::ir::typing::TypeError;
+use crate::ir::{Events, Expr, Named, RelNode, RelRef, named};
 
 /// Something that must be computed in passes over scans.
 struct Job {
     rel: RelRef,
     task: Task,
+    /// The events that are gathered, and other folds of them.
+    events: Option<EventsOf>,
+    also: Vec<RelRef>,
     needs: BTreeSet<String>,
     /// The chains it takes in that no pass has run yet, each over one scan, with their numbers.
     legs: Vec<(u64, RelRef)>,
@@ -35,6 +49,8 @@ enum Task {
     Collect,
     /// They are folded.
     Fold,
+    /// They are events, gathered for one or more folds of days.
+    Days,
     /// The places of those that a `Dedupe` keeps are noted.
     FirstRows,
 }
@@ -63,6 +79,9 @@ impl Jobs {
         if !self.seen.insert(identity(rel)) {
             return;
         }
+        if self.days(rel).is_some() {
+            return;
+        }
         let streams = rel.streams() || matches!(rel.node, RelNode::Union { .. });
         let work = if streams {
             let needs = rel.schema.names().map(str::to_owned).collect();
@@ -73,22 +92,65 @@ impl Jobs {
         };
         match work {
             Some((task, needs, legs)) => self.push(rel, task, needs, legs),
-            None => rel.inputs().into_iter().for_each(|input| self.find(input)),
+            None => match &rel.node {
+                RelNode::Movements(movements) => self.find(movements.expand()),
+                _ => rel.inputs().into_iter().for_each(|input| self.find(input)),
+            },
+        }
+    }
+
+    /// A fold of days over one scan: with another one over the same events, if there is one.
+    fn days(&mut self, rel: &RelRef) -> Option<()> {
+        let (input, events, by) = days::events_of(rel)?;
+        let legs = self.legs.of(input)?;
+        let [chain] = legs.as_slice() else { return None };
+        origin(chain, events.customer.value.as_column()?)?;
+        let of = EventsOf::new(chain, events);
+        let people = people_of(events, None).ok()?;
+        by.iter()
+            .try_for_each(|by| by_customer(chain, &by.value, &people, events, &of).map(|_| ()))?;
+        // What must be computed first could depend on the very events.
+        let plain = |chain: &RelRef| {
+            lookup_tables(chain).iter().all(|table| {
+                matches!(leaf(table).node, RelNode::Scan(_) | RelNode::Values(_))
+                    && lookup_tables(table).is_empty()
+            })
+        };
+        let chain = chain.clone();
+        let same = |job: &Job| job.events.as_ref() == Some(&of);
+        match self.list.iter().position(same).filter(|_| plain(&chain)) {
+            Some(place) => {
+                self.find_tables(&chain);
+                self.list[place].also.push(rel.clone());
+            }
+            None => {
+                self.push(rel, Task::Days, days::needs(events), vec![chain]);
+                if let Some(job) = self.list.last_mut() {
+                    job.events = Some(of);
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn find_tables(&mut self, leg: &RelRef) {
+        for table in lookup_tables(leg) {
+            self.find(table);
+        }
+        for rel in dedupes(leg) {
+            self.first_rows(rel);
         }
     }
 
     fn push(&mut self, rel: &RelRef, task: Task, needs: BTreeSet<String>, legs: Vec<RelRef>) {
         for leg in &legs {
-            for table in lookup_tables(leg) {
-                self.find(table);
-            }
-            for rel in dedupes(leg) {
-                self.first_rows(rel);
-            }
+            self.find_tables(leg);
         }
         let open = legs.len();
         let legs = (0..).zip(legs).collect();
-        self.list.push(Job { rel: rel.clone(), task, needs, legs, open, state: None });
+        let (events, also) = (None, Vec::new());
+        let rel = rel.clone();
+        self.list.push(Job { rel, task, events, also, needs, legs, open, state: None });
     }
 
     fn first_rows(&mut self, rel: &RelRef) {
@@ -104,12 +166,72 @@ impl Jobs {
     /// Relations whose tables wait for a pass.
     fn pending(&self) -> HashSet<usize> {
         let open = self.list.iter().filter(|job| job.task != Task::FirstRows);
-        open.filter(|job| job.open > 0).map(|job| identity(&job.rel)).collect()
+        let open = open.filter(|job| job.open > 0);
+        open.flat_map(|job| std::iter::once(&job.rel).chain(&job.also)).map(identity).collect()
     }
+}
+
+/// The column of the customers of a fold of days.
+const CUSTOMER: &str = "#customer";
+
+/// A relation of customers, or of none as yet.
+fn people_of(events: &Events, customers: Option<ArrayRef>) -> Result<RelRef, EngineError> {
+    let data_type = events.customer.value.data_type;
+    let schema = Arc::new(Schema::new(vec![Field::new(CUSTOMER, data_type)]));
+    let rows = customers.as_ref().map_or(0, |customers| customers.len());
+    let column = customers.unwrap_or_else(|| arrow::array::new_empty_array(&data_type.arrow()));
+    Ok(relation::values(Frame::new(schema, vec![column], rows)?))
+}
+
+/// An expression over a chain as one over its customers; `None` if it depends on more than them.
+fn by_customer(
+    chain: &RelRef,
+    expr: &Expr,
+    people: &RelRef,
+    events: &Events,
+    of: &EventsOf,
+) -> Option<(RelRef, Expr)> {
+    let own = Expr::column(CUSTOMER, events.customer.value.data_type);
+    over_people(chain, expr, people, (&of.customer, &own)).ok().flatten()
+}
+
+/// The customers of a pass are numbered if a fold or a look-up goes by a column of the scan.
+fn numbering(parts: &[Part], jobs: &[Job]) -> Result<Option<Numbering>, EngineError> {
+    let wanted = parts.iter().find_map(|part| {
+        let of_fold = match jobs[part.job].task {
+            Task::Fold | Task::Days => fold::customers(&jobs[part.job].rel),
+            Task::Collect | Task::FirstRows => Vec::new(),
+        };
+        let of_fold = of_fold.into_iter().filter_map(Expr::as_column);
+        let mut columns = of_fold.filter_map(|name| origin(&part.chain, name));
+        let column = columns.next().or_else(|| looked_up_by(&part.chain))?;
+        leaf(&part.chain).schema.field(column)
+    });
+    let numbering = |field: &Field| {
+        let people = Arc::new(People::new(field.data_type)?);
+        Ok(Numbering { column: field.name.clone(), people })
+    };
+    wanted.map(numbering).transpose()
+}
+
+/// The column of a scan by which a chain looks something up.
+fn looked_up_by(chain: &RelRef) -> Option<&str> {
+    let input = chain.inputs().first().copied().filter(|_| chain.streams())?;
+    if let RelNode::Lookup(lookup) = &chain.node
+        && let [(key, _)] = lookup.keys.as_slice()
+        && let Some(column) = key.as_column().and_then(|name| origin(input, name))
+    {
+        return Some(column);
+    }
+    looked_up_by(input)
 }
 
 /// True if a relation can be had from the frames that are there, without a pass.
 fn reachable(rel: &RelRef, frames: &Frames, pending: &HashSet<usize>) -> bool {
+    if let RelNode::Movements(movements) = &rel.node {
+        return frames.tables.contains_key(&identity(rel))
+            || reachable(movements.expand(), frames, pending);
+    }
     frames.tables.contains_key(&identity(rel))
         || !pending.contains(&identity(rel))
             && !matches!(rel.node, RelNode::Scan(_))
@@ -133,8 +255,12 @@ impl Local<'_> {
             let mut order: Vec<usize> = Vec::new();
             let mut ready: BTreeMap<usize, Vec<Part>> = BTreeMap::new();
             for (number, job) in jobs.list.iter_mut().enumerate() {
+                let others = job.also.iter().filter_map(|rel| days::events_of(rel));
+                let others: Vec<&RelRef> =
+                    others.flat_map(|(input, ..)| lookup_tables(input)).collect();
                 let waits = |leg: &RelRef| {
-                    lookup_tables(leg).iter().any(|table| !reachable(table, frames, &pending))
+                    let tables = lookup_tables(leg).into_iter().chain(others.iter().copied());
+                    tables.into_iter().any(|table| !reachable(table, frames, &pending))
                         || dedupes(leg)
                             .iter()
                             .any(|rel| !frames.first_rows.contains_key(&identity(rel)))
@@ -192,7 +318,8 @@ impl Local<'_> {
             parts.iter().map(|part| (part.chain.clone(), jobs[part.job].needs.clone())).collect();
         ends.push((scan_rel.clone(), rule_columns(&scan_rel)));
         let mut known = Computed::of(frames);
-        let chains = Chains::bind(&ends, None, &self.calendar, &mut known)?;
+        let numbering = numbering(parts, jobs)?;
+        let chains = Chains::bind(&ends, None, numbering, &self.calendar, &mut known)?;
         let (folds, places) = self.folds(parts, jobs, &chains)?;
         let facts = ScanFacts { rows: source.files.iter().map(|file| file.rows).sum() };
 
@@ -337,7 +464,10 @@ impl Local<'_> {
             return Ok(());
         }
         let Some(state) = job.state.take() else { return Ok(()) };
-        let frame = fold.finish(state)?;
+        if job.task == Task::Days {
+            return self.finish_days(job, state, fold, frames);
+        }
+        let frame = self.pool.install(|| fold.finish(state))?;
         if job.task == Task::FirstRows {
             let rows = Arc::new(FirstRows::of(&frame));
             frames.first_rows.insert(identity(&job.rel), (job.rel.clone(), rows));
@@ -345,6 +475,54 @@ impl Local<'_> {
             self.keep(&job.rel, frame, frames);
         }
         Ok(())
+    }
+
+    /// The tables of folds over events that were gathered together.
+    fn finish_days(
+        &self,
+        job: &Job,
+        state: AnyState,
+        fold: &dyn AnyFold,
+        frames: &mut Frames,
+    ) -> Result<(), EngineError> {
+        let odd = |what: &str| EngineError::Internal(what.into());
+        let days = self.pool.install(|| fold.days(state)).ok_or_else(|| odd("days of no fold"))?;
+        for rel in std::iter::once(&job.rel).chain(&job.also) {
+            let (input, events, by) =
+                days::events_of(rel).ok_or_else(|| odd("a fold of days of no days"))?;
+            let segments = self.segments(input, events, by, &days, frames)?;
+            let table = || days::table(rel, &days, &segments, &self.calendar);
+            let frame = self.pool.install(table)?;
+            self.keep(rel, frame, frames);
+        }
+        Ok(())
+    }
+
+    /// What each customer is by the expressions of a fold.
+    fn segments(
+        &self,
+        chain: &RelRef,
+        events: &Events,
+        by: &[Named<Expr>],
+        days: &Days,
+        frames: &mut Frames,
+    ) -> Result<Segments, EngineError> {
+        let types: Vec<DataType> = by.iter().map(|by| by.value.data_type).collect();
+        if by.is_empty() {
+            return Segments::new(&[], types);
+        }
+        let odd = || EngineError::Internal("a segment that is not the customer's".into());
+        let people = people_of(events, Some(days.customers()?))?;
+        let of = EventsOf::new(chain, events);
+        let mut columns = Vec::new();
+        for by in by {
+            let (rel, expr) =
+                by_customer(chain, &by.value, &people, events, &of).ok_or_else(odd)?;
+            let typed = |error: TypeError| EngineError::Internal(error.message);
+            let rel = relation::project(&rel, vec![named("by", expr)]).map_err(typed)?;
+            columns.push(self.frame(&rel, frames)?.batch.column(0).clone());
+        }
+        Segments::new(&columns, types)
     }
 
     fn note_counts(&self, chain: &RelRef, counts: &HashMap<usize, u64>) {
@@ -378,8 +556,20 @@ impl Local<'_> {
                 (Task::FirstRows, RelNode::Dedupe(dedupe)) => {
                     Box::new(DedupeFold::new(dedupe, chains.schema(place), &self.calendar)?)
                 }
-                _ => fold::of(&job.rel, chains.schema(place), &self.calendar)?
-                    .ok_or_else(|| odd("a job that is no fold"))?,
+                (Task::Days, _) => {
+                    let (people, _) = chains
+                        .people_at(place)
+                        .ok_or_else(|| odd("events whose customers have no numbers"))?;
+                    let (_, events, _) = days::events_of(&job.rel).ok_or_else(|| odd("no days"))?;
+                    Box::new(DaysFold::new(events, chains.schema(place), people, &self.calendar)?)
+                }
+                _ => fold::of(
+                    &job.rel,
+                    chains.schema(place),
+                    chains.people_at(place),
+                    &self.calendar,
+                )?
+                .ok_or_else(|| odd("a job that is no fold"))?,
             });
             places.push(place);
         }

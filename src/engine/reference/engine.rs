@@ -171,6 +171,7 @@ impl Run<'_> {
             RelNode::History(history) => self.expansion(rel, history.expand()),
             RelNode::Summary(summary) => self.expansion(rel, summary.expand()),
             RelNode::CohortGrid(grid) => self.expansion(rel, grid.expand()),
+            RelNode::Movements(movements) => self.expansion(rel, Ok(movements.expand().clone())),
             RelNode::Apply(apply) => self.apply(apply),
         }
     }
@@ -396,6 +397,7 @@ fn describe(rel: &Rel) -> String {
         | RelNode::History(_)
         | RelNode::Summary(_)
         | RelNode::CohortGrid(_)
+        | RelNode::Movements(_)
         | RelNode::Apply(_) => format!("the table `{}`", explain::line(rel)),
     }
 }

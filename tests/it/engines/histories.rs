@@ -1,14 +1,14 @@
-//! `Summary`, `History` and `CohortGrid`: the fold is its expansion, on both engines.
+//! `Summary`, `History`, `CohortGrid` and `Movements`: the fold is its expansion, on both engines.
 
 use tenure::document::{DAY_MICROS, TimeUnit};
-use tenure::frame::Frame;
-use tenure::ir::relation::{expand_all, filter};
+use tenure::frame::{DataType, Field, Frame, Schema, Value};
+use tenure::ir::relation::{expand_all, filter, lookup, project, values};
 use tenure::ir::{
-    Ages, Calendar, CohortGrid, Events, Expr, History, Named, Refunds, RelRef, Returned, Steps,
-    Summary, ZeroValues, named,
+    Ages, Calendar, CohortGrid, Events, Expr, History, Movements, Named, Refunds, RelRef, Returned,
+    Steps, Summary, ZeroValues, named,
 };
 
-use super::{expr, history};
+use super::{expr, history, optional};
 use crate::support::{Draw, Written, agree, by_local, calendar, equal, law, scan};
 
 fn events(draw: &mut Draw, input: &RelRef) -> Events {
@@ -89,6 +89,12 @@ pub fn any_grid(draw: &mut Draw, input: RelRef, calendar: &Calendar) -> RelRef {
     node.build().expect("distinct names")
 }
 
+pub fn any_movements(draw: &mut Draw, input: RelRef) -> RelRef {
+    let (events, by) = (events(draw, &input), segments(draw, &input));
+    let last_day = end(draw) - 1;
+    Movements::build(input, events, by, draw.pick(UNITS), last_day).expect("distinct names")
+}
+
 /// One to four brackets, with gaps or without.
 fn any_brackets(draw: &mut Draw) -> Ages {
     let mut next = draw.below(2) as i64;
@@ -146,5 +152,114 @@ fn a_cohort_grid_is_its_expansion() {
         let input = some(draw, scan(&frame.schema));
         let rel = any_grid(draw, input, &calendar);
         one_definition(&rel, &frame, &calendar, draw)
+    });
+}
+
+#[test]
+fn movements_are_their_expansion() {
+    law(150, |draw| {
+        let (calendar, frame) = (calendar(draw), history(draw));
+        let input = some(draw, scan(&frame.schema));
+        let rel = any_movements(draw, input);
+        one_definition(&rel, &frame, &calendar, draw)
+    });
+}
+
+/// A table of customers, with some that nobody knows and some unknown; the plan may be null.
+fn customers(draw: &mut Draw, frame: &Frame) -> RelRef {
+    let data_type = frame.schema.fields[1].data_type;
+    let schema = Schema::new(vec![
+        Field::new("who", data_type),
+        Field::new("plan", DataType::String),
+        Field::new("seats", DataType::Int64),
+    ]);
+    let mut rows = Vec::new();
+    for number in 0..6 {
+        let who = match data_type {
+            DataType::Int64 => Value::Int(number * 7 - 9),
+            _ => Value::text(format!("k{number}")),
+        };
+        let plan = optional(draw, 3, |draw| Value::text(draw.pick(&["free", "paid"])));
+        if !draw.one_in(4) {
+            rows.push(vec![who, plan, Value::Int(draw.below(3) as i64)]);
+        }
+    }
+    values(Frame::from_rows(schema.into(), &rows).expect("rows of these types"))
+}
+
+/// The history with the columns of a table of customers, by a chain of its own.
+fn with_customers(draw: &mut Draw, events: &RelRef, table: &RelRef) -> RelRef {
+    let rel = some(draw, events.clone());
+    let columns = vec![("plan".into(), "plan".into()), ("seats".into(), "seats".into())];
+    let rel = lookup(&rel, table, vec![(expr(&rel, "c"), "who".into())], columns).expect("typed");
+    let rel = match draw.one_in(3) {
+        true => filter(&rel, expr(&rel, draw.pick(&["m > 0", "seats > 0"]))).expect("a bool"),
+        false => rel,
+    };
+    let names = ["id", "c", "t", "m", "plan", "seats"];
+    let columns = names.map(|name| named(name, expr(&rel, name)));
+    if draw.one_in(2) { project(&rel, columns.to_vec()).expect("typed") } else { rel }
+}
+
+/// Folds over the same events share them; what a customer is comes from a table, mostly.
+#[test]
+fn folds_of_one_history_are_the_same_together() {
+    law(150, |draw| {
+        let (calendar, frame) = (calendar(draw), history(draw));
+        let (scanned, table) = (scan(&frame.schema), customers(draw, &frame));
+        let end = end(draw);
+        let unit = draw.pick(UNITS);
+        let mut rels = Vec::new();
+        for number in 0..3 {
+            let input = with_customers(draw, &scanned, &table);
+            let segments = ["plan", "seats > 1", "seats", "c"];
+            let by: Vec<Named<Expr>> = (0..draw.below(3))
+                .map(|index| named(format!("s{index}"), expr(&input, draw.pick(&segments))))
+                .collect();
+            let events = Events { tie: vec![expr(&input, "id")], ..events(draw, &input) };
+            rels.push(match number {
+                0 => Movements::build(input, events, by, unit, end - 1).expect("distinct names"),
+                1 => CohortGrid {
+                    input,
+                    events,
+                    entering: None,
+                    active: None,
+                    by,
+                    cohort: unit,
+                    age: draw.pick(UNITS),
+                    steps: Steps::Calendar,
+                    returned: draw.pick(Returned::ALL),
+                    ages: Ages::Each { last: None },
+                    end: calendar.midnight(end),
+                }
+                .build()
+                .expect("distinct names"),
+                _ => Summary {
+                    input,
+                    events,
+                    carry: by,
+                    unit,
+                    collapse: true,
+                    refunds: draw.pick(Refunds::ALL),
+                    zero_values: draw.pick(ZeroValues::ALL),
+                    end: calendar.midnight(end),
+                    last_day: end - 1,
+                }
+                .build()
+                .expect("distinct names"),
+            });
+        }
+        let written = Written::new(&frame, draw);
+        let threads = 1 + draw.below(3);
+        let together = by_local(&rels, written.source(draw), &calendar, threads);
+        let mut alone = Vec::new();
+        for rel in &rels {
+            match agree(rel, &frame, &written, &calendar, draw)? {
+                Some(frame) => alone.push(frame),
+                None => return Ok(()),
+            }
+        }
+        let together = together.map_err(|error| error.to_string())?;
+        alone.iter().zip(&together).try_for_each(|(alone, one)| equal(alone, one, 0.0))
     });
 }

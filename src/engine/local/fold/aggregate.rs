@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray};
 
+use super::super::chain::PERSON;
 use super::super::evaluate::Program;
-use super::super::intern::{Interner, Keys, with_precision};
+use super::super::intern::{Keys, with_precision};
 use super::super::kernel::mask;
 use super::super::lazy::can_fail;
+use super::super::people::People;
+use super::groups::Groups;
 use super::state::{Accumulator, Arguments, Kind, Reading};
-use super::{Fold, Morsel, ScanFacts};
+use super::{Fold, Morsel, Persons, ScanFacts};
 use crate::engine::EngineError;
-use crate::frame::{DataType, Frame, Schema, column_of};
+use crate::frame::{DataType, Frame, Schema, Value, column_of};
 use crate::ir::{Aggregate, Calendar, Expr, ExprNode, Func, MeasureFunc, RelNode, RelRef};
 
 /// Every expression an aggregate reads.
@@ -22,6 +25,15 @@ pub(super) fn expressions(aggregate: &Aggregate) -> Vec<&Expr> {
         measure.value.func.arguments().into_iter().chain(&measure.value.filter)
     });
     keys.chain(measures).collect()
+}
+
+/// The expressions whose values an aggregate tells apart: mostly customers.
+pub(super) fn distinct(aggregate: &Aggregate) -> Vec<&Expr> {
+    let of = aggregate.measures.iter().map(|measure| match &measure.value.func {
+        MeasureFunc::CountDistinct(of) | MeasureFunc::CountReaching { of, .. } => Some(of),
+        _ => None,
+    });
+    of.flatten().collect()
 }
 
 /// One accumulator; measures over the same thing share it.
@@ -39,26 +51,39 @@ struct Slot {
 pub struct AggregateFold {
     rel: RelRef,
     needs: BTreeSet<String>,
+    /// Keys and arguments, evaluated on all rows.
     program: Program,
+    /// The same, each argument on the rows that pass its filter: for morsels in which others fail.
+    guarded: Option<Program>,
     group_keys: Keys,
     group_count: usize,
     slots: Vec<Slot>,
     /// Slot and reading of each measure.
     readings: Vec<(usize, Reading)>,
+    people: Option<Arc<People>>,
     calendar: Calendar,
 }
 
 /// Groups and what is kept of them.
 pub struct AggregateState {
-    groups: Interner,
+    groups: Groups,
     accumulators: Vec<Accumulator>,
 }
 
-fn plan(func: &MeasureFunc) -> (Kind, Vec<Expr>, Reading) {
+fn plan(func: &MeasureFunc, is_person: impl Fn(&Expr) -> bool) -> (Kind, Vec<Expr>, Reading) {
+    let person = || vec![Expr::column(PERSON, DataType::Int64)];
     let exact = |value: &Expr| value.data_type != DataType::Float64;
     match func {
         MeasureFunc::CountRows => (Kind::Rows, vec![], Reading::Count),
         MeasureFunc::Count(value) => (Kind::Rows, vec![value.clone()], Reading::Count),
+        MeasureFunc::CountDistinct(value) if is_person(value) => {
+            (Kind::People, person(), Reading::Reaching(1))
+        }
+        MeasureFunc::CountReaching { of, weight, least }
+            if is_person(of) && *weight == Expr::int(1) =>
+        {
+            (Kind::People, person(), Reading::Reaching(*least))
+        }
         MeasureFunc::CountDistinct(value) => (Kind::Distinct, vec![value.clone()], Reading::Count),
         MeasureFunc::Sum(value) => {
             let kind = if exact(value) { Kind::Exact } else { Kind::Doubles };
@@ -109,13 +134,32 @@ impl AggregateFold {
     /// # Errors
     /// A relation of another kind, or a column the input does not have.
     pub fn new(rel: &RelRef, input: &Schema, calendar: &Calendar) -> Result<Self, EngineError> {
+        AggregateFold::numbered(rel, input, None, calendar)
+    }
+
+    /// The same over an input whose customers are numbered.
+    ///
+    /// # Errors
+    /// As for [`AggregateFold::new`].
+    pub(super) fn numbered(
+        rel: &RelRef,
+        input: &Schema,
+        persons: Persons,
+        calendar: &Calendar,
+    ) -> Result<Self, EngineError> {
         let RelNode::Aggregate(aggregate) = &rel.node else {
             return Err(EngineError::Internal("not an aggregate".into()));
+        };
+        let is_person = |expr: &Expr| {
+            let name = expr.as_column();
+            name.is_some_and(|name| {
+                persons.is_some_and(|(_, names)| names.iter().any(|n| n == name))
+            })
         };
         let mut slots: Vec<Slot> = Vec::new();
         let mut readings = Vec::new();
         for measure in &aggregate.measures {
-            let (kind, arguments, reading) = plan(&measure.value.func);
+            let (kind, arguments, reading) = plan(&measure.value.func, is_person);
             let filter = measure.value.filter.clone();
             let known = slots.iter().position(|slot| {
                 slot.kind == kind && slot.arguments == arguments && slot.filter == filter
@@ -140,8 +184,7 @@ impl AggregateFold {
             readings.push((slot, reading));
         }
         // One program for all: keys, then each slot's arguments and filter.
-        let mut expressions: Vec<Expr> =
-            aggregate.keys.iter().map(|key| key.value.clone()).collect();
+        let expressions: Vec<Expr> = aggregate.keys.iter().map(|key| key.value.clone()).collect();
         let mut next = expressions.len();
         for slot in &mut slots {
             slot.places = (next..next + slot.arguments.len()).collect();
@@ -151,24 +194,33 @@ impl AggregateFold {
                 next += 1;
             }
         }
+        let (mut plain, mut safe) = (expressions.clone(), expressions);
         for slot in &slots {
-            let arguments = slot.arguments.iter();
-            expressions.extend(arguments.map(|argument| guarded(argument, &slot.filter)));
-            expressions.extend(slot.filter.clone());
+            plain.extend(slot.arguments.iter().cloned());
+            safe.extend(slot.arguments.iter().map(|argument| guarded(argument, &slot.filter)));
+            plain.extend(slot.filter.clone());
+            safe.extend(slot.filter.clone());
         }
-        let program = Program::bind(&expressions, input)?;
+        let program = Program::bind(&plain, input)?;
+        let guarded = (safe != plain).then(|| Program::bind(&safe, input)).transpose()?;
         let group_keys = Keys::new(aggregate.keys.iter().map(|key| key.value.data_type).collect())?;
         let needs = super::needs(rel).map(|(_, needs)| needs).unwrap_or_default();
         Ok(AggregateFold {
             rel: Arc::clone(rel),
             needs,
             program,
+            guarded,
             group_keys,
             group_count: aggregate.keys.len(),
             slots,
             readings,
+            people: persons.map(|(people, _)| people.clone()),
             calendar: calendar.clone(),
         })
+    }
+
+    fn group_types(&self) -> Vec<DataType> {
+        self.rel.schema.fields[..self.group_count].iter().map(|field| field.data_type).collect()
     }
 }
 
@@ -181,7 +233,7 @@ impl Fold for AggregateFold {
 
     fn start(&self, _facts: &ScanFacts) -> AggregateState {
         let mut state = AggregateState {
-            groups: Interner::default(),
+            groups: Groups::new(&self.group_types()),
             accumulators: self.slots.iter().map(|slot| Accumulator::new(slot.kind)).collect(),
         };
         if self.group_count == 0 {
@@ -196,23 +248,15 @@ impl Fold for AggregateFold {
         if rows == 0 {
             return Ok(());
         }
-        let results = self.program.run(morsel.batch, &self.calendar)?;
-        let mut groups = vec![0; rows];
-        if self.group_count > 0 {
-            let keys = self.group_keys.encode(&results[..self.group_count])?;
-            // Neighbours are mostly of one group.
-            let mut last: Option<(&[u8], u32)> = None;
-            let encoded: Vec<_> = keys.iter().collect();
-            for (row, group) in encoded.iter().zip(&mut groups) {
-                let key = row.data();
-                *group = match last {
-                    Some((known, id)) if known == key => id,
-                    _ => state.groups.intern(key)?,
-                };
-                last = Some((key, *group));
-            }
-        }
-        let count = if self.group_count == 0 { 1 } else { state.groups.len() };
+        let results = match (self.program.run(morsel.batch, &self.calendar), &self.guarded) {
+            (Err(_), Some(guarded)) => guarded.run(morsel.batch, &self.calendar)?,
+            (results, _) => results?,
+        };
+        let groups = match self.group_count {
+            0 => vec![0; rows],
+            count => state.groups.of(&results[..count], &self.group_keys)?,
+        };
+        let count = if self.group_count == 0 { 1 } else { state.groups.known.len() };
         for (slot, accumulator) in self.slots.iter().zip(&mut state.accumulators) {
             accumulator.grow(count);
             let columns: Vec<ArrayRef> =
@@ -236,11 +280,11 @@ impl Fold for AggregateFold {
         mut left: AggregateState,
         right: AggregateState,
     ) -> Result<AggregateState, EngineError> {
-        let mut places = left.groups.absorb(&right.groups)?;
+        let mut places = left.groups.known.absorb(&right.groups.known)?;
         if self.group_count == 0 {
             places = vec![0];
         }
-        let count = if self.group_count == 0 { 1 } else { left.groups.len() };
+        let count = if self.group_count == 0 { 1 } else { left.groups.known.len() };
         for (accumulator, other) in left.accumulators.iter_mut().zip(right.accumulators) {
             accumulator.grow(count);
             accumulator.merge(other, &places)?;
@@ -250,21 +294,32 @@ impl Fold for AggregateFold {
 
     fn finish(&self, state: AggregateState) -> Result<Frame, EngineError> {
         let schema = &self.rel.schema;
-        let order = if self.group_count == 0 { vec![0] } else { state.groups.sorted() };
+        let order = if self.group_count == 0 { vec![0] } else { state.groups.known.sorted() };
         let mut columns = Vec::with_capacity(schema.fields.len());
         if self.group_count > 0 {
-            let keys = self.group_keys.decode(order.iter().map(|&id| state.groups.get(id)))?;
+            let keys =
+                self.group_keys.decode(order.iter().map(|&id| state.groups.known.get(id)))?;
             for (key, field) in keys.iter().zip(&schema.fields) {
                 columns.push(with_precision(key, field.data_type)?);
             }
         }
         let fields = &schema.fields[self.group_count..];
-        for (&(slot, reading), field) in self.readings.iter().zip(fields) {
+        let people = self.people.as_ref().map_or(0, |people| people.len());
+        // What is read off an accumulator is read at once, and the accumulator let go.
+        let mut read: Vec<Option<Vec<Value>>> = vec![None; self.readings.len()];
+        for (slot, accumulator) in state.accumulators.into_iter().enumerate() {
             let argument = self.slots[slot].arguments.first();
             let argument = argument.map_or(DataType::Int64, |argument| argument.data_type);
-            let groups = order.len();
-            let values =
-                state.accumulators[slot].read(reading, field.data_type, argument, groups)?;
+            let of_slot = self.readings.iter().enumerate().filter(|(_, (of, _))| *of == slot);
+            let (places, readings): (Vec<usize>, Vec<(Reading, DataType)>) = of_slot
+                .map(|(place, (_, reading))| (place, (*reading, fields[place].data_type)))
+                .unzip();
+            let found = accumulator.read(&readings, argument, order.len(), people)?;
+            for (place, values) in places.into_iter().zip(found) {
+                read[place] = Some(values);
+            }
+        }
+        for (values, field) in read.into_iter().flatten().zip(fields) {
             let ordered = order.iter().map(|&group| &values[group as usize]);
             columns.push(
                 column_of(field.data_type, ordered).map_err(super::super::kernel::arrow_error)?,

@@ -7,8 +7,12 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
 };
 
+use rayon::prelude::*;
+
 use super::super::intern::{Interner, Keys, with_precision};
 use super::super::kernel::arrow_error;
+use super::days::{DayEvent, Days, Periods, Segments};
+use super::gather::Grouped;
 use super::people::{Reader, add, day_of, overflow};
 use super::{Fold, Morsel, ScanFacts};
 use crate::document::DAY_MICROS;
@@ -102,6 +106,33 @@ impl Cells<'_> {
 }
 
 impl Cohort {
+    /// The customers of both together.
+    fn merge(mut self, other: Cohort) -> Result<Cohort, EngineError> {
+        if other.complete.is_empty() {
+            return Ok(self);
+        }
+        self.make_room(other.activity.len());
+        self.size += other.size;
+        for (counts, others) in
+            [(&mut self.complete, other.complete), (&mut self.retained, other.retained)]
+        {
+            counts.iter_mut().zip(others).for_each(|(count, more)| *count += more);
+        }
+        for (sums, others) in [
+            (&mut self.gained, other.gained),
+            (&mut self.lost, other.lost),
+            (&mut self.rest, other.rest),
+        ] {
+            for (sum, more) in sums.iter_mut().zip(others) {
+                *sum = add(*sum, more)?;
+            }
+        }
+        for (activity, more) in self.activity.iter_mut().zip(other.activity) {
+            activity.add(more)?;
+        }
+        Ok(self)
+    }
+
     fn make_room(&mut self, cells: usize) {
         for counts in [&mut self.complete, &mut self.retained] {
             counts.resize(cells + 1, 0);
@@ -250,15 +281,59 @@ impl Fold for CohortFold {
 
     fn finish(&self, state: CohortState) -> Result<Frame, EngineError> {
         let grid = self.grid()?;
+        let follower = Follower::new(&self.rel, grid, &self.by, &self.calendar);
         let entered = || state.histories.iter().filter_map(|h| Some((h, h.entry.as_ref()?)));
-        let cohort_of =
-            |entry: &Entry| self.calendar.period_of(grid.cohort, self.day(grid, entry.ticks));
         let mut cohorts: BTreeMap<(i64, &[u8]), Cohort> = BTreeMap::new();
         for (_, entry) in entered() {
-            cohorts.entry((cohort_of(entry), entry.by.as_ref())).or_default().size += 1;
+            let number = follower.cohort_of(entry.ticks);
+            cohorts.entry((number, entry.by.as_ref())).or_default().size += 1;
         }
-        let end = End::new(grid, &self.calendar);
         let first = entered().map(|(_, entry)| entry.ticks).min();
+        let cells = follower.cells(&cohorts, first)?;
+        for (history, entry) in entered() {
+            let number = follower.cohort_of(entry.ticks);
+            if let Some(cohort) = cohorts.get_mut(&(number, entry.by.as_ref())) {
+                follower.follow(cohort, number, entry.ticks, &history.activity, &cells)?;
+            }
+        }
+        follower.table(&cohorts, &cells)
+    }
+}
+
+/// What follows cohorts over their cells.
+struct Follower<'a> {
+    rel: &'a RelRef,
+    grid: &'a CohortGrid,
+    by: &'a Keys,
+    calendar: &'a Calendar,
+    end: End,
+    /// The period of the age unit that is still running.
+    running: i64,
+}
+
+impl<'a> Follower<'a> {
+    fn new(rel: &'a RelRef, grid: &'a CohortGrid, by: &'a Keys, calendar: &'a Calendar) -> Self {
+        let end = End::new(grid, calendar);
+        let running = calendar.period_of(grid.age, end.day);
+        Follower { rel, grid, by, calendar, end, running }
+    }
+
+    /// The cohort of whoever entered then.
+    fn cohort_of(&self, ticks: i64) -> i64 {
+        let day = day_of(ticks, self.grid.events.time.data_type, self.calendar);
+        self.calendar.period_of(self.grid.cohort, day)
+    }
+
+    /// The cells of cohorts, the first customer of which entered at `first`.
+    ///
+    /// # Errors
+    /// Too many of them.
+    fn cells(
+        &self,
+        cohorts: &BTreeMap<(i64, &[u8]), Cohort>,
+        first: Option<i64>,
+    ) -> Result<Cells<'a>, EngineError> {
+        let (grid, end) = (self.grid, &self.end);
         let oldest = cohorts.keys().next().map(|(number, _)| *number);
         let cells = Cells {
             brackets: match &grid.ages {
@@ -272,7 +347,7 @@ impl Fold for CohortFold {
                     let last = match grid.steps {
                         Steps::Calendar => {
                             let observed = self.calendar.period_of(grid.age, end.last_day);
-                            observed - grid.base_period(&self.calendar, oldest)
+                            observed - grid.base_period(self.calendar, oldest)
                         }
                         Steps::Rolling => (end.last_ticks - first).div_euclid(end.step),
                     };
@@ -281,69 +356,160 @@ impl Fold for CohortFold {
                 (Ages::Each { last: None }, ..) => 0,
             },
         };
+        self.extent(cohorts, cells.count).check()?;
+        Ok(cells)
+    }
 
-        self.extent(grid, &cohorts, cells.count, &end).check()?;
-
-        let running = self.calendar.period_of(grid.age, end.day);
-        for (history, entry) in entered() {
-            let number = cohort_of(entry);
-            let base = grid.base_period(&self.calendar, number);
-            let start = self.calendar.period_start(grid.cohort, number);
-            let Some(cohort) = cohorts.get_mut(&(number, entry.by.as_ref())) else { continue };
-            cohort.make_room(cells.count);
-            let age_of = |when: i64| match (grid.steps, &grid.entering) {
-                (Steps::Rolling, _) => (when - entry.ticks).div_euclid(end.step),
-                (Steps::Calendar, None) => (when - base).max(0),
-                (Steps::Calendar, Some(_)) if when < start.into() => -1,
-                (Steps::Calendar, Some(_)) => {
-                    (self.calendar.period_of(grid.age, when as i32) - base).max(0)
-                }
-            };
-            let lived = match grid.steps {
-                Steps::Calendar => running - base,
-                Steps::Rolling => (end.ticks - entry.ticks).div_euclid(end.step),
-            };
-            let complete = cells.before(lived.max(0));
-            let (mut last, mut unbroken, mut before, mut worth) = (None, 0, None, 0);
-            for (when, activity) in &history.activity {
-                let age = age_of(*when);
-                if age < 0 {
-                    continue;
-                }
-                last = Some(age);
-                let cell = cells.before(age);
-                if cell >= complete {
-                    continue;
-                }
-                worth = add(worth, activity.value)?;
-                cohort.gained[cell] = add(cohort.gained[cell], activity.value)?;
-                if cells.ends(cell).0 > age {
-                    continue;
-                }
-                cohort.activity[cell].add(*activity)?;
-                if before != Some(cell) {
-                    before = Some(cell);
-                    unbroken += usize::from(unbroken == cell);
-                    cohort.retained[cell] += i64::from(grid.returned == Returned::Exactly);
-                }
+    /// Follows a customer of a cohort, who entered at `entered`, through the activity, in order.
+    fn follow(
+        &self,
+        cohort: &mut Cohort,
+        number: i64,
+        entered: i64,
+        history: &[(i64, Activity)],
+        cells: &Cells,
+    ) -> Result<(), EngineError> {
+        let (grid, end) = (self.grid, &self.end);
+        let base = grid.base_period(self.calendar, number);
+        let start = self.calendar.period_start(grid.cohort, number);
+        cohort.make_room(cells.count);
+        let age_of = |when: i64| match (grid.steps, &grid.entering) {
+            (Steps::Rolling, _) => (when - entered).div_euclid(end.step),
+            (Steps::Calendar, None) => (when - base).max(0),
+            (Steps::Calendar, Some(_)) if when < start.into() => -1,
+            (Steps::Calendar, Some(_)) => {
+                (self.calendar.period_of(grid.age, when as i32) - base).max(0)
             }
-            cohort.complete[complete] += 1;
-            cohort.lost[complete] = add(cohort.lost[complete], worth)?;
-            match grid.returned {
-                Returned::Exactly => {}
-                Returned::OnOrAfter => {
-                    let begun = last.map_or(0, |last| cells.begun(last));
-                    cohort.retained[begun.min(complete)] += 1;
-                }
-                Returned::Through => cohort.retained[unbroken] += 1,
+        };
+        let lived = match grid.steps {
+            Steps::Calendar => self.running - base,
+            Steps::Rolling => (end.ticks - entered).div_euclid(end.step),
+        };
+        let complete = cells.before(lived.max(0));
+        let (mut last, mut unbroken, mut before, mut worth) = (None, 0, None, 0);
+        for (when, activity) in history {
+            let age = age_of(*when);
+            if age < 0 {
+                continue;
             }
-            if grid.steps == Steps::Rolling && complete < cells.count {
-                let lived = end.ticks - entry.ticks - cells.ends(complete).0 * end.step;
-                cohort.rest[complete] += i128::from(lived.max(0));
+            last = Some(age);
+            let cell = cells.before(age);
+            if cell >= complete {
+                continue;
+            }
+            worth = add(worth, activity.value)?;
+            cohort.gained[cell] = add(cohort.gained[cell], activity.value)?;
+            if cells.ends(cell).0 > age {
+                continue;
+            }
+            cohort.activity[cell].add(*activity)?;
+            if before != Some(cell) {
+                before = Some(cell);
+                unbroken += usize::from(unbroken == cell);
+                cohort.retained[cell] += i64::from(grid.returned == Returned::Exactly);
             }
         }
-        self.table(grid, &cohorts, &cells, &end)
+        cohort.complete[complete] += 1;
+        cohort.lost[complete] = add(cohort.lost[complete], worth)?;
+        match grid.returned {
+            Returned::Exactly => {}
+            Returned::OnOrAfter => {
+                let begun = last.map_or(0, |last| cells.begun(last));
+                cohort.retained[begun.min(complete)] += 1;
+            }
+            Returned::Through => cohort.retained[unbroken] += 1,
+        }
+        if grid.steps == Steps::Rolling && complete < cells.count {
+            let lived = end.ticks - entered - cells.ends(complete).0 * end.step;
+            cohort.rest[complete] += i128::from(lived.max(0));
+        }
+        Ok(())
     }
+}
+
+/// The cohorts of customers whose events are gathered by day, in steps of the calendar.
+pub(super) fn of_days(
+    rel: &RelRef,
+    grid: &CohortGrid,
+    days: &Days,
+    segments: &Segments,
+    calendar: &Calendar,
+) -> Result<Frame, EngineError> {
+    let follower = Follower::new(rel, grid, &segments.keys, calendar);
+    let numbers = Periods::new(days.span, calendar, grid.cohort);
+    let ages = Periods::new(days.span, calendar, grid.age);
+    let number_of = |events: &[DayEvent]| {
+        events.first().map(|first| numbers.of(first.day, calendar, grid.cohort))
+    };
+    let sizes = |partitions: &[Grouped<DayEvent>]| {
+        let mut sizes: BTreeMap<(i64, u32), i64> = BTreeMap::new();
+        for grouped in partitions {
+            for (person, events) in grouped.people() {
+                if let Some(number) = number_of(&grouped.rows[events]) {
+                    *sizes.entry((number, segments.of(person))).or_default() += 1;
+                }
+            }
+        }
+        sizes
+    };
+    let mut cohorts: BTreeMap<(i64, &[u8]), Cohort> = BTreeMap::new();
+    let parts: Vec<_> = days.partitions.par_chunks(days.share(1)).map(sizes).collect();
+    for ((number, segment), size) in parts.into_iter().flatten() {
+        cohorts.entry((number, segments.get(segment))).or_default().size += size;
+    }
+    let first = days.span.map(|(first, _)| match grid.events.time.data_type {
+        DataType::Date => first.into(),
+        _ => calendar.midnight(first),
+    });
+    let cells = follower.cells(&cohorts, first)?;
+
+    // Where each cohort stands, by its number and segment.
+    let oldest = cohorts.keys().next().map_or(0, |(number, _)| *number);
+    let youngest = cohorts.keys().next_back().map_or(0, |(number, _)| *number);
+    let width = segments.len();
+    let mut codes: Vec<u32> = (0..width as u32).collect();
+    codes.sort_by(|&a, &b| segments.get(a).cmp(segments.get(b)));
+    let mut places = vec![usize::MAX; usize::try_from(youngest - oldest + 1).unwrap_or(0) * width];
+    for (place, (number, segment)) in cohorts.keys().enumerate() {
+        let code = codes.binary_search_by(|&code| segments.get(code).cmp(segment));
+        if let Ok(code) = code {
+            places[(number - oldest) as usize * width + codes[code] as usize] = place;
+        }
+    }
+    let follow = |partitions: &[Grouped<DayEvent>]| -> Result<Vec<Cohort>, EngineError> {
+        let mut found: Vec<Cohort> = Vec::new();
+        found.resize_with(cohorts.len(), Cohort::default);
+        let mut history: Vec<(i64, Activity)> = Vec::new();
+        for grouped in partitions {
+            for (person, rows) in grouped.people() {
+                let events = &grouped.rows[rows];
+                let Some(number) = number_of(events) else { continue };
+                history.clear();
+                for event in events {
+                    let when = ages.of(event.day, calendar, grid.age);
+                    let activity = Activity { orders: 1, value: event.value().unwrap_or(0) };
+                    match history.last_mut() {
+                        Some((known, sum)) if *known == when => sum.add(activity)?,
+                        _ => history.push((when, activity)),
+                    }
+                }
+                let place = (number - oldest) as usize * width + segments.of(person) as usize;
+                let cohort = &mut found[places[place]];
+                follower.follow(cohort, number, 0, &history, &cells)?;
+            }
+        }
+        Ok(found)
+    };
+    let merged = |left: Vec<Cohort>, right: Vec<Cohort>| -> Result<Vec<Cohort>, EngineError> {
+        left.into_iter().zip(right).map(|(left, right)| left.merge(right)).collect()
+    };
+    let bytes = cohorts.len() * cells.count * 100;
+    let found = days.partitions.par_chunks(days.share(bytes)).map(follow).try_reduce_with(merged);
+    let found = found.transpose()?.unwrap_or_default();
+    for (cohort, found) in cohorts.values_mut().zip(found) {
+        *cohort = Cohort { size: cohort.size, ..found };
+    }
+    follower.table(&cohorts, &cells)
 }
 
 /// The end of what is observed, and a rolling step, in the ticks of the events.
@@ -374,15 +540,10 @@ impl End {
     }
 }
 
-impl CohortFold {
+impl Follower<'_> {
     /// How many cells there are, and why.
-    fn extent(
-        &self,
-        grid: &CohortGrid,
-        cohorts: &BTreeMap<(i64, &[u8]), Cohort>,
-        cells: usize,
-        end: &End,
-    ) -> Extent {
+    fn extent(&self, cohorts: &BTreeMap<(i64, &[u8]), Cohort>, cells: usize) -> Extent {
+        let (grid, end) = (self.grid, &self.end);
         let day = |number: i64| Value::Date(self.calendar.period_start(grid.cohort, number));
         let mut numbers: Vec<i64> = cohorts.keys().map(|(number, _)| *number).collect();
         numbers.dedup();
@@ -409,11 +570,10 @@ impl CohortFold {
 
     fn table(
         &self,
-        grid: &CohortGrid,
         cohorts: &BTreeMap<(i64, &[u8]), Cohort>,
         cells: &Cells,
-        end: &End,
     ) -> Result<Frame, EngineError> {
+        let (grid, end) = (self.grid, &self.end);
         let rows = cohorts.len() * cells.count;
         let (mut starts, mut periods) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
         let (mut ages, mut last_ages) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
@@ -424,7 +584,7 @@ impl CohortFold {
         let seconds = |from: i64, to: i64| (i128::from(to) - i128::from(from)) as f64 / 1e6;
         for (&(number, by), cohort) in cohorts {
             let start = self.calendar.period_start(grid.cohort, number);
-            let base = grid.base_period(&self.calendar, number);
+            let base = grid.base_period(self.calendar, number);
             let start_of = |age: i64| self.calendar.period_start(grid.age, base + age);
             let mut cumulative = 0;
             let mut eligible: i64 = cohort.complete.iter().sum();

@@ -8,8 +8,12 @@
 mod aggregate;
 mod cohort;
 mod collect;
+pub(super) mod days;
 mod dedupe;
+mod gather;
+mod groups;
 mod history;
+mod movements;
 mod people;
 mod state;
 mod summary;
@@ -19,9 +23,11 @@ mod tests;
 
 use std::any::Any;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
+use super::people::People;
 use crate::engine::EngineError;
 use crate::frame::Frame;
 use crate::ir::{Calendar, Expr, RelNode, RelRef};
@@ -29,6 +35,7 @@ use crate::ir::{Calendar, Expr, RelNode, RelRef};
 pub use aggregate::AggregateFold;
 pub(super) use cohort::CohortFold;
 pub(super) use collect::CollectFold;
+pub(super) use days::{Days, DaysFold, Segments};
 pub(super) use dedupe::{DedupeFold, FirstRows, needs as dedupe_needs};
 pub(super) use history::HistoryFold;
 pub(super) use summary::SummaryFold;
@@ -86,6 +93,8 @@ pub(super) trait AnyFold: Sync + Send {
     fn take(&self, state: &mut AnyState, morsel: &Morsel) -> Result<(), EngineError>;
     fn merge(&self, left: AnyState, right: AnyState) -> Result<AnyState, EngineError>;
     fn finish(&self, state: AnyState) -> Result<Frame, EngineError>;
+    /// The events of a [`DaysFold`]; `None` of any other.
+    fn days(&self, state: AnyState) -> Option<Days>;
 }
 
 fn foreign() -> EngineError {
@@ -94,7 +103,7 @@ fn foreign() -> EngineError {
 
 impl<F> AnyFold for F
 where
-    F: Fold + Send,
+    F: Fold + Send + 'static,
     F::State: 'static,
 {
     fn start(&self, facts: &ScanFacts) -> AnyState {
@@ -115,6 +124,11 @@ where
     fn finish(&self, state: AnyState) -> Result<Frame, EngineError> {
         let state = state.downcast::<F::State>().map_err(|_| foreign())?;
         Fold::finish(self, *state)
+    }
+
+    fn days(&self, state: AnyState) -> Option<Days> {
+        let fold = (self as &dyn Any).downcast_ref::<DaysFold>()?;
+        Some(fold.gathered(*state.downcast().ok()?))
     }
 }
 
@@ -146,7 +160,8 @@ pub(super) fn needs(rel: &RelRef) -> Option<(&RelRef, BTreeSet<String>)> {
             grid.entering.iter().chain(&grid.active).for_each(&mut read);
             &grid.input
         }
-        RelNode::Scan(_)
+        RelNode::Movements(_)
+        | RelNode::Scan(_)
         | RelNode::Rejected { .. }
         | RelNode::Filter { .. }
         | RelNode::Project { .. }
@@ -163,18 +178,35 @@ pub(super) fn needs(rel: &RelRef) -> Option<(&RelRef, BTreeSet<String>)> {
     Some((input, needed))
 }
 
-/// The fold of a relation over an input with this schema.
+/// The expressions by which a fold tells customers apart.
+pub(super) fn customers(rel: &RelRef) -> Vec<&Expr> {
+    match &rel.node {
+        RelNode::Aggregate(aggregate) => aggregate::distinct(aggregate),
+        RelNode::History(history) => vec![&history.events.customer.value],
+        RelNode::Summary(summary) => vec![&summary.events.customer.value],
+        RelNode::CohortGrid(grid) => vec![&grid.events.customer.value],
+        RelNode::Movements(movements) => vec![&movements.events.customer.value],
+        _ => Vec::new(),
+    }
+}
+
+/// The numbers of the customers of an input, and the columns that hold the customers.
+pub(super) type Persons<'a> = Option<(&'a Arc<People>, &'a [String])>;
+
+/// The fold of a relation over an input with this schema, in which customers may be numbered.
 pub(super) fn of(
     rel: &RelRef,
     input: &crate::frame::Schema,
+    persons: Persons,
     calendar: &Calendar,
 ) -> Result<Option<Box<dyn AnyFold>>, EngineError> {
     Ok(Some(match &rel.node {
-        RelNode::Aggregate(_) => Box::new(AggregateFold::new(rel, input, calendar)?),
+        RelNode::Aggregate(_) => Box::new(AggregateFold::numbered(rel, input, persons, calendar)?),
         RelNode::History(_) => Box::new(HistoryFold::new(rel, input, calendar)?),
         RelNode::Summary(_) => Box::new(SummaryFold::new(rel, input, calendar)?),
         RelNode::CohortGrid(_) => Box::new(CohortFold::new(rel, input, calendar)?),
-        RelNode::Scan(_)
+        RelNode::Movements(_)
+        | RelNode::Scan(_)
         | RelNode::Rejected { .. }
         | RelNode::Filter { .. }
         | RelNode::Project { .. }

@@ -2,14 +2,19 @@
 
 use std::collections::HashMap;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType as ArrowType, Decimal128Type, Float64Type, Int64Type};
+use rayon::prelude::*;
 
+use super::super::cast::double_of;
 use super::super::evaluate::flat;
 use super::super::intern::{Interner, Keys};
+use super::super::people::NOBODY;
+use super::gather::{Gather, Pair, customers_with};
 use crate::engine::{EngineError, EvaluateError};
 use crate::frame::{DataType, Value, pow10, value_at};
-use crate::stats::{ExactSum, Moments, rank_bounds};
+use crate::stats::{ExactSum, Moments, interpolate, position, rank_bounds, select_all};
 
 /// What an accumulator keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +32,8 @@ pub(super) enum Kind {
     Greatest,
     /// All values as doubles.
     Values,
+    /// Rows of each customer, by number.
+    People,
     /// Distinct values.
     Distinct,
     /// Distinct values with the sum of a weight each.
@@ -46,6 +53,7 @@ pub(super) enum Accumulator {
     Least(Vec<Value>),
     Greatest(Vec<Value>),
     Values(Vec<Vec<f64>>),
+    People(Gather<Pair>),
     /// Entries are (group, value) pairs.
     Pairs(Pairs),
     First(Vec<Option<(Box<[u8]>, Value)>>),
@@ -79,6 +87,29 @@ pub(super) struct Arguments<'a> {
 }
 
 impl Arguments<'_> {
+    /// Calls `take` with each row that takes part and its group.
+    fn for_each(&self, mut take: impl FnMut(usize, usize)) {
+        match self.filter {
+            None => (0..).zip(self.groups).for_each(|(row, &group)| take(row, group as usize)),
+            Some(filter) => {
+                let rows = filter.values().set_indices();
+                rows.for_each(|row| take(row, self.groups[row] as usize));
+            }
+        }
+    }
+
+    /// The same, for rows where the first argument is not null.
+    fn for_each_valid(&self, mut take: impl FnMut(usize, usize)) {
+        let valid = self.columns.first().and_then(|column| column.nulls());
+        let valid = valid.filter(|valid| valid.null_count() > 0).map(NullBuffer::inner);
+        let rows = match (self.filter.map(BooleanArray::values), valid) {
+            (_, None) => return self.for_each(take),
+            (None, Some(valid)) => valid.clone(),
+            (Some(filter), Some(valid)) => filter & valid,
+        };
+        rows.set_indices().for_each(|row| take(row, self.groups[row] as usize));
+    }
+
     /// Rows that take part, with their group.
     fn rows(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
         self.groups.iter().enumerate().filter_map(move |(row, &group)| {
@@ -106,6 +137,7 @@ impl Accumulator {
             Kind::Least => Accumulator::Least(Vec::new()),
             Kind::Greatest => Accumulator::Greatest(Vec::new()),
             Kind::Values => Accumulator::Values(Vec::new()),
+            Kind::People => Accumulator::People(Gather::default()),
             Kind::Distinct | Kind::Weighted | Kind::Varying => Accumulator::Pairs(Pairs::default()),
             Kind::First => Accumulator::First(Vec::new()),
         }
@@ -122,7 +154,7 @@ impl Accumulator {
                 list.resize(groups, Value::Null);
             }
             Accumulator::Values(list) => list.resize(groups, Vec::new()),
-            Accumulator::Pairs(_) => {}
+            Accumulator::Pairs(_) | Accumulator::People(_) => {}
             Accumulator::First(list) => list.resize(groups, None),
         }
     }
@@ -131,30 +163,29 @@ impl Accumulator {
     pub fn take(&mut self, kind: Kind, arguments: &Arguments) -> Result<(), EngineError> {
         let columns = arguments.columns;
         match self {
-            Accumulator::Rows(counts) => match columns.first() {
-                Some(column) if column.null_count() > 0 => {
-                    for (row, group) in arguments.rows() {
-                        counts[group] += i64::from(column.is_valid(row));
-                    }
-                }
-                _ => arguments.rows().for_each(|(_, group)| counts[group] += 1),
-            },
+            Accumulator::Rows(counts) => arguments.for_each_valid(|_, group| counts[group] += 1),
             Accumulator::Exact(sums) => match columns[0].data_type() {
                 ArrowType::Decimal128(_, _) => {
-                    let values = columns[0].as_primitive::<Decimal128Type>();
-                    for (row, group) in arguments.rows().filter(|&(row, _)| values.is_valid(row)) {
+                    let values = columns[0].as_primitive::<Decimal128Type>().values();
+                    let mut fits = true;
+                    arguments.for_each_valid(|row, group| {
                         let (sum, count) = &mut sums[group];
-                        *sum = add(*sum, values.value(row))?;
+                        let (more, over) = sum.overflowing_add(values[row]);
+                        fits &= !over;
+                        *sum = more;
                         *count += 1;
+                    });
+                    if !fits {
+                        return Err(overflow("sum"));
                     }
                 }
                 ArrowType::Int64 => {
-                    let values = columns[0].as_primitive::<Int64Type>();
-                    for (row, group) in arguments.rows().filter(|&(row, _)| values.is_valid(row)) {
+                    let values = columns[0].as_primitive::<Int64Type>().values();
+                    arguments.for_each_valid(|row, group| {
                         let (sum, count) = &mut sums[group];
-                        *sum += i128::from(values.value(row));
+                        *sum += i128::from(values[row]);
                         *count += 1;
-                    }
+                    });
                 }
                 _ => {
                     for (row, group) in arguments.rows() {
@@ -166,10 +197,8 @@ impl Accumulator {
                 }
             },
             Accumulator::Doubles(sums) => {
-                let values = columns[0].as_primitive::<Float64Type>();
-                for (row, group) in arguments.rows().filter(|&(row, _)| values.is_valid(row)) {
-                    sums[group].add(values.value(row));
-                }
+                let values = columns[0].as_primitive::<Float64Type>().values();
+                arguments.for_each_valid(|row, group| sums[group].add(values[row]));
             }
             Accumulator::Moments(list) => {
                 for_doubles(arguments, |group, value| list[group].add(value));
@@ -192,6 +221,16 @@ impl Accumulator {
                         list[group] = value;
                     }
                 }
+            }
+            Accumulator::People(pairs) => {
+                let people: &UInt32Array = columns[0].as_primitive();
+                let people = people.values();
+                arguments.for_each(|row, group| {
+                    let person = people[row];
+                    if person != NOBODY {
+                        pairs.push(Pair { person, group: group as u32 });
+                    }
+                });
             }
             Accumulator::Pairs(pairs) => pairs.take(kind, arguments)?,
             Accumulator::First(list) => {
@@ -263,6 +302,10 @@ impl Accumulator {
                     }
                 }
             }
+            (Accumulator::People(pairs), Accumulator::People(mut other)) => {
+                other.for_each_mut(|pair| pair.group = places[pair.group as usize]);
+                pairs.merge(other);
+            }
             (Accumulator::Pairs(pairs), Accumulator::Pairs(other)) => {
                 pairs.merge(&other, places)?
             }
@@ -285,17 +328,13 @@ fn for_doubles(arguments: &Arguments, mut take: impl FnMut(usize, f64)) {
     let column = &arguments.columns[0];
     match column.data_type() {
         ArrowType::Float64 => {
-            let values = column.as_primitive::<Float64Type>();
-            for (row, group) in arguments.rows().filter(|&(row, _)| values.is_valid(row)) {
-                take(group, values.value(row));
-            }
+            let values = column.as_primitive::<Float64Type>().values();
+            arguments.for_each_valid(|row, group| take(group, values[row]));
         }
         ArrowType::Decimal128(_, scale) => {
             let unit = pow10(*scale as u8) as f64;
-            let values = column.as_primitive::<Decimal128Type>();
-            for (row, group) in arguments.rows().filter(|&(row, _)| values.is_valid(row)) {
-                take(group, values.value(row) as f64 / unit);
-            }
+            let values = column.as_primitive::<Decimal128Type>().values();
+            arguments.for_each_valid(|row, group| take(group, double_of(values[row]) / unit));
         }
         _ => {
             for (row, group) in arguments.rows() {
@@ -391,9 +430,37 @@ pub(super) enum Reading {
 }
 
 impl Accumulator {
-    /// The measure for each group, as values of `data_type`; `argument` is the type of what was
-    /// accumulated.
+    /// The measures for each group, as values of the types that stand beside them; `argument` is the type
+    /// of what was accumulated, `people` how many customers are numbered.
     pub fn read(
+        self,
+        readings: &[(Reading, DataType)],
+        argument: DataType,
+        groups: usize,
+        people: usize,
+    ) -> Result<Vec<Vec<Value>>, EngineError> {
+        match self {
+            Accumulator::Values(list) => {
+                let readings: Vec<Reading> = readings.iter().map(|(reading, _)| *reading).collect();
+                Ok(order_statistics(list, &readings))
+            }
+            Accumulator::People(pairs) => {
+                let least = readings.iter().map(|(reading, _)| match reading {
+                    Reading::Reaching(least) => *least,
+                    _ => 1,
+                });
+                let least: Vec<i64> = least.collect();
+                let counts = customers_with(pairs, people, groups, &least);
+                Ok(counts.into_iter().map(|n| n.into_iter().map(Value::Int).collect()).collect())
+            }
+            other => readings
+                .iter()
+                .map(|&(reading, data_type)| other.read_one(reading, data_type, argument, groups))
+                .collect(),
+        }
+    }
+
+    fn read_one(
         &self,
         reading: Reading,
         data_type: DataType,
@@ -438,24 +505,6 @@ impl Accumulator {
                 list.iter().map(|moments| optional(moments.mean())).collect()
             }
             (Accumulator::Least(list) | Accumulator::Greatest(list), _) => list.clone(),
-            (Accumulator::Values(list), Reading::RankBound { at, z, upper }) => list
-                .iter()
-                .map(|values| {
-                    let (low, high) = rank_bounds(values.len(), at, z);
-                    let rank = if upper { high } else { low };
-                    let mut values = values.clone();
-                    optional(
-                        rank.map(|rank| *values.select_nth_unstable_by(rank - 1, f64::total_cmp).1),
-                    )
-                })
-                .collect(),
-            (Accumulator::Values(list), Reading::Quantile(at)) => list
-                .iter()
-                .map(|values| {
-                    let mut values = values.clone();
-                    optional(crate::stats::select_quantile(&mut values, at))
-                })
-                .collect(),
             (Accumulator::Pairs(pairs), Reading::Reaching(least)) => pairs
                 .counts(
                     groups,
@@ -476,11 +525,54 @@ impl Accumulator {
                 .iter()
                 .map(|first| first.as_ref().map_or(Value::Null, |(_, value)| value.clone()))
                 .collect(),
-            (Accumulator::Values(_), _) => {
-                return Err(EngineError::Internal("values are read as quantiles only".into()));
+            (Accumulator::Values(_) | Accumulator::People(_), _) => {
+                return Err(EngineError::Internal("an accumulator that is read as a whole".into()));
             }
         })
     }
+}
+
+/// Quantiles and bounds of each group's values, for each reading.
+fn order_statistics(list: Vec<Vec<f64>>, readings: &[Reading]) -> Vec<Vec<Value>> {
+    let of_group = |mut values: Vec<f64>| -> Vec<Value> {
+        let n = values.len();
+        // Every place among the sorted values that some reading asks for.
+        let places = |reading: &Reading| match *reading {
+            Reading::Quantile(at) if n > 0 => {
+                let (below, _) = position(n, at);
+                vec![below, (below + 1).min(n - 1)]
+            }
+            Reading::RankBound { at, z, upper } => {
+                let (low, high) = rank_bounds(n, at, z);
+                let rank = if upper { high } else { low };
+                rank.map(|rank| rank - 1).into_iter().collect()
+            }
+            _ => Vec::new(),
+        };
+        let mut wanted: Vec<usize> = readings.iter().flat_map(places).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        select_all(&mut values, &wanted);
+        let read = |reading: &Reading| {
+            let places = places(reading);
+            let value = match (*reading, places.as_slice()) {
+                (Reading::Quantile(at), &[below, above]) => {
+                    let (_, fraction) = position(n, at);
+                    Some(interpolate(values[below], values[above], fraction))
+                }
+                (_, &[place]) => Some(values[place]),
+                _ => None,
+            };
+            value.map_or(Value::Null, Value::finite)
+        };
+        readings.iter().map(read).collect()
+    };
+    let read: Vec<Vec<Value>> = list.into_par_iter().map(of_group).collect();
+    let mut columns = vec![Vec::with_capacity(read.len()); readings.len()];
+    for values in read {
+        columns.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
+    }
+    columns
 }
 
 #[cfg(test)]
@@ -491,14 +583,13 @@ mod tests {
     #[test]
     fn selecting_equals_sorting() {
         let values = vec![3.0, 1.0, 2.0, 5.0, 4.0];
-        let list = Accumulator::Values(vec![values.clone()]);
-        let mut sorted = values;
+        let mut sorted = values.clone();
         sorted.sort_by(f64::total_cmp);
         for at in [0.0, 0.1, 0.5, 0.95, 1.0] {
-            let read = list
-                .read(Reading::Quantile(at), DataType::Float64, DataType::Float64, 1)
-                .expect("values are there");
-            assert_eq!(read[0].as_f64(), quantile_of_sorted(&sorted, at));
+            let list = Accumulator::Values(vec![values.clone()]);
+            let reading = (Reading::Quantile(at), DataType::Float64);
+            let read = list.read(&[reading], DataType::Float64, 1, 0).expect("values are there");
+            assert_eq!(read[0][0].as_f64(), quantile_of_sorted(&sorted, at));
         }
     }
 }

@@ -3,16 +3,21 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
+use arrow::array::{
+    ArrayRef, Date32Array, Decimal128Array, Float64Array, Int64Array, TimestampMicrosecondArray,
+};
+use rayon::prelude::*;
 
 use super::super::intern::{Interner, Keys, with_precision};
 use super::super::kernel::arrow_error;
 use super::super::temporal::in_units;
-use super::people::{Reader, add, day_of, time_value};
+use super::days::{DayEvent, Days, Segments};
+use super::gather::Grouped;
+use super::people::{Reader, add, day_of};
 use super::{Fold, Morsel, ScanFacts};
 use crate::document::DAY_MICROS;
 use crate::engine::EngineError;
-use crate::frame::{DataType, Frame, Schema, Value, column_of, pow10};
+use crate::frame::{DataType, Frame, Schema, pow10};
 use crate::ir::{Calendar, Expr, Refunds, RelNode, RelRef, Summary, ZeroValues};
 
 /// One row per customer.
@@ -95,6 +100,20 @@ impl Bucket {
     }
 }
 
+/// One event as a bucket; `None` if it is left out.
+fn bucket(summary: &Summary, value: Option<i128>, day: i32) -> Option<Bucket> {
+    let refund = value.is_some_and(|value| value < 0);
+    if refund && summary.refunds == Refunds::Drop
+        || value == Some(0) && summary.zero_values == ZeroValues::Drop
+    {
+        return None;
+    }
+    let is_order = !(refund && summary.refunds == Refunds::Net);
+    let total = value.unwrap_or(0);
+    let refunds = if is_order { 0 } else { total };
+    Some(Bucket { orders: is_order.into(), total, refunds, day, first: None })
+}
+
 fn keep(buckets: &mut Buckets, at: i64, bucket: Bucket) -> Result<(), EngineError> {
     // Mostly the last bucket or a later one.
     let place = match buckets.last() {
@@ -161,16 +180,10 @@ impl Fold for SummaryFold {
         };
         for row in (0..events.rows()).filter(|&row| events.is_event(row)) {
             let value = events.value(row);
-            let refund = value.is_some_and(|value| value < 0);
-            if refund && summary.refunds == Refunds::Drop
-                || value == Some(0) && summary.zero_values == ZeroValues::Drop
-            {
-                continue;
-            }
-            let is_order = !(refund && summary.refunds == Refunds::Net);
             let ticks = events.ticks(row);
             let day = day_of(ticks, time, &self.calendar);
-            let first = (with_first && is_order).then(|| {
+            let Some(mut bucket) = bucket(summary, value, day) else { continue };
+            bucket.first = (with_first && bucket.orders > 0).then(|| {
                 Box::new(First {
                     order: events.order(row).into(),
                     value: value.unwrap_or(0),
@@ -184,9 +197,6 @@ impl Fold for SummaryFold {
                 state.buckets.push(Buckets::new());
             }
             let at = if summary.collapse { i64::from(day) } else { ticks };
-            let total = value.unwrap_or(0);
-            let refunds = if is_order { 0 } else { total };
-            let bucket = Bucket { orders: is_order.into(), total, refunds, day, first };
             keep(&mut state.buckets[customer], at, bucket)?;
         }
         Ok(())
@@ -210,7 +220,7 @@ impl Fold for SummaryFold {
 
     fn finish(&self, mut state: SummaryState) -> Result<Frame, EngineError> {
         let summary = self.summary()?;
-        let mut rows: Vec<Vec<Value>> = Vec::new();
+        let mut rows: Vec<Row> = Vec::new();
         let mut carried: Vec<Box<[u8]>> = Vec::new();
         let mut people: Vec<u32> = Vec::new();
         for id in state.customers.sorted() {
@@ -218,7 +228,7 @@ impl Fold for SummaryFold {
             if summary.refunds == Refunds::Net {
                 buckets = net_by_day(buckets)?;
             }
-            let Some(row) = self.row(summary, &buckets)? else { continue };
+            let Some(row) = row(summary, &buckets, &self.calendar)? else { continue };
             if !summary.carry.is_empty() {
                 let first = buckets.into_iter().next().and_then(|(_, bucket)| bucket.first);
                 carried.push(first.map_or_else(Default::default, |first| first.carry));
@@ -226,92 +236,190 @@ impl Fold for SummaryFold {
             people.push(id);
             rows.push(row);
         }
-        let schema = &self.rel.schema;
         let mut columns: Vec<ArrayRef> = vec![self.reader.customers(&state.customers, &people)?];
         if !summary.carry.is_empty() {
             columns.extend(self.carry.decode(carried.iter().map(|row| row.as_ref()))?);
         }
-        let done = columns.len();
-        for (index, field) in schema.fields[done..].iter().enumerate() {
-            let values = rows.iter().map(|row| &row[index]);
-            columns.push(column_of(field.data_type, values).map_err(arrow_error)?);
-        }
-        for (column, field) in columns.iter_mut().zip(&schema.fields) {
-            *column = with_precision(column, field.data_type)?;
-        }
-        Ok(Frame::new(schema.clone(), columns, rows.len())?)
+        table(&self.rel, summary, columns, &rows)
     }
 }
 
-impl SummaryFold {
-    /// The columns after the carried ones; `None` for a customer without a purchase.
-    fn row(
-        &self,
-        summary: &Summary,
-        buckets: &[(i64, Bucket)],
-    ) -> Result<Option<Vec<Value>>, EngineError> {
-        let (Some((first, first_bucket)), Some((last, _))) = (buckets.first(), buckets.last())
-        else {
-            return Ok(None);
-        };
-        let (first, last) = (*first, *last);
-        let (mut orders, mut value) = (0, 0);
-        for (_, bucket) in buckets {
-            orders += bucket.orders;
-            value = add(value, bucket.total)?;
+/// What is told of a customer, after the carried columns.
+struct Row {
+    /// In ticks of the bucket's type.
+    first: i64,
+    last: i64,
+    orders: i64,
+    days: i64,
+    frequency: i64,
+    recency: f64,
+    age: f64,
+    since_last: f64,
+    value: i128,
+    average: Option<f64>,
+    monetary: Option<f64>,
+}
+
+/// The table of rows, behind the columns of the customer and of what is carried.
+fn table(
+    rel: &RelRef,
+    summary: &Summary,
+    mut columns: Vec<ArrayRef>,
+    rows: &[Row],
+) -> Result<Frame, EngineError> {
+    let int =
+        |of: fn(&Row) -> i64| -> ArrayRef { Arc::new(rows.iter().map(of).collect::<Int64Array>()) };
+    let time = |of: fn(&Row) -> i64| -> ArrayRef {
+        match summary.bucket_type() {
+            DataType::Date => {
+                Arc::new(rows.iter().map(|row| Some(of(row) as i32)).collect::<Date32Array>())
+            }
+            _ => {
+                let times = rows.iter().map(|row| Some(of(row)));
+                Arc::new(times.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
+            }
         }
-        let mut days: Vec<i32> = buckets.iter().map(|(_, bucket)| bucket.day).collect();
-        days.dedup();
-        let days = days.len() as i64;
-        let frequency = if summary.collapse { days } else { orders } - 1;
-        let first_value = match &first_bucket.first {
-            Some(first) if !summary.collapse => add(first.value, first_bucket.refunds)?,
-            _ => first_bucket.total,
-        };
-        let bucket_type = summary.bucket_type();
-        let instant = |at: i64| match bucket_type {
-            DataType::Date if summary.collapse => at.saturating_mul(DAY_MICROS),
-            DataType::Date => self.calendar.midnight(at as i32),
-            _ => at,
-        };
-        let end = match summary.collapse {
-            true => i64::from(summary.last_day).saturating_mul(DAY_MICROS),
-            false => summary.end,
-        };
-        // Two dates are whole days apart, whatever the zone's clock did in between.
-        let recency = match bucket_type {
-            DataType::Date => last.saturating_sub(first).saturating_mul(DAY_MICROS),
-            _ => last.saturating_sub(first),
-        };
-        let time = |micros: i64| Value::finite(in_units(micros.into(), summary.unit));
-        let scale = match summary.events.value_type() {
-            DataType::Decimal { scale, .. } => scale,
-            _ => 0,
-        };
-        let per = |minor: i128, count: i64| {
-            let amount = minor as f64 / pow10(scale) as f64;
-            if count == 0 { Value::Null } else { Value::finite(amount / count as f64) }
-        };
-        let (value, average, monetary) = match summary.events.value {
-            None => (Value::Null, Value::Null, Value::Null),
-            Some(_) => (
-                Value::Decimal { minor: value, scale },
-                per(value, orders),
-                per(value - first_value, frequency),
-            ),
-        };
-        Ok(Some(vec![
-            time_value(first, bucket_type),
-            time_value(last, bucket_type),
-            Value::Int(orders),
-            Value::Int(days),
-            Value::Int(frequency),
-            time(recency),
-            time(end.saturating_sub(instant(first))),
-            time(end.saturating_sub(instant(last))),
-            value,
-            average,
-            monetary,
-        ]))
+    };
+    // A double without a value has no place in a table.
+    let double = |of: fn(&Row) -> Option<f64>| -> ArrayRef {
+        let of = |row: &Row| of(row).filter(|value| value.is_finite());
+        Arc::new(rows.iter().map(of).collect::<Float64Array>())
+    };
+    let scale = match summary.events.value_type() {
+        DataType::Decimal { scale, .. } => scale as i8,
+        _ => 0,
+    };
+    let has_value = summary.events.value.is_some();
+    let values = rows.iter().map(|row| has_value.then_some(row.value));
+    let values = values.collect::<Decimal128Array>().with_precision_and_scale(38, scale);
+    let values: ArrayRef = Arc::new(values.map_err(arrow_error)?);
+    columns.extend([
+        time(|row| row.first),
+        time(|row| row.last),
+        int(|row| row.orders),
+        int(|row| row.days),
+        int(|row| row.frequency),
+        double(|row| Some(row.recency)),
+        double(|row| Some(row.age)),
+        double(|row| Some(row.since_last)),
+        values,
+        double(|row| row.average),
+        double(|row| row.monetary),
+    ]);
+    for (column, field) in columns.iter_mut().zip(&rel.schema.fields) {
+        *column = with_precision(column, field.data_type)?;
     }
+    Ok(Frame::new(rel.schema.clone(), columns, rows.len())?)
+}
+
+/// What is told of a customer; `None` without a purchase.
+fn row(
+    summary: &Summary,
+    buckets: &[(i64, Bucket)],
+    calendar: &Calendar,
+) -> Result<Option<Row>, EngineError> {
+    let (Some((first, first_bucket)), Some((last, _))) = (buckets.first(), buckets.last()) else {
+        return Ok(None);
+    };
+    let (first, last) = (*first, *last);
+    let (mut orders, mut value, mut days) = (0, 0, 0);
+    let mut known = None;
+    for (_, bucket) in buckets {
+        orders += bucket.orders;
+        value = add(value, bucket.total)?;
+        if known != Some(bucket.day) {
+            known = Some(bucket.day);
+            days += 1;
+        }
+    }
+    let frequency = if summary.collapse { days } else { orders } - 1;
+    let first_value = match &first_bucket.first {
+        Some(first) if !summary.collapse => add(first.value, first_bucket.refunds)?,
+        _ => first_bucket.total,
+    };
+    let bucket_type = summary.bucket_type();
+    let instant = |at: i64| match bucket_type {
+        DataType::Date if summary.collapse => at.saturating_mul(DAY_MICROS),
+        DataType::Date => calendar.midnight(at as i32),
+        _ => at,
+    };
+    let end = match summary.collapse {
+        true => i64::from(summary.last_day).saturating_mul(DAY_MICROS),
+        false => summary.end,
+    };
+    // Two dates are whole days apart, whatever the zone's clock did in between.
+    let recency = match bucket_type {
+        DataType::Date => last.saturating_sub(first).saturating_mul(DAY_MICROS),
+        _ => last.saturating_sub(first),
+    };
+    let time = |micros: i64| in_units(micros.into(), summary.unit);
+    let scale = match summary.events.value_type() {
+        DataType::Decimal { scale, .. } => scale,
+        _ => 0,
+    };
+    let per = |minor: i128, count: i64| {
+        let amount = minor as f64 / pow10(scale) as f64;
+        (count != 0 && summary.events.value.is_some()).then(|| amount / count as f64)
+    };
+    Ok(Some(Row {
+        first,
+        last,
+        orders,
+        days,
+        frequency,
+        recency: time(recency),
+        age: time(end.saturating_sub(instant(first))),
+        since_last: time(end.saturating_sub(instant(last))),
+        value,
+        average: per(value, orders),
+        monetary: per(value - first_value, frequency),
+    }))
+}
+
+/// The summaries of customers whose events are gathered by day.
+pub(super) fn of_days(
+    rel: &RelRef,
+    summary: &Summary,
+    days: &Days,
+    segments: &Segments,
+    calendar: &Calendar,
+) -> Result<Frame, EngineError> {
+    let part = |partitions: &[Grouped<DayEvent>]| -> Result<Vec<(u32, Row)>, EngineError> {
+        let mut found = Vec::new();
+        let mut buckets = Buckets::new();
+        for grouped in partitions {
+            for (person, events) in grouped.people() {
+                buckets.clear();
+                let mut given_back = false;
+                for event in &grouped.rows[events] {
+                    if let Some(bucket) = bucket(summary, event.value(), event.day) {
+                        given_back |= bucket.refunds < 0;
+                        keep(&mut buckets, event.day.into(), bucket)?;
+                    }
+                }
+                if given_back {
+                    buckets = net_by_day(std::mem::take(&mut buckets))?;
+                }
+                found.extend(row(summary, &buckets, calendar)?.map(|row| (person, row)));
+            }
+        }
+        Ok(found)
+    };
+    let parts: Vec<Vec<(u32, Row)>> =
+        days.partitions.par_chunks(days.share(1)).map(part).collect::<Result<_, _>>()?;
+    let mut rows: Vec<Option<Row>> = Vec::new();
+    rows.resize_with(days.people.len(), || None);
+    for (person, row) in parts.into_iter().flatten() {
+        rows[person as usize] = Some(row);
+    }
+    let mut people: Vec<u32> =
+        (0..rows.len() as u32).filter(|&person| rows[person as usize].is_some()).collect();
+    days.people.sort(&mut people);
+    let rows: Vec<Row> = people.iter().filter_map(|&person| rows[person as usize].take()).collect();
+    let mut columns = vec![days.people.column(&people)?];
+    if !summary.carry.is_empty() {
+        let carried = people.iter().map(|&person| segments.get(segments.of(person)));
+        columns.extend(segments.keys.decode(carried)?);
+    }
+    table(rel, summary, columns, &rows)
 }

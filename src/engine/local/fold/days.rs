@@ -1,0 +1,331 @@
+//! What customers did on which day, gathered once for all folds over the same events.
+//!
+//! Summaries, cohorts and movements that look at days need no more of an event than its customer, day
+//! and value. The events of a customer come together in the end, in the order of their days, and each
+//! fold reads them customer by customer. Its `merge` is then a matter of lists.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
+use arrow::datatypes::{Date32Type, Decimal128Type, TimestampMicrosecondType};
+
+use super::super::chain::PERSON;
+use super::super::evaluate::Program;
+use super::super::intern::{Interner, Keys};
+use super::super::people::{NOBODY, People};
+use super::gather::{Gather, Grouped, OfPerson};
+use super::people::{day_of, overflow};
+use super::{Fold, Morsel, ScanFacts, cohort, movements, summary};
+use crate::engine::EngineError;
+use crate::frame::{DataType, Frame, Schema};
+use crate::ir::{Calendar, Events, Expr, Named, RelNode, RelRef, Steps};
+
+/// The value of an event that has none.
+const NO_VALUE: i64 = i64::MIN;
+
+/// An event.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DayEvent {
+    person: u32,
+    pub day: i32,
+    value: i64,
+}
+
+impl OfPerson for DayEvent {
+    fn person(&self) -> u32 {
+        self.person
+    }
+}
+
+impl DayEvent {
+    /// The value in minor units.
+    pub fn value(&self) -> Option<i128> {
+        (self.value != NO_VALUE).then(|| self.value.into())
+    }
+}
+
+/// The events of a fold that looks at nothing finer than days, and the columns it has as of some event.
+pub(in super::super) fn events_of(rel: &RelRef) -> Option<(&RelRef, &Events, &[Named<Expr>])> {
+    let (input, events, by) = match &rel.node {
+        RelNode::Summary(summary) if summary.collapse => {
+            (&summary.input, &summary.events, &summary.carry)
+        }
+        RelNode::CohortGrid(grid)
+            if grid.steps == Steps::Calendar
+                && grid.entering.is_none()
+                && grid.active.is_none() =>
+        {
+            (&grid.input, &grid.events, &grid.by)
+        }
+        RelNode::Movements(movements) => (&movements.input, &movements.events, &movements.by),
+        _ => return None,
+    };
+    let is_money = |value: &Expr| matches!(value.data_type, DataType::Decimal { .. });
+    events.value.as_ref().is_none_or(is_money).then_some((input, events, by.as_slice()))
+}
+
+/// The columns of its input that such a fold needs of each event.
+pub(in super::super) fn needs(events: &Events) -> BTreeSet<String> {
+    let mut needed = BTreeSet::new();
+    for expr in [&events.customer.value, &events.time].into_iter().chain(&events.value) {
+        expr.for_each_column(&mut |name| {
+            needed.insert(name.to_owned());
+        });
+    }
+    needed
+}
+
+/// Gathers the events of customers.
+pub(in super::super) struct DaysFold {
+    program: Program,
+    time: DataType,
+    has_value: bool,
+    people: Arc<People>,
+    calendar: Calendar,
+}
+
+/// Events so far.
+pub(in super::super) struct DaysState {
+    events: Gather<DayEvent>,
+    days: Option<(i32, i32)>,
+}
+
+/// Events of customers, in the order of their days.
+pub(in super::super) struct Days {
+    pub(super) people: Arc<People>,
+    pub(super) partitions: Vec<Grouped<DayEvent>>,
+    /// The first and the last day with an event.
+    pub(super) span: Option<(i32, i32)>,
+}
+
+/// The segment of each customer, by number.
+pub(in super::super) struct Segments {
+    /// Empty if all are of one segment.
+    codes: Vec<u32>,
+    known: Interner,
+    pub(super) keys: Keys,
+}
+
+impl Days {
+    /// The customers, in the order of their numbers.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn customers(&self) -> Result<ArrayRef, EngineError> {
+        let ids: Vec<u32> = (0..self.people.len() as u32).collect();
+        self.people.column(&ids)
+    }
+
+    /// How many partitions are one piece of work that gives so many bytes: more pieces than there are
+    /// threads, but few enough that their results take no more than some hundred megabytes.
+    pub(super) fn share(&self, bytes: usize) -> usize {
+        let pieces = (rayon::current_num_threads() * 4).min((1 << 28) / bytes.max(1)).max(1);
+        self.partitions.len().div_ceil(pieces).max(1)
+    }
+
+    /// True for each segment that has a customer with an event.
+    pub(super) fn used(&self, segments: &Segments) -> Vec<bool> {
+        let mut used = vec![false; segments.len()];
+        for grouped in &self.partitions {
+            for (person, _) in grouped.people() {
+                used[segments.of(person) as usize] = true;
+            }
+        }
+        used
+    }
+}
+
+impl DaysFold {
+    /// A fold of events over a numbered input.
+    ///
+    /// # Errors
+    /// A column that the input does not have.
+    pub fn new(
+        events: &Events,
+        input: &Schema,
+        people: &Arc<People>,
+        calendar: &Calendar,
+    ) -> Result<Self, EngineError> {
+        let person = Expr::column(PERSON, DataType::Int64);
+        let read = [&person, &events.time].into_iter().chain(&events.value);
+        Ok(DaysFold {
+            program: Program::bind(read, input)?,
+            time: events.time.data_type,
+            has_value: events.value.is_some(),
+            people: people.clone(),
+            calendar: calendar.clone(),
+        })
+    }
+
+    /// The events of a state, by customer and day.
+    pub fn gathered(&self, state: DaysState) -> Days {
+        let partitions = state.events.into_grouped(self.people.len(), |mut grouped| {
+            let people: Vec<_> = grouped.people().map(|(_, rows)| rows).collect();
+            for rows in people {
+                let events = &mut grouped.rows[rows];
+                if !events.is_sorted_by_key(|event| event.day) {
+                    events.sort_by_key(|event| event.day);
+                }
+            }
+            grouped
+        });
+        Days { people: self.people.clone(), partitions, span: state.days }
+    }
+}
+
+impl Fold for DaysFold {
+    type State = DaysState;
+
+    fn needs(&self) -> BTreeSet<String> {
+        BTreeSet::new()
+    }
+
+    fn start(&self, _facts: &ScanFacts) -> DaysState {
+        DaysState { events: Gather::default(), days: None }
+    }
+
+    fn take(&self, state: &mut DaysState, morsel: &Morsel) -> Result<(), EngineError> {
+        if morsel.batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let columns = self.program.run(morsel.batch, &self.calendar)?;
+        let people: &UInt32Array = columns[0].as_primitive();
+        let days = self.days(&columns[1]);
+        let values = self.has_value.then(|| columns[2].as_primitive::<Decimal128Type>());
+        let (mut first, mut last) = state.days.unwrap_or((i32::MAX, i32::MIN));
+        for (row, (&person, day)) in people.values().iter().zip(days).enumerate() {
+            let Some(day) = day.filter(|_| person != NOBODY) else { continue };
+            let value = match values {
+                Some(values) if values.is_valid(row) => i64::try_from(values.value(row))
+                    .ok()
+                    .filter(|&value| value != NO_VALUE)
+                    .ok_or_else(overflow)?,
+                _ => NO_VALUE,
+            };
+            (first, last) = (first.min(day), last.max(day));
+            state.events.push(DayEvent { person, day, value });
+        }
+        state.days = (first <= last).then_some((first, last));
+        Ok(())
+    }
+
+    fn merge(&self, mut left: DaysState, right: DaysState) -> Result<DaysState, EngineError> {
+        left.events.merge(right.events);
+        left.days = match (left.days, right.days) {
+            (Some((first, last)), Some((other, end))) => Some((first.min(other), last.max(end))),
+            (one, other) => one.or(other),
+        };
+        Ok(left)
+    }
+
+    fn finish(&self, _state: DaysState) -> Result<Frame, EngineError> {
+        Err(EngineError::Internal("days are no table".into()))
+    }
+}
+
+impl DaysFold {
+    /// The day of each row's time.
+    fn days(&self, time: &ArrayRef) -> Vec<Option<i32>> {
+        match time.data_type() {
+            arrow::datatypes::DataType::Date32 => {
+                time.as_primitive::<Date32Type>().iter().collect()
+            }
+            _ => {
+                // Neighbours mostly share their day; where a day begins and ends depends on the zone.
+                let mut last: (std::ops::Range<i64>, i32) = (0..0, 0);
+                let day = |ticks: i64| {
+                    if !last.0.contains(&ticks) {
+                        let day = day_of(ticks, self.time, &self.calendar);
+                        let span = self.calendar.midnight(day)..self.calendar.midnight(day + 1);
+                        last = (span, day);
+                    }
+                    last.1
+                };
+                let times = time.as_primitive::<TimestampMicrosecondType>().iter();
+                let mut day = day;
+                times.map(|ticks| ticks.map(&mut day)).collect()
+            }
+        }
+    }
+}
+
+impl Segments {
+    /// The segments of customers: the rows of `columns`, in the order of the customers' numbers.
+    ///
+    /// # Errors
+    /// Types that cannot be keys.
+    pub fn new(columns: &[ArrayRef], types: Vec<DataType>) -> Result<Self, EngineError> {
+        let keys = Keys::new(types)?;
+        let (mut codes, mut known) = (Vec::new(), Interner::default());
+        if columns.is_empty() {
+            known.intern(&[])?;
+        } else {
+            for row in &keys.encode(columns)? {
+                codes.push(known.intern(row.data())?);
+            }
+        }
+        Ok(Segments { codes, known, keys })
+    }
+
+    /// The number of a customer's segment.
+    pub(super) fn of(&self, person: u32) -> u32 {
+        self.codes.get(person as usize).copied().unwrap_or(0)
+    }
+
+    /// How many segments there are.
+    pub(super) fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// The encoded segment with a number.
+    pub(super) fn get(&self, code: u32) -> &[u8] {
+        self.known.get(code)
+    }
+}
+
+/// The table of a relation from the events of [`events_of`].
+///
+/// # Errors
+/// A sum that overflows, too many cells, or a relation that is none of those.
+pub(in super::super) fn table(
+    rel: &RelRef,
+    days: &Days,
+    segments: &Segments,
+    calendar: &Calendar,
+) -> Result<Frame, EngineError> {
+    match &rel.node {
+        RelNode::Summary(node) => summary::of_days(rel, node, days, segments, calendar),
+        RelNode::CohortGrid(node) => cohort::of_days(rel, node, days, segments, calendar),
+        RelNode::Movements(node) => movements::of_days(rel, node, days, segments, calendar),
+        _ => Err(EngineError::Internal("not a fold of days".into())),
+    }
+}
+
+/// The calendar periods of days, looked up.
+pub(super) struct Periods {
+    first: i32,
+    periods: Vec<i64>,
+}
+
+impl Periods {
+    /// The periods of all days of a span.
+    pub fn new(
+        span: Option<(i32, i32)>,
+        calendar: &Calendar,
+        unit: crate::document::TimeUnit,
+    ) -> Self {
+        let (first, last) = span.unwrap_or((0, -1));
+        // Of a stray event in the far future or past the days in between are not worth a table.
+        let last = last.min(first.saturating_add(100_000));
+        let periods = (first..=last).map(|day| calendar.period_of(unit, day)).collect();
+        Periods { first, periods }
+    }
+
+    /// The period of a day.
+    pub fn of(&self, day: i32, calendar: &Calendar, unit: crate::document::TimeUnit) -> i64 {
+        let place = usize::try_from(i64::from(day) - i64::from(self.first)).ok();
+        let known = place.and_then(|place| self.periods.get(place)).copied();
+        known.unwrap_or_else(|| calendar.period_of(unit, day))
+    }
+}

@@ -1,0 +1,315 @@
+//! Groups as numbers, found column by column.
+//!
+//! Each value of a key column has a code, and each pair of a number and a code a number: a row's group is
+//! a few loads from small tables. The values themselves are only looked at when a group is new.
+
+use arrow::array::{Array, ArrayRef, AsArray, StringArray, UInt32Array};
+use arrow::compute;
+use arrow::datatypes::{
+    DataType as ArrowType, Date32Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+};
+use hashbrown::HashMap;
+
+use super::super::evaluate::flat;
+use super::super::intern::{Interner, Keys};
+use super::super::kernel::arrow_error;
+use crate::engine::EngineError;
+use crate::frame::DataType;
+
+/// A code or number that is not known yet.
+const NONE: u32 = u32::MAX;
+
+/// The code of null.
+const NULL: u32 = 0;
+
+/// The most entries of a table of pairs; beyond it they are hashed.
+const DENSE: usize = 1 << 22;
+
+/// The groups of a fold's rows.
+pub(super) struct Groups {
+    /// The key of each group.
+    pub known: Interner,
+    coders: Vec<Coder>,
+    pairings: Vec<Pairing>,
+    /// The group of each combination of codes.
+    groups: Vec<u32>,
+}
+
+/// Codes of the values of one column, from 1; 0 is null.
+struct Coder {
+    numbers: HashMap<i64, u32>,
+    bytes: Interner,
+    data_type: DataType,
+    /// The encoder of values that are neither numbers nor text, once it is needed.
+    keys: Option<Keys>,
+    /// The dictionary met last, and the codes of its values as far as they were asked for.
+    dictionary: Option<(StringArray, Vec<u32>)>,
+}
+
+/// Numbers of pairs.
+#[derive(Default)]
+struct Pairing {
+    /// How many bits of a place in the table are those of the code.
+    bits: u32,
+    dense: Vec<u32>,
+    sparse: HashMap<(u32, u32), u32>,
+    pairs: Vec<(u32, u32)>,
+}
+
+impl Groups {
+    /// No groups yet, of keys of these types.
+    pub fn new(types: &[DataType]) -> Self {
+        let coder = |&data_type: &DataType| Coder {
+            numbers: HashMap::new(),
+            bytes: Interner::default(),
+            data_type,
+            keys: None,
+            dictionary: None,
+        };
+        Groups {
+            known: Interner::default(),
+            coders: types.iter().map(coder).collect(),
+            pairings: types.iter().skip(1).map(|_| Pairing::default()).collect(),
+            groups: Vec::new(),
+        }
+    }
+
+    /// The group of each row; `keys` encodes the columns together.
+    ///
+    /// # Errors
+    /// More groups than there are numbers.
+    pub fn of(&mut self, columns: &[ArrayRef], keys: &Keys) -> Result<Vec<u32>, EngineError> {
+        let mut numbers: Vec<u32> = Vec::new();
+        for (index, (coder, column)) in self.coders.iter_mut().zip(columns).enumerate() {
+            let codes = coder.codes(column)?;
+            match index.checked_sub(1) {
+                None => numbers = codes,
+                Some(before) => {
+                    let pairing = &mut self.pairings[before];
+                    let mut last = (NONE, NONE, NONE);
+                    for (number, code) in numbers.iter_mut().zip(codes) {
+                        if (last.0, last.1) != (*number, code) {
+                            last = (*number, code, pairing.number(*number, code));
+                        }
+                        *number = last.2;
+                    }
+                }
+            }
+        }
+        let mut new: Vec<u32> = Vec::new();
+        for (row, &number) in numbers.iter().enumerate() {
+            let number = number as usize;
+            if number >= self.groups.len() {
+                self.groups.resize(number + 1, NONE);
+            }
+            if self.groups[number] == NONE {
+                // Its group is found below; until then any number that is not `NONE` will do.
+                self.groups[number] = 0;
+                new.push(row as u32);
+            }
+        }
+        if !new.is_empty() {
+            let rows = UInt32Array::from(new.clone());
+            let columns = columns
+                .iter()
+                .map(|column| compute::take(column, &rows, None).map_err(arrow_error))
+                .collect::<Result<Vec<_>, _>>()?;
+            let encoded = keys.encode(&columns)?;
+            for (place, row) in new.into_iter().enumerate() {
+                let group = self.known.intern(encoded.row(place).data())?;
+                self.groups[numbers[row as usize] as usize] = group;
+            }
+        }
+        for number in &mut numbers {
+            *number = self.groups[*number as usize];
+        }
+        Ok(numbers)
+    }
+}
+
+impl Pairing {
+    fn number(&mut self, left: u32, code: u32) -> u32 {
+        if code >> self.bits != 0 {
+            self.widen(code);
+        }
+        let place = (left as usize) << self.bits | code as usize;
+        let known = match place < DENSE {
+            true => self.dense.get(place).copied().unwrap_or(NONE),
+            false => self.sparse.get(&(left, code)).copied().unwrap_or(NONE),
+        };
+        if known != NONE {
+            return known;
+        }
+        let number = self.pairs.len() as u32;
+        self.pairs.push((left, code));
+        self.put(left, code, number);
+        number
+    }
+
+    fn put(&mut self, left: u32, code: u32, number: u32) {
+        let place = (left as usize) << self.bits | code as usize;
+        if place < DENSE {
+            if place >= self.dense.len() {
+                self.dense.resize((place + 1).next_power_of_two(), NONE);
+            }
+            self.dense[place] = number;
+        } else {
+            self.sparse.insert((left, code), number);
+        }
+    }
+
+    fn widen(&mut self, code: u32) {
+        self.bits = u32::BITS - code.leading_zeros() + 1;
+        self.dense.clear();
+        self.sparse.clear();
+        for (number, (left, code)) in std::mem::take(&mut self.pairs).into_iter().enumerate() {
+            self.pairs.push((left, code));
+            self.put(left, code, number as u32);
+        }
+    }
+}
+
+impl Coder {
+    /// The code of each row's value.
+    fn codes(&mut self, column: &ArrayRef) -> Result<Vec<u32>, EngineError> {
+        let valid = |row: usize| column.is_valid(row);
+        macro_rules! numbers {
+            ($type:ty) => {{
+                let values = column.as_primitive::<$type>().values();
+                self.of_numbers(values.iter().map(|&value| i64::from(value)), valid)
+            }};
+        }
+        match column.data_type() {
+            ArrowType::Int32 => Ok(numbers!(Int32Type)),
+            ArrowType::Int64 => Ok(numbers!(Int64Type)),
+            ArrowType::Date32 => Ok(numbers!(Date32Type)),
+            ArrowType::Timestamp(TimeUnit::Microsecond, _) => {
+                Ok(numbers!(TimestampMicrosecondType))
+            }
+            ArrowType::Boolean => {
+                let values = column.as_boolean().values().iter().map(i64::from);
+                Ok(self.of_numbers(values, valid))
+            }
+            ArrowType::Dictionary(key, value)
+                if **key == ArrowType::Int32 && **value == ArrowType::Utf8 =>
+            {
+                self.of_dictionary(column)
+            }
+            _ => self.of_bytes(column),
+        }
+    }
+
+    fn of_numbers(
+        &mut self,
+        values: impl Iterator<Item = i64>,
+        valid: impl Fn(usize) -> bool,
+    ) -> Vec<u32> {
+        let mut last = None;
+        let code = |(row, value): (usize, i64)| {
+            if !valid(row) {
+                return NULL;
+            }
+            match last {
+                Some((known, code)) if known == value => code,
+                _ => {
+                    let next = self.numbers.len() as u32 + 1;
+                    let code = *self.numbers.entry(value).or_insert(next);
+                    last = Some((value, code));
+                    code
+                }
+            }
+        };
+        values.enumerate().map(code).collect()
+    }
+
+    fn of_dictionary(&mut self, column: &ArrayRef) -> Result<Vec<u32>, EngineError> {
+        let column = column.as_dictionary::<Int32Type>();
+        let values: &StringArray = column.values().as_string();
+        // The batches of a row group mostly share their dictionary.
+        let same = |known: &StringArray| {
+            known.len() == values.len()
+                && known.value_data().as_ptr() == values.value_data().as_ptr()
+                && known.offsets().inner().as_ptr() == values.offsets().inner().as_ptr()
+                && known.null_count() == 0
+                && values.null_count() == 0
+        };
+        let (values, mut known) = match self.dictionary.take() {
+            Some((known, codes)) if same(&known) => (known, codes),
+            _ => (values.clone(), vec![NONE; values.len()]),
+        };
+        let mut codes = Vec::with_capacity(column.len());
+        for (row, &key) in column.keys().values().iter().enumerate() {
+            if column.keys().is_null(row) {
+                codes.push(NULL);
+                continue;
+            }
+            let code = &mut known[key as usize];
+            if *code == NONE {
+                *code = match values.is_valid(key as usize) {
+                    true => self.bytes.intern(values.value(key as usize).as_bytes())? + 1,
+                    false => NULL,
+                };
+            }
+            codes.push(*code);
+        }
+        self.dictionary = Some((values, known));
+        Ok(codes)
+    }
+
+    fn of_bytes(&mut self, column: &ArrayRef) -> Result<Vec<u32>, EngineError> {
+        let column = flat(column)?;
+        if let ArrowType::Utf8 = column.data_type() {
+            let values: &StringArray = column.as_string();
+            let code = |value: Option<&str>| match value {
+                Some(value) => Ok(self.bytes.intern(value.as_bytes())? + 1),
+                None => Ok(NULL),
+            };
+            return values.iter().map(code).collect();
+        }
+        let keys = match self.keys.take() {
+            Some(keys) => keys,
+            None => Keys::new(vec![self.data_type])?,
+        };
+        let rows = self.keys.insert(keys).encode(std::slice::from_ref(&column))?;
+        let code = |(row, key): (usize, arrow::row::Row)| match column.is_valid(row) {
+            true => Ok(self.bytes.intern(key.data())? + 1),
+            false => Ok(NULL),
+        };
+        rows.iter().enumerate().map(code).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{DictionaryArray, Float64Array, Int64Array};
+    use std::sync::Arc;
+
+    #[test]
+    fn rows_of_one_key_are_of_one_group() {
+        let types = [DataType::String, DataType::Int64, DataType::Float64];
+        let keys = Keys::new(types.to_vec()).expect("keys");
+        let mut groups = Groups::new(&types);
+        let rows = 5000_i64;
+        for round in 0..3 {
+            let text = |row: i64| (row % 7 != 6).then(|| format!("t{}", (row + round) % 7));
+            let texts: StringArray = (0..rows).map(text).collect();
+            // Text comes as a dictionary or as it is.
+            let texts: ArrayRef = match round {
+                1 => Arc::new(texts),
+                _ => Arc::new(texts.iter().collect::<DictionaryArray<Int32Type>>()),
+            };
+            let numbers: ArrayRef = Arc::new(
+                (0..rows).map(|row| (row % 5 != 0).then_some(row % 300)).collect::<Int64Array>(),
+            );
+            let doubles: ArrayRef =
+                Arc::new((0..rows).map(|row| Some((row % 3) as f64)).collect::<Float64Array>());
+            let columns = [texts, numbers, doubles];
+            let found = groups.of(&columns, &keys).expect("few");
+            let encoded = keys.encode(&columns).expect("keys");
+            for (row, group) in found.into_iter().enumerate() {
+                assert_eq!(groups.known.get(group), encoded.row(row).data());
+            }
+        }
+    }
+}
