@@ -6,7 +6,7 @@ use super::spec::CheckSpec;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
 use crate::document::{Expression, Scalar};
 use crate::frame::{DataType, Value};
-use crate::ir::parse::{self, Scope, literal_of};
+use crate::ir::parse::{self, Scope, bound_of, scalar_of};
 use crate::ir::relation::{self, column};
 use crate::ir::typing::{TypeError, build};
 use crate::ir::{Calendar, Expr, Measure, MeasureFunc, RelRef, Table, named};
@@ -200,11 +200,13 @@ impl CheckContext<'_> {
 
     /// A value of a column's type; one of another type is noted.
     pub fn literal(&mut self, scalar: &Scalar, name: &str, data_type: DataType) -> Option<Expr> {
-        let literal = literal_of(&scalar.written, data_type, self.calendar);
-        if literal.is_none() {
-            let message = format!("`{}` is not a {data_type}, which `{name}` is", scalar.written);
-            self.report(Code::TypeMismatch, Some(scalar.span), message);
-        }
-        literal
+        let value = scalar_of(scalar, &format!("`{name}`"), data_type, self.calendar);
+        value.map_err(|diagnostic| self.diagnostics.push(*diagnostic)).ok()
+    }
+
+    /// A value that those of a column are held against; one of another type is noted.
+    pub fn bound(&mut self, scalar: &Scalar, name: &str, data_type: DataType) -> Option<Expr> {
+        let bound = bound_of(scalar, &format!("`{name}`"), data_type, self.calendar);
+        bound.map_err(|diagnostic| self.diagnostics.push(*diagnostic)).ok()
     }
 }

@@ -96,7 +96,7 @@ impl CheckSpec {
             Place::Block => BlockKeys::read(&mut reader, decoder),
             Place::Stage => None,
         };
-        if let Some(Setting { value: Share(share), span }) = block.as_ref().map(|b| b.tolerate)
+        if let Some(Setting { value: Share(share), span, .. }) = block.as_ref().map(|b| b.tolerate)
             && !(0.0..=1.0).contains(&share)
         {
             decoder.report(Diagnostic::at(

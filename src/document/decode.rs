@@ -173,7 +173,7 @@ impl<'n> MapReader<'n> {
     pub fn optional<T: Decode>(&mut self, key: &str, decoder: &mut Decoder) -> Option<Setting<T>> {
         let node = self.take(key)?;
         let value = T::decode(node, decoder)?;
-        Some(Setting { value, span: Some(node.span) })
+        Some(Setting { value, span: Some(node.span), flawed: false })
     }
 
     /// The value of a key that must be there.
@@ -214,12 +214,19 @@ impl<'n> MapReader<'n> {
 pub struct Setting<T> {
     pub value: T,
     pub span: Option<Span>,
+    /// True if something else was written, which is noted, and the value only stands in for it.
+    pub flawed: bool,
 }
 
 impl<T> Setting<T> {
     /// A value nobody wrote.
     pub fn default_of(value: T) -> Self {
-        Setting { value, span: None }
+        Setting { value, span: None, flawed: false }
+    }
+
+    /// A value in place of a wrong one.
+    pub fn instead_of(value: T) -> Self {
+        Setting { value, span: None, flawed: true }
     }
 
     /// The place, or `fallback` for a default.

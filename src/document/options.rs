@@ -153,7 +153,7 @@ macro_rules! options {
     (@read $reader:ident $decoder:ident $field:ident $type:ty) => {
         $reader.required::<$type>(&$crate::options!(@key $field), $decoder).or_else(|| {
             <$type as $crate::document::Decode>::stand_in()
-                .map($crate::document::Setting::default_of)
+                .map($crate::document::Setting::instead_of)
         })
     };
     (@read $reader:ident $decoder:ident $field:ident $type:ty = $default:expr) => {{
@@ -162,8 +162,12 @@ macro_rules! options {
             None => Some($crate::document::Setting::default_of($default)),
             // With the default in place of a wrong value, which is noted, the rest is looked at.
             Some(node) => <$type as $crate::document::Decode>::decode(node, $decoder)
-                .map(|value| $crate::document::Setting { value, span: Some(node.span) })
-                .or_else(|| Some($crate::document::Setting::default_of($default))),
+                .map(|value| $crate::document::Setting {
+                    value,
+                    span: Some(node.span),
+                    flawed: false,
+                })
+                .or_else(|| Some($crate::document::Setting::instead_of($default))),
         }
     }};
     (@default $type:ty) => { None };

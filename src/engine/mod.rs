@@ -93,7 +93,7 @@ pub enum EngineError {
     Contract(Box<Breach>),
     /// A table that must have one row per key has several.
     #[error("{table} has more than one row for the key {key}")]
-    NotUnique { table: String, key: String },
+    NotUnique { table: String, key: String, node: NodeId },
     /// A value for which an expression has no result.
     #[error("{0}")]
     Evaluate(#[from] EvaluateError),
@@ -117,6 +117,22 @@ pub enum EngineError {
     Internal(String),
 }
 
+/// Which node of a plan a fault is of, as long as the plan is there; the default is none of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NodeId(usize);
+
+impl NodeId {
+    /// The node of a relation.
+    pub fn of(rel: &RelRef) -> Self {
+        NodeId(std::sync::Arc::as_ptr(rel) as usize)
+    }
+
+    /// True if it is known which node it is.
+    pub fn is_known(self) -> bool {
+        self != NodeId::default()
+    }
+}
+
 /// Rows that follow from a span of dates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extent {
@@ -127,6 +143,7 @@ pub struct Extent {
     pub span: Option<(Value, Value)>,
     /// What stands at the first day, in words.
     pub first: Option<String>,
+    pub node: NodeId,
 }
 
 impl Extent {
@@ -153,6 +170,28 @@ impl std::fmt::Display for Extent {
 }
 
 impl EngineError {
+    /// Says which node a fault is of, if that is not known yet.
+    pub(crate) fn of(mut self, rel: &RelRef) -> Self {
+        let node = match &mut self {
+            EngineError::NotUnique { node, .. } => node,
+            EngineError::TooManyCells(extent) => &mut extent.node,
+            _ => return self,
+        };
+        if !node.is_known() {
+            *node = NodeId::of(rel);
+        }
+        self
+    }
+
+    /// The node that the fault is of, if it is one of a node.
+    pub fn node(&self) -> Option<NodeId> {
+        match self {
+            EngineError::NotUnique { node, .. } => Some(*node),
+            EngineError::TooManyCells(extent) => Some(extent.node),
+            _ => None,
+        }
+    }
+
     /// Says where in the input a value has no result.
     pub(crate) fn at(self, place: &Place) -> Self {
         match self {

@@ -447,7 +447,8 @@ impl<'a> Lowering<'a> {
     pub(super) fn has_not<T>(&mut self, why: String, wanted: IntervalMethod) -> Option<T> {
         let message = format!("the metric `{}` has no interval `{wanted}`: {why}", self.name);
         let place = self.interval.place(self.span);
-        self.diagnostics.push(Diagnostic::at(Code::InvalidValue, place, message));
+        let help = "leave `interval` out for the one that the kind has, or write `none`";
+        self.diagnostics.push(Diagnostic::at(Code::InvalidValue, place, message).help(help));
         None
     }
 

@@ -3,7 +3,7 @@
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::document::Scalar;
 use crate::frame::{DataType, Schema, Value};
-use crate::ir::parse::literal_of;
+use crate::ir::parse::{bound_of, scalar_of};
 use crate::ir::scan::Rule;
 use crate::ir::typing::{TypeError, build, call};
 use crate::ir::{Calendar, Expr, Func};
@@ -40,34 +40,29 @@ pub(super) fn rules_of(
         let fault = "a value below 0, where the type is uint64".to_owned();
         add(fault, build::lt(column.clone(), zero), rule.name.span, diagnostics);
     }
-    let literal = |scalar: &Scalar, diagnostics: &mut Diagnostics| {
-        let value = literal_of(&scalar.written, field.data_type, calendar);
-        if value.is_none() {
-            let mut diagnostic = Diagnostic::at(
-                Code::TypeMismatch,
-                scalar.span,
-                format!("`{}` is not a {}, which `{name}` is", scalar.written, field.data_type),
-            );
-            diagnostic.help = example(field.data_type).map(|text| format!("write {text}"));
-            diagnostics.push(diagnostic);
-        }
-        value
+    let title = format!("`{name}`");
+    let bound = |scalar: &Scalar, diagnostics: &mut Diagnostics| {
+        let bound = bound_of(scalar, &title, field.data_type, calendar);
+        bound.map_err(|diagnostic| diagnostics.push(*diagnostic)).ok()
     };
     if let Some(least) = &rule.body.min.value
-        && let Some(bound) = literal(least, diagnostics)
+        && let Some(bound) = bound(least, diagnostics)
     {
         let fault = format!("a value below {}", least.written);
         add(fault, build::lt(column.clone(), bound), least.span, diagnostics);
     }
     if let Some(most) = &rule.body.max.value
-        && let Some(bound) = literal(most, diagnostics)
+        && let Some(bound) = bound(most, diagnostics)
     {
         let fault = format!("a value above {}", most.written);
         add(fault, build::gt(column.clone(), bound), most.span, diagnostics);
     }
     if let Some(allowed) = &rule.body.r#in.value {
-        let values: Vec<Expr> =
-            allowed.iter().filter_map(|scalar| literal(scalar, diagnostics)).collect();
+        let literal = |scalar| {
+            let value = scalar_of(scalar, &title, field.data_type, calendar);
+            value.map_err(|diagnostic| diagnostics.push(*diagnostic)).ok()
+        };
+        let values: Vec<Expr> = allowed.iter().filter_map(literal).collect();
         if values.len() == allowed.len() && !values.is_empty() {
             let mut arguments = vec![column.clone()];
             arguments.extend(values);
@@ -83,16 +78,4 @@ pub(super) fn rules_of(
         let violated = call(Func::RegexpMatches, vec![column, literal]).and_then(build::not);
         add(format!("a value that does not fit `{pattern}`"), violated, span, diagnostics);
     }
-}
-
-/// A value of a type as it is written.
-fn example(data_type: DataType) -> Option<&'static str> {
-    Some(match data_type {
-        DataType::Bool => "`true` or `false`",
-        DataType::Int32 | DataType::Int64 => "a whole number such as `5`",
-        DataType::Float64 | DataType::Decimal { .. } => "a number such as `0.5`",
-        DataType::Date => "a date such as `2026-11-01`",
-        DataType::Timestamp => "a timestamp such as `2026-11-01T06:00`",
-        DataType::String | DataType::Duration => return None,
-    })
 }

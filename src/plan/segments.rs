@@ -3,7 +3,7 @@
 use super::pipeline::Planner;
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
 use crate::frame::{DataType, Value};
-use crate::ir::parse::{self, Scope, literal_of};
+use crate::ir::parse::{self, Scope, bound_of};
 use crate::ir::relation::{self, Built, Order};
 use crate::ir::typing::{TypeError, Typed, build, call};
 use crate::ir::{
@@ -83,22 +83,16 @@ impl Planner<'_> {
             }
             SegmentForm::Cuts { cuts, labels, .. } => {
                 let places: Vec<Span> = cuts.iter().map(|cut| cut.span).collect();
-                let cuts: Option<Vec<Expr>> = cuts
+                let cuts: Vec<Option<Expr>> = cuts
                     .iter()
                     .map(|cut| {
-                        let bound =
-                            literal_of(&cut.written, value.data_type, &self.pipeline.calendar);
-                        if bound.is_none() {
-                            self.diagnostics.push(Diagnostic::at(
-                                Code::TypeMismatch,
-                                cut.span,
-                                format!("`{}` is not a {}", cut.written, value.data_type),
-                            ));
-                        }
-                        bound
+                        let title = "the column";
+                        let calendar = &self.pipeline.calendar;
+                        let bound = bound_of(cut, title, value.data_type, calendar);
+                        bound.map_err(|diagnostic| self.diagnostics.push(*diagnostic)).ok()
                     })
                     .collect();
-                let cuts = cuts?;
+                let cuts = cuts.into_iter().collect::<Option<Vec<Expr>>>()?;
                 let ascend = |pair: &[Expr]| match (pair[0].as_literal(), pair[1].as_literal()) {
                     (Some(low), Some(high)) => low < high,
                     _ => true,

@@ -3,7 +3,9 @@
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::document::TimeUnit;
 use crate::frame::{DataType, Field, Schema, Unit};
-use crate::spec::{AbsentColumns, ColumnRule, ColumnType, ExtraColumns, Source, WiderTypes};
+use crate::spec::{
+    AbsentColumns, ColumnRule, ColumnType, ExtraColumns, FileForm, Source, WiderTypes,
+};
 
 use super::inputs::{FileColumn, FileSchema};
 
@@ -47,19 +49,25 @@ pub(super) fn unite(
                     .note(format!("column `{}` is in no file and reads as null", rule.name.value));
             }
             (false, _) if files.is_empty() => {}
-            (false, _) => uniting.diagnostics.push(
-                Diagnostic::unknown(
-                    Code::UnknownColumn,
-                    rule.name.span,
-                    format!(
-                        "no file of `{}` has the column `{}`",
-                        source.name.value, rule.name.value
-                    ),
-                    &rule.name.value,
-                    names.iter().copied(),
-                )
-                .note("a column that may be absent has `optional: true`"),
-            ),
+            (false, data_type) => {
+                uniting.diagnostics.push(
+                    Diagnostic::unknown(
+                        Code::UnknownColumn,
+                        rule.name.span,
+                        format!(
+                            "no file of `{}` has the column `{}`",
+                            source.name.value, rule.name.value
+                        ),
+                        &rule.name.value,
+                        names.iter().copied(),
+                    )
+                    .note("a column that may be absent has `optional: true`"),
+                );
+                // Whoever reads it means it, and it is missed once.
+                let data_type = data_type.map_or(DataType::String, wanted_type);
+                let field = Field::new(&rule.name.value, data_type);
+                fields.push(Field { flawed: true, ..field });
+            }
         }
     }
     let mut united = uniting.united;
@@ -171,6 +179,8 @@ impl Uniting<'_> {
             };
         }
         let mut field = Field::new(name, data_type);
+        // That nothing says what its texts are is noted.
+        field.flawed = self.source.form == FileForm::Csv && self.source.columns.is_empty();
         if let Some(unit) = rule.and_then(|rule| rule.body.unit.value.as_ref()) {
             field.unit = match unit.as_str() {
                 "share" => Unit::Share,

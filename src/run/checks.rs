@@ -5,6 +5,8 @@ use std::path::Path;
 
 use super::error::RunError;
 use super::manifest::CheckRecord;
+use super::prepare::Prepared;
+use super::site::located;
 use super::write::{self, Layout};
 use crate::checks::{CheckOutcome, checks_table};
 use crate::engine::{Engine, EngineError};
@@ -72,7 +74,12 @@ pub(super) fn find(plan: &Plan, frames: &[Frame], engine: &dyn Engine) -> Result
 
 /// What to say of a run that failed at its data: that a check of a source failed, if one did, since it
 /// comes first and may well be the reason.
-pub(super) fn or_of_sources(plan: &Plan, error: EngineError, engine: &dyn Engine) -> RunError {
+pub(super) fn or_of_sources(
+    prepared: &Prepared,
+    error: EngineError,
+    engine: &dyn Engine,
+) -> RunError {
+    let plan = &prepared.plan;
     let data = matches!(
         error,
         EngineError::NotUnique { .. }
@@ -83,11 +90,11 @@ pub(super) fn or_of_sources(plan: &Plan, error: EngineError, engine: &dyn Engine
     let of_source = |check: &&PlannedCheck| plan.sources.iter().any(|s| s.name == check.from);
     let checks: Vec<&PlannedCheck> = plan.checks.iter().filter(of_source).collect();
     if !data || checks.is_empty() {
-        return error.into();
+        return located(error, prepared);
     }
     let rels: Vec<RelRef> = checks.iter().map(|check| check.counts.clone()).collect();
     // A source that cannot be read even for that is the error that is known.
-    let Ok(counts) = engine.run(&rels) else { return error.into() };
+    let Ok(counts) = engine.run(&rels) else { return located(error, prepared) };
     let outcomes = checks.iter().zip(&counts).map(|(check, counts)| check.outcome(counts));
     let failed: Vec<(&PlannedCheck, CheckOutcome)> =
         checks.iter().copied().zip(outcomes).filter(|(_, outcome)| outcome.stops()).collect();
@@ -100,7 +107,7 @@ pub(super) fn or_of_sources(plan: &Plan, error: EngineError, engine: &dyn Engine
                 .map(|((_, outcome), frame)| FailedCheck { outcome, rows: first(&frame) })
                 .collect(),
         ),
-        _ => error.into(),
+        _ => located(error, prepared),
     }
 }
 

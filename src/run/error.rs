@@ -59,6 +59,24 @@ impl ExitStatus {
     }
 }
 
+/// What in the pipeline a fault is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// In words, with its place: `the stage `growth` (shop.yaml:12:3)`.
+    pub what: String,
+    pub kind: SiteKind,
+}
+
+/// What kind of thing that is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SiteKind {
+    /// A stage that joins another table.
+    Join,
+    /// Any other stage.
+    Stage,
+    Segment,
+}
+
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -70,6 +88,9 @@ pub enum RunError {
     Pipeline { path: PathBuf, reason: String },
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The same, of something that has a place in the pipeline.
+    #[error("{what}: {error}", what = .site.what)]
+    At { site: Site, error: Box<EngineError> },
     /// A source's files have no rows.
     #[error("source `{source_name}` has no rows in {files} file(s)")]
     NoRows { source_name: String, files: usize },
@@ -118,31 +139,50 @@ impl RunError {
                 "look at the path; a job that may find nothing should test for exit status 5"
                     .into(),
             ),
-            RunError::Engine(EngineError::Contract(breach)) => Some(format!(
+            RunError::At { error, site } => match (&**error, site.kind) {
+                (EngineError::NotUnique { .. }, SiteKind::Join) => Some(
+                    "`many: true` gives a row for each match; `deduplicate: {keys: […]}` before it leaves one \
+                     of them"
+                        .into(),
+                ),
+                (EngineError::NotUnique { .. }, SiteKind::Segment) => Some(
+                    "`membership: first` or `latest` takes one row of each customer, by the table's time; a \
+                     column of the rows themselves is a dimension by its own name, such as `by: [country]`"
+                        .into(),
+                ),
+                (error, _) => help_of(error),
+            },
+            RunError::Engine(error) => help_of(error),
+            _ => None,
+        }
+    }
+}
+
+/// What to do about a fault of the engine.
+fn help_of(error: &EngineError) -> Option<String> {
+    match error {
+            EngineError::Contract(breach) => Some(format!(
                 "mend the rows, change what the source's `columns` and roles ask of them, or set them aside: \
                  `bad_rows: {{action: quarantine, tolerate: {}%}}`",
                 enough(breach.rejected.bad, breach.rejected.rows)
             )),
-            RunError::Engine(EngineError::Unreadable { .. }) => {
+            EngineError::Unreadable { .. } => {
                 Some("write the file again; the previous output is untouched".into())
             }
-            RunError::Engine(EngineError::NotUnique { .. }) => Some(
+            EngineError::NotUnique { .. } => Some(
                 "a table of customers has one row for each: `deduplicate: {keys: […]}` makes it so; a column \
                  of the rows themselves is a dimension by its own name, such as `by: [country]`"
                     .into(),
             ),
-            RunError::Engine(EngineError::TooManyCells(_)) => Some(
+            EngineError::TooManyCells(_) => Some(
                 "is the first or the last date wrong? the source's contract can refuse it, \
                  `columns: {TIME: {min: 1990-01-01, max: 2030-12-31}}`, and `bad_rows` sets such rows \
                  aside; otherwise take a coarser unit, or for cohorts a `max_age`"
                     .into(),
             ),
-            RunError::Engine(
-                EngineError::Evaluate(EvaluateError::Cast { .. })
-                | EngineError::EvaluateAt { error: EvaluateError::Cast { .. }, .. },
-            ) => Some("`try_cast` gives null where a value cannot be cast".into()),
+            EngineError::Evaluate(EvaluateError::Cast { .. })
+            | EngineError::EvaluateAt { error: EvaluateError::Cast { .. }, .. } => Some("`try_cast` gives null where a value cannot be cast".into()),
             _ => None,
-        }
     }
 }
 
@@ -160,23 +200,28 @@ pub fn exit_status_of(error: &RunError) -> ExitStatus {
             if errors.all(|d| input(d.code)) { ExitStatus::Input } else { ExitStatus::Pipeline }
         }
         RunError::Pipeline { .. } => ExitStatus::Pipeline,
-        RunError::Engine(error) => match error {
-            EngineError::Unreadable { .. }
-            | EngineError::Contract(_)
-            | EngineError::NotUnique { .. } => ExitStatus::Input,
-            EngineError::Evaluate(_)
-            | EngineError::EvaluateAt { .. }
-            | EngineError::Frame(_)
-            | EngineError::Apply(_) => ExitStatus::StageFailed,
-            EngineError::TooManyCells(_) => ExitStatus::Limit,
-            EngineError::Interrupted => ExitStatus::Interrupted,
-            EngineError::Internal(_) => ExitStatus::Bug,
-        },
+        RunError::Engine(error) => status_of(error),
+        RunError::At { error, .. } => status_of(error),
         RunError::NoRows { .. } => ExitStatus::NoRows,
         RunError::Output { .. } => ExitStatus::Output,
         RunError::Locked { .. } => ExitStatus::Locked,
         RunError::Checks(_) => ExitStatus::CheckFailed,
         RunError::Signal(status) => *status,
+    }
+}
+
+fn status_of(error: &EngineError) -> ExitStatus {
+    match error {
+        EngineError::Unreadable { .. }
+        | EngineError::Contract(_)
+        | EngineError::NotUnique { .. } => ExitStatus::Input,
+        EngineError::Evaluate(_)
+        | EngineError::EvaluateAt { .. }
+        | EngineError::Frame(_)
+        | EngineError::Apply(_) => ExitStatus::StageFailed,
+        EngineError::TooManyCells(_) => ExitStatus::Limit,
+        EngineError::Interrupted => ExitStatus::Interrupted,
+        EngineError::Internal(_) => ExitStatus::Bug,
     }
 }
 

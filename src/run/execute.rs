@@ -297,7 +297,7 @@ fn work(
     let frames = match engine.run(&rels) {
         Ok(frames) => frames,
         Err(error) => {
-            let error = checks::or_of_sources(&prepared.plan, error, &engine);
+            let error = checks::or_of_sources(prepared, error, &engine);
             quality::note(prepared, &engine, manifest);
             if let RunError::Checks(failed) = &error {
                 manifest.checks = failed.iter().map(|c| checks::record(&c.outcome)).collect();

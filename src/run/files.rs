@@ -243,6 +243,7 @@ fn schema_of(
         let data_type = match (given, source.form) {
             (true, _) => folders.get(&column.name).copied(),
             (false, FileForm::Parquet) => column.data_type,
+            (false, FileForm::Csv) if source.columns.is_empty() => Some(DataType::String),
             // What the contract does not list is a text of which nothing is known, and is not read.
             (false, FileForm::Csv) => {
                 let rule = source.columns.iter().find(|rule| rule.name.value == column.name);

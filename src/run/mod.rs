@@ -21,13 +21,14 @@ mod publish;
 mod quality;
 mod report;
 mod show;
+mod site;
 mod views;
 mod waterfall;
 mod write;
 
 pub use checks::FailedCheck;
 pub use diff::{CellDiff, Change, ColumnDiff, DiffError, RunDiff, TableDiff, diff};
-pub use error::{ExitStatus, RunError, exit_status_of};
+pub use error::{ExitStatus, RunError, Site, SiteKind, exit_status_of};
 pub use execute::{Executed, execute, record_failure};
 pub use explain::explain;
 pub use manifest::manifest_schema;

@@ -64,7 +64,7 @@ pub(super) fn build(
     Report {
         title: options.title.value.clone().unwrap_or_else(|| pipeline.name.clone()),
         description: pipeline.description.clone(),
-        language: options.language.value.clone(),
+        language: options.language.value.word().to_owned(),
         facts: facts(prepared, manifest),
         notices: checks::notices(&manifest.checks),
         sections: bodies,

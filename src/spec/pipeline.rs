@@ -155,6 +155,13 @@ crate::choice! {
     }
 }
 
+crate::choice! {
+    /// The languages that the text of a report is written in.
+    pub enum Language {
+        English = "en",
+    }
+}
+
 crate::options! {
     /// The `report` block.
     pub struct ReportOptions("`report`") {
@@ -165,7 +172,7 @@ crate::options! {
         /// Sections in order: `summary`, stages, `data_quality`, `methods`.
         sections: Option<Vec<Spanned<String>>> = None,
         /// The language of the document's text.
-        language: String = "en".to_owned(),
+        language: Language = Language::English,
         /// How many rows of a long table are shown.
         top: i64 = 20,
     }
@@ -422,11 +429,17 @@ fn read<S>(
     }
     let PipelineName(name) = keys.name.value;
     let outputs = outputs(keys.outputs, &name, top, decoder);
+    let report = keys.report.value.unwrap_or_else(default_report);
+    if report.top.value < 1 {
+        let message = format!("`top` is at least 1, not {}", report.top.value);
+        let diagnostic = Diagnostic::at(Code::InvalidValue, report.top.place(top), message);
+        decoder.report(diagnostic.help("such as `top: 20`"));
+    }
     let calendar = calendar(&keys.timezone, &keys.calendar, top, decoder);
     // With a stand-in for what is missing, the rest can be looked at all the same.
     let as_of = match (inputs.as_of, keys.as_of) {
         (Some(as_of), _) => Setting::default_of(as_of),
-        (None, Setting { value: Some(value), span }) => Setting { value, span },
+        (None, Setting { value: Some(value), span, flawed }) => Setting { value, span, flawed },
         (None, _) => Setting::default_of(AsOf::At(Instant::Date(0))),
     };
     let latest = (as_of.value == AsOf::Latest).then(|| as_of.place(top));
@@ -463,7 +476,7 @@ fn read<S>(
         stages,
         checks: keys.checks.value.0,
         outputs,
-        report: keys.report.value.unwrap_or_else(default_report),
+        report,
         settings,
     })
 }
@@ -473,7 +486,7 @@ fn default_report() -> ReportOptions {
         title: Setting::default_of(None),
         formats: Setting::default_of(ReportFormat::ALL.to_vec()),
         sections: Setting::default_of(None),
-        language: Setting::default_of("en".into()),
+        language: Setting::default_of(Language::English),
         top: Setting::default_of(20),
     }
 }
@@ -572,7 +585,7 @@ fn outputs(
     let Some(keys) = keys.value else {
         return Outputs { directory, tables: Vec::new(), keep_runs: Setting::default_of(3) };
     };
-    if let Setting { value: Some(written), span } = keys.directory {
+    if let Setting { value: Some(written), span, flawed } = keys.directory {
         let path = written.trim_end_matches('/').to_owned();
         if std::path::Path::new(&path).file_name().is_none() {
             decoder.report(Diagnostic::at(
@@ -581,7 +594,7 @@ fn outputs(
                 format!("`{written}` does not name a folder to make"),
             ));
         }
-        directory = Setting { value: path, span };
+        directory = Setting { value: path, span, flawed };
     }
     if keys.keep_runs.value < 1 {
         decoder.report(Diagnostic::at(

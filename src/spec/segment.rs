@@ -1,6 +1,6 @@
 //! Segments as written: what maps a customer to one of a few values.
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
 use crate::document::{
@@ -88,9 +88,40 @@ crate::options! {
         /// The column that holds the value.
         quantiles_of: ColumnOf,
         /// How many parts.
-        groups: i64,
+        groups: GroupCount,
         /// The parts' labels from the lowest; absent: their numbers.
         labels: Option<Vec<String>> = None,
+    }
+}
+
+/// How many parts there are of all customers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct GroupCount(i64);
+
+impl Decode for GroupCount {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        let groups = i64::decode(node, decoder)?;
+        if !(2..=100).contains(&groups) {
+            let message = format!("`groups` is 2 to 100, not {groups}");
+            decoder.report(Diagnostic::at(Code::InvalidValue, node.span, message));
+            return None;
+        }
+        Some(GroupCount(groups))
+    }
+    fn expects() -> String {
+        "a whole number from 2 to 100".into()
+    }
+    fn json_schema() -> Json {
+        json!({"type": "integer", "minimum": 2, "maximum": 100})
+    }
+    fn show(&self) -> String {
+        self.0.to_string()
+    }
+    fn to_json(&self) -> Json {
+        self.0.into()
+    }
+    fn stand_in() -> Option<Self> {
+        Some(GroupCount(5))
     }
 }
 
@@ -172,14 +203,29 @@ fn column(reader: &mut MapReader, decoder: &mut Decoder) -> Found {
     let span = reader.span();
     let ColumnOf { table, column } = column.value;
     let place = cuts.place(span);
+    for (key, place) in [("top", top.span), ("rest", rest.span)] {
+        if let (Some(place), Some(_)) = (place, &cuts.value) {
+            let message = format!("`{key}` and `cuts` do not go together");
+            decoder.report(Diagnostic::at(Code::InvalidValue, place, message));
+            return None;
+        }
+    }
     if let Some(cuts) = cuts.value {
         let labels = fitting(labels, span, cuts.len() + 1, "cuts", place, decoder)?;
         return Some((table, SegmentForm::Cuts { column, cuts, labels }));
     }
-    if labels.value.is_some() {
+    if labels.value.is_some() && !cuts.flawed {
         decoder.report(
             Diagnostic::at(Code::MissingKey, labels.place(span), "`labels` without `cuts`")
                 .help("`cuts: [25, 40]` makes three cells"),
+        );
+        return None;
+    }
+    if top.value.is_none() && !top.flawed && !rest.is_default() {
+        let message =
+            "`rest` is the label of the values that `top` leaves out, and there is no `top`";
+        decoder.report(
+            Diagnostic::at(Code::MissingKey, rest.place(span), message).help("such as `top: 12`"),
         );
         return None;
     }
@@ -211,14 +257,12 @@ pub(crate) fn ascending(span: Span) -> Diagnostic {
 fn quantiles(reader: &mut MapReader, name: &Spanned<String>, decoder: &mut Decoder) -> Found {
     let QuantileKeys { quantiles_of, groups, labels } = QuantileKeys::read(reader, decoder)?;
     let place = groups.place(name.span);
-    if !(2..=100).contains(&groups.value) {
-        let message = format!("`groups` is 2 to 100, not {}", groups.value);
-        decoder.report(Diagnostic::at(Code::InvalidValue, place, message));
-        return None;
-    }
+    let GroupCount(count) = groups.value;
     let labels = match labels.value {
-        None => (1..=groups.value).map(|group| group.to_string()).collect(),
-        Some(_) => fitting(labels, name.span, groups.value as usize, "groups", place, decoder)?,
+        Some(_) if !groups.flawed => {
+            fitting(labels, name.span, count as usize, "groups", place, decoder)?
+        }
+        _ => (1..=count).map(|group| group.to_string()).collect(),
     };
     let ColumnOf { table, column } = quantiles_of.value;
     Some((table, SegmentForm::Quantiles { column, labels }))

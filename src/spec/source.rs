@@ -223,7 +223,11 @@ impl Decode for ValueForm {
         }
         // `value: amount` is short for `value: {column: amount}`.
         Some(ValueForm(ValueRole {
-            column: Setting { value: Expression::decode(node, decoder)?, span: Some(node.span) },
+            column: Setting {
+                value: Expression::decode(node, decoder)?,
+                span: Some(node.span),
+                flawed: false,
+            },
             decimals: Setting::default_of(None),
             currency: Setting::default_of(None),
             minor_units: Setting::default_of(false),
@@ -290,7 +294,7 @@ pub(super) fn decode(name: &Spanned<String>, node: &Node, decoder: &mut Decoder)
     let keys = keys?;
     let files = files(node, &keys, &what, name, decoder);
     let value = keys.value.value.map(|ValueForm(role)| role);
-    if let Some(ValueRole { decimals: Setting { value: Some(decimals), span }, .. }) = &value
+    if let Some(ValueRole { decimals: Setting { value: Some(decimals), span, .. }, .. }) = &value
         && !(0..=18).contains(decimals)
     {
         decoder.report(Diagnostic::at(

@@ -75,6 +75,13 @@ type Columns = Vec<(String, DataType)>;
 impl Stage for Union {
     fn plan(&self, cx: &mut StageContext) -> Option<Vec<Output>> {
         let first = cx.input()?;
+        if self.with.value.is_empty() && !self.with.flawed {
+            let message = "`with` names no table to put behind the first";
+            let place = self.with.place(cx.kind.span);
+            let diagnostic = Diagnostic::at(Code::InvalidValue, place, message);
+            cx.diagnostics.push(diagnostic.help("name the further ones: `with: [TABLE]`"));
+            return None;
+        }
         let mut columns: Columns =
             first.rel.schema.fields.iter().map(|f| (f.name.clone(), f.data_type)).collect();
         let mut tables = vec![first.clone()];
@@ -133,17 +140,19 @@ impl Union {
             good = false;
         };
         let schema = &table.rel.schema;
+        // Where it is not known which columns were meant, none is missed.
+        let all = self.columns.value == UnionColumns::All || self.columns.flawed;
         for field in &schema.fields {
             match columns.iter_mut().find(|(known, _)| *known == field.name) {
                 Some((_, known)) if *known == field.data_type => {}
                 Some((known_name, known)) => match common_type(*known, field.data_type) {
-                    Some(common) if self.columns.value == UnionColumns::All => *known = common,
+                    Some(common) if all => *known = common,
                     _ => odd(format!(
                         "`{known_name}` is a {known} in `{first}` and a {} in `{}`",
                         field.data_type, name.value
                     )),
                 },
-                None if self.columns.value == UnionColumns::All => {
+                None if all => {
                     columns.push((field.name.clone(), field.data_type));
                 }
                 None => odd(format!(
@@ -152,7 +161,7 @@ impl Union {
                 )),
             }
         }
-        if self.columns.value == UnionColumns::Same {
+        if !all {
             for (column, _) in columns.iter().filter(|(column, _)| schema.field(column).is_none()) {
                 odd(format!("`{}` has no column `{column}`, which `{first}` has", name.value));
             }

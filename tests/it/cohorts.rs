@@ -117,6 +117,7 @@ fn a_wrong_date_is_said_before_a_table_grows_too_large() {
                     they reach from 1900-01-01 to 2026-10-31; customers of the first cohort: 1, the next is \
                     2026-01-01";
     assert!(stderr.contains(sentence), "{stderr}");
+    assert!(stderr.contains("the stage `followed` ("), "{stderr}");
     assert!(stderr.contains("`max_age`"), "{stderr}");
 
     // What the help names is a way out.
@@ -133,6 +134,7 @@ fn a_wrong_date_is_said_before_a_table_grows_too_large() {
     let sentence = "the days of 101 groups would have 4678825 rows, more than 4000000: they reach from \
                     1900-01-01 to 2026-10-31";
     assert!(stderr.contains(sentence), "{stderr}");
+    assert!(stderr.contains("the stage `followed` ("), "{stderr}");
 }
 
 #[test]

@@ -326,6 +326,57 @@ fn all_that_is_lacking_is_told_and_nothing_twice() {
     says(&output, "needs numbers, not a ");
 }
 
+/// A source of CSV files that nobody describes, and a column that no file has, are told once, whatever
+/// reads them.
+#[test]
+fn what_is_missing_of_csv_is_told_once() {
+    let stages = "stages:\n  a: {from: orders, segment_metrics: {by: [month, channel], metrics: [revenue]}}\n  \
+                  b: {from: orders, growth: {}}\n  c: {from: orders, where: channel = 'web', rfm: {}}\n";
+    let source = "    csv: orders.csv\n";
+    let folder = shop(TOP, source, stages);
+    let text = "customer_id,ordered_at,amount,channel\n1,2026-01-05,10.00,web\n";
+    fs::write(folder.path().join("orders.csv"), text).expect("written");
+    let output = tenure(folder.path(), &["check", "shop.yaml"]);
+    status(&output, 2);
+    says(&output, "needs `columns`");
+    says(&output, "1 error;");
+
+    let columns = "    columns: {customer_id: {type: int64}, ordered_at: {type: date}, amount: {type: decimal}, \
+                   chanel: {type: string}}\n";
+    let stages = stages.replace("channel", "chanel");
+    pipeline(folder.path(), TOP, &format!("{source}{columns}"), &stages);
+    let output = tenure(folder.path(), &["check", "shop.yaml"]);
+    status(&output, 2);
+    says(&output, "no file of `orders` has the column `chanel`");
+    says(&output, "1 error;");
+}
+
+/// Two rows of one customer: who looks, where that is written, and what to do.
+#[test]
+fn a_key_that_is_there_twice_is_told_with_who_looks() {
+    let top = "as_of: 2026-03-01\nsegments:\n  size: {column: again.amount}\n";
+    let source = format!("{FILE}  again: {{parquet: again.parquet, customer: customer_id}}\n");
+    let by_size =
+        "stages:\n  sizes: {from: orders, segment_metrics: {by: [size], metrics: [revenue]}}\n";
+    let grown = "stages:\n  grown: {from: orders, growth: {by: [size]}}\n";
+    let joined =
+        "stages:\n  both: {from: orders, join: {with: again, prefix: again_}, publish: true}\n";
+    let folder = shop(top, &source, by_size);
+    write_parquet(&folder.path().join("orders.parquet"), &some_orders(), 100);
+    write_parquet(&folder.path().join("again.parquet"), &some_orders(), 100);
+    for (stages, who, help) in [
+        (by_size, "the segment `size` (shop.yaml:5:3)", "`membership: first` or `latest`"),
+        (grown, "the segment `size` (shop.yaml:5:3)", "`membership: first` or `latest`"),
+        (joined, "the stage `both` (shop.yaml:14:3)", "`many: true`"),
+    ] {
+        pipeline(folder.path(), top, &source, stages);
+        let output = tenure(folder.path(), &["run", "shop.yaml", "--quiet"]);
+        status(&output, 4);
+        says(&output, &format!("{who}: source `again` has more than one row for the key 1"));
+        says(&output, help);
+    }
+}
+
 /// A table with a row for each customer knows whose rows they are.
 #[test]
 fn metrics_by_customer_can_be_joined_by_customer() {

@@ -54,9 +54,7 @@ fn bound<'a>(
 ) -> Option<Option<(&'a Scalar, Expr)>> {
     match scalar {
         None => Some(None),
-        Some(scalar) => {
-            cx.literal(scalar, name, column.data_type).map(|bound| Some((scalar, bound)))
-        }
+        Some(scalar) => cx.bound(scalar, name, column.data_type).map(|bound| Some((scalar, bound))),
     }
 }
 

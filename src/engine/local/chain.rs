@@ -307,12 +307,14 @@ impl Chains {
                 let added: Vec<&str> = added.map(|(name, _)| name.as_str()).collect();
                 let (finder, values) = match (self.numbered_key(lookup, input), names.as_slice()) {
                     (Some(numbering), [key]) => {
-                        let index = known.person_index(&lookup.table, key, &numbering.people)?;
+                        let index = known.person_index(&lookup.table, key, &numbering.people);
+                        let index = index.map_err(|error| error.of(rel))?;
                         let values = looked_up(&index.frame, &added)?;
                         (Finder::Person(index), values)
                     }
                     _ => {
-                        let index = known.index(&lookup.table, &names)?;
+                        let index =
+                            known.index(&lookup.table, &names).map_err(|error| error.of(rel))?;
                         let program = Program::bind(lookup.keys.iter().map(|(key, _)| key), from)?;
                         let values = looked_up(&index.frame, &added)?;
                         (Finder::Keys { program, index }, values)

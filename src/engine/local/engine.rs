@@ -199,7 +199,9 @@ impl<'a> Local<'a> {
             RelNode::Aggregate(_)
             | RelNode::History(_)
             | RelNode::Summary(_)
-            | RelNode::CohortGrid(_) => self.fold_frame(rel, frames)?,
+            | RelNode::CohortGrid(_) => {
+                self.fold_frame(rel, frames).map_err(|error| error.of(rel))?
+            }
             // Its columns have units, those of the expansion have none.
             RelNode::Movements(movements) => Frame {
                 schema: rel.schema.clone(),
@@ -232,7 +234,8 @@ impl<'a> Local<'a> {
             RelNode::Sort { input, keys } => frames::sort(&self.frame(input, frames)?, keys)?,
             RelNode::Series { input, from, to, unit, .. } => {
                 let input = self.frame(input, frames)?;
-                frames::series(rel, from, to, &input, *unit, &self.calendar)?
+                frames::series(rel, from, to, &input, *unit, &self.calendar)
+                    .map_err(|error| error.of(rel))?
             }
         };
         self.keep(rel, frame.clone(), frames);

@@ -13,7 +13,7 @@ use super::intern::{Interner, Keys, columns_at, with_precision};
 use super::kernel::arrow_error;
 use super::polars;
 use crate::document::TimeUnit;
-use crate::engine::{EngineError, EvaluateError, Extent};
+use crate::engine::{EngineError, EvaluateError, Extent, NodeId};
 use crate::frame::{Frame, Value};
 use crate::ir::{Calendar, Expr, Join, JoinKind, Rel, SortKey, Window, WindowFunc};
 
@@ -288,7 +288,13 @@ fn extent(spans: &[(usize, (i64, i64))], unit: Option<TimeUnit>, calendar: &Cale
     let length = |(from, to): (i64, i64)| (i128::from(to) - i128::from(from) + 1).unsigned_abs();
     let rows = spans.iter().map(|&(_, span)| length(span)).sum();
     let Some(unit) = unit else {
-        return Extent { rows, of: "a series".into(), span: None, first: None };
+        return Extent {
+            rows,
+            of: "a series".into(),
+            span: None,
+            first: None,
+            node: NodeId::default(),
+        };
     };
     let first = spans.iter().map(|&(_, (from, _))| from).min().unwrap_or(0);
     let last = spans.iter().map(|&(_, (_, to))| to).max().unwrap_or(0);
@@ -300,5 +306,6 @@ fn extent(spans: &[(usize, (i64, i64))], unit: Option<TimeUnit>, calendar: &Cale
             Value::Date(calendar.period_start(unit, last + 1).saturating_sub(1)),
         )),
         first: None,
+        node: NodeId::default(),
     }
 }

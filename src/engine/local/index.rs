@@ -7,7 +7,7 @@ use arrow::datatypes::DataType as ArrowType;
 use super::intern::{Interner, Keys};
 use super::kernel::arrow_error;
 use super::people::{NOBODY, People};
-use crate::engine::EngineError;
+use crate::engine::{EngineError, NodeId};
 use crate::frame::{DataType, Frame};
 
 /// A table to look up in, by its unique key.
@@ -43,6 +43,7 @@ impl Index {
                 return Err(EngineError::NotUnique {
                     table: table.to_owned(),
                     key: key.join(", "),
+                    node: NodeId::default(),
                 });
             }
             rows.push(row as u32);
@@ -84,7 +85,8 @@ impl PersonIndex {
         for (row, &id) in ids.values().iter().enumerate().filter(|(_, id)| **id != NOBODY) {
             if rows[id as usize] != NOBODY {
                 let key = frame.value(row, place).to_string();
-                return Err(EngineError::NotUnique { table: table.to_owned(), key });
+                let (table, node) = (table.to_owned(), NodeId::default());
+                return Err(EngineError::NotUnique { table, key, node });
             }
             rows[id as usize] = row as u32;
         }

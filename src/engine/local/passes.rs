@@ -20,7 +20,7 @@ use super::fold::{
 use super::legs::Legs;
 use super::normal::{EventsOf, over_people};
 use super::people::People;
-use crate::engine::{EngineError, Place};
+use crate::engine::{EngineError, NodeId, Place};
 use crate::frame::{DataType, Field, Frame, Schema};
 use crate::ir::relation;
 use crate::ir::typing::TypeError;
@@ -181,6 +181,16 @@ fn people_of(events: &Events, customers: Option<ArrayRef>) -> Result<RelRef, Eng
     let rows = customers.as_ref().map_or(0, |customers| customers.len());
     let column = customers.unwrap_or_else(|| arrow::array::new_empty_array(&data_type.arrow()));
     Ok(relation::values(Frame::new(schema, vec![column], rows)?))
+}
+
+/// The last look-up of a chain.
+fn chain_lookup(chain: &RelRef) -> Option<&RelRef> {
+    match &chain.node {
+        RelNode::Lookup(_) => Some(chain),
+        _ => {
+            chain.inputs().first().filter(|_| chain.streams()).and_then(|input| chain_lookup(input))
+        }
+    }
 }
 
 /// An expression over a chain as one over its customers; `None` if it depends on more than them.
@@ -467,7 +477,7 @@ impl Local<'_> {
         if job.task == Task::Days {
             return self.finish_days(job, state, fold, frames);
         }
-        let frame = self.pool.install(|| fold.finish(state))?;
+        let frame = self.pool.install(|| fold.finish(state)).map_err(|error| error.of(&job.rel))?;
         if job.task == Task::FirstRows {
             let rows = Arc::new(FirstRows::of(&frame));
             frames.first_rows.insert(identity(&job.rel), (job.rel.clone(), rows));
@@ -492,7 +502,7 @@ impl Local<'_> {
                 days::events_of(rel).ok_or_else(|| odd("a fold of days of no days"))?;
             let segments = self.segments(input, events, by, &days, frames)?;
             let table = || days::table(rel, &days, &segments, &self.calendar);
-            let frame = self.pool.install(table)?;
+            let frame = self.pool.install(table).map_err(|error| error.of(rel))?;
             self.keep(rel, frame, frames);
         }
         Ok(())
@@ -520,7 +530,15 @@ impl Local<'_> {
                 by_customer(chain, &by.value, &people, events, &of).ok_or_else(odd)?;
             let typed = |error: TypeError| EngineError::Internal(error.message);
             let rel = relation::project(&rel, vec![named("by", expr)]).map_err(typed)?;
-            columns.push(self.frame(&rel, frames)?.batch.column(0).clone());
+            let frame =
+                self.frame(&rel, frames).map_err(|error| match (error, chain_lookup(chain)) {
+                    // The look-up of the plan that this one stands for.
+                    (EngineError::NotUnique { table, key, .. }, Some(lookup)) => {
+                        EngineError::NotUnique { table, key, node: NodeId::of(lookup) }
+                    }
+                    (error, _) => error,
+                })?;
+            columns.push(frame.batch.column(0).clone());
         }
         Segments::new(&columns, types)
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::evaluate::{Row, evaluate};
 use super::measure::{self, Group};
-use crate::engine::{Breach, Engine, EngineError, Extent, Place, Rejected, RowNumber};
+use crate::engine::{Breach, Engine, EngineError, Extent, NodeId, Place, Rejected, RowNumber};
 use crate::frame::{DataType, Frame, Schema, Value, pow10};
 use crate::ir::relation::{Built, Lookup};
 use crate::ir::scan::{BETWEEN_REASONS, Rule, Scan, reason};
@@ -161,7 +161,8 @@ impl Run<'_> {
                     let (Value::Int(from), Value::Int(to)) = ends else { continue };
                     count += (i128::from(to) - i128::from(from) + 1).max(0).unsigned_abs();
                     let of = "a series".to_owned();
-                    Extent { rows: count, of, span: None, first: None }.check()?;
+                    Extent { rows: count, of, span: None, first: None, node: NodeId::default() }
+                        .check()?;
                     for number in from..=to {
                         rows.push([row.values, &[Value::Int(number)]].concat());
                     }
@@ -362,6 +363,7 @@ fn lookup(
             return Err(EngineError::NotUnique {
                 table: describe(&node.table),
                 key: key.join(", "),
+                node: NodeId::default(),
             });
         }
     }

@@ -1,12 +1,65 @@
 //! Values written outside of expressions, of the type of the column they are about.
 
-use crate::document::{Instant, parse_instant};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::document::{Instant, Scalar, parse_instant};
 use crate::frame::{DataType, Value, parse_decimal};
 use crate::ir::{Calendar, Expr};
 
+/// A scalar as a literal of the type of what it is about, which messages call `name`.
+///
+/// # Errors
+/// A scalar of another type, as a diagnostic at its place.
+pub fn scalar_of(
+    scalar: &Scalar,
+    name: &str,
+    data_type: DataType,
+    calendar: &Calendar,
+) -> Result<Expr, Box<Diagnostic>> {
+    literal_of(&scalar.written, data_type, calendar).ok_or_else(|| {
+        let message = format!("`{}` is no {data_type}, which {name} is", scalar.written);
+        let mut diagnostic = Diagnostic::at(Code::TypeMismatch, scalar.span, message);
+        diagnostic.help = example(data_type).map(|text| format!("write {text}"));
+        Box::new(diagnostic)
+    })
+}
+
+/// The same of a scalar that values are held against, as more or as less: a number is no bound of texts,
+/// which are compared letter by letter.
+///
+/// # Errors
+/// As for [`scalar_of`].
+pub fn bound_of(
+    scalar: &Scalar,
+    name: &str,
+    data_type: DataType,
+    calendar: &Calendar,
+) -> Result<Expr, Box<Diagnostic>> {
+    if data_type == DataType::String && !scalar.quoted_text {
+        let message = format!("`{}` is no text, and {name} is", scalar.written);
+        let help = format!(
+            "texts are compared letter by letter; if that is meant: `'{}'`",
+            scalar.written
+        );
+        let diagnostic = Diagnostic::at(Code::TypeMismatch, scalar.span, message);
+        return Err(Box::new(diagnostic.help(help)));
+    }
+    scalar_of(scalar, name, data_type, calendar)
+}
+
+fn example(data_type: DataType) -> Option<&'static str> {
+    Some(match data_type {
+        DataType::Bool => "`true` or `false`",
+        DataType::Int32 | DataType::Int64 => "a whole number such as `5`",
+        DataType::Float64 | DataType::Decimal { .. } => "a number such as `0.5`",
+        DataType::Date => "a date such as `2026-11-01`",
+        DataType::Timestamp => "a timestamp such as `2026-11-01T06:00`",
+        DataType::String | DataType::Duration => return None,
+    })
+}
+
 /// A written value as a literal of a type, or nothing if it is not of that type. A timestamp without
 /// an offset is one of the calendar's zone.
-pub fn literal_of(text: &str, data_type: DataType, calendar: &Calendar) -> Option<Expr> {
+fn literal_of(text: &str, data_type: DataType, calendar: &Calendar) -> Option<Expr> {
     let value = match data_type {
         DataType::String => Value::text(text),
         DataType::Bool => Value::Bool(text.parse().ok()?),

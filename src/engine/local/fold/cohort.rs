@@ -16,7 +16,7 @@ use super::gather::Grouped;
 use super::people::{Reader, add, day_of, overflow};
 use super::{Fold, Morsel, ScanFacts};
 use crate::document::DAY_MICROS;
-use crate::engine::{EngineError, Extent};
+use crate::engine::{EngineError, Extent, NodeId};
 use crate::frame::{DataType, Frame, Schema, Value};
 use crate::ir::cohorts::step_micros;
 use crate::ir::{Ages, Calendar, CohortGrid, Expr, RelNode, RelRef, Returned, Steps};
@@ -565,6 +565,7 @@ impl Follower<'_> {
             ),
             span: numbers.first().map(|&first| (day(first), Value::Date(end.last_day))),
             first: oldest,
+            node: NodeId::default(),
         }
     }
 

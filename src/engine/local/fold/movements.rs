@@ -10,7 +10,7 @@ use super::super::kernel::arrow_error;
 use super::days::{DayEvent, Days, Periods, Segments};
 use super::gather::Grouped;
 use super::people::add;
-use crate::engine::{EngineError, Extent};
+use crate::engine::{EngineError, Extent, NodeId};
 use crate::frame::{DataType, Frame, Value};
 use crate::ir::{Calendar, Movements, RelRef};
 
@@ -153,6 +153,7 @@ pub(super) fn of_days(
             Value::Date(calendar.period_start(node.unit, last + 1).saturating_sub(1)),
         )),
         first: None,
+        node: NodeId::default(),
     }
     .check()?;
     let bytes = usize::try_from(end - first + 1).unwrap_or(0) * segments.len() * size_of::<Cell>();
