@@ -66,6 +66,11 @@ pub struct CheckSpec {
     pub description: Option<String>,
 }
 
+/// The kinds of checks that a place takes.
+fn fitting(place: Place) -> impl Iterator<Item = &'static CheckKind> {
+    registry().iter().filter(move |kind| place == Place::Block || kind.row_level)
+}
+
 impl CheckSpec {
     /// The keys beside the kind.
     pub fn common_fields(place: Place) -> Vec<Field> {
@@ -77,8 +82,8 @@ impl CheckSpec {
 
     /// What a check takes, as a JSON Schema.
     pub fn json_schema(place: Place) -> Json {
-        let fitting = registry().iter().filter(|kind| place == Place::Block || kind.row_level);
-        let kinds = fitting.map(|kind| (kind.name, summary_of(kind.source), (kind.fields)()));
+        let kinds =
+            fitting(place).map(|kind| (kind.name, summary_of(kind.source), (kind.fields)()));
         schema::one_kind(&Self::common_fields(place), kinds)
     }
 
@@ -121,7 +126,7 @@ impl CheckSpec {
             }
             let common = Self::common_fields(place);
             let common = common.iter().map(|field| field.key.as_str());
-            let known = registry().iter().map(|kind| kind.name).chain(common);
+            let known = fitting(place).map(|kind| kind.name).chain(common);
             decoder.unknown_key(Code::UnknownKey, &what, key, value, known);
         }
         let (kind, check) = match kinds.as_slice() {
@@ -131,7 +136,7 @@ impl CheckSpec {
             }
             [] => {
                 if others.is_empty() {
-                    let names: Vec<&str> = registry().iter().map(|kind| kind.name).collect();
+                    let names: Vec<&str> = fitting(place).map(|kind| kind.name).collect();
                     decoder.report(
                         Diagnostic::at(Code::MissingKey, name.span, format!("{what} has no kind"))
                             .help(format!("give it one of {}", crate::diagnostic::list(&names))),

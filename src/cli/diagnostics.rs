@@ -50,10 +50,10 @@ pub(super) fn render_error(error: &RunError, source: Option<&SourceText>, colour
         return parts.join("\n\n");
     }
     if let RunError::Checks(broken) = error {
-        let stopping = broken.iter().filter(|check| check.outcome.stops());
-        let mut parts: Vec<String> = stopping.map(|check| failed_check(check, colour)).collect();
+        let mut parts: Vec<String> =
+            broken.iter().map(|check| failed_check(check, colour)).collect();
         let status = exit_status_of(error).code();
-        let count = parts.len();
+        let count = broken.iter().filter(|check| check.outcome.stops()).count();
         let plural = if count == 1 { "" } else { "s" };
         parts.push(format!("{count} check{plural} failed; nothing was published (exit {status})"));
         return parts.join("\n\n");
@@ -75,7 +75,8 @@ const CELL_WIDTH: usize = 30;
 /// A check that failed, with the first rows that break it.
 fn failed_check(check: &FailedCheck, colour: bool) -> String {
     let title = check.outcome.to_string();
-    let group = Group::with_title(Level::ERROR.primary_title(&title));
+    let level = if check.outcome.stops() { Level::ERROR } else { Level::WARNING };
+    let group = Group::with_title(level.primary_title(&title));
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let mut text = renderer.render(&[group]);
     let names = check.rows.schema.names().map(str::to_owned).collect();

@@ -100,6 +100,7 @@ pub(super) fn customer(name: &str) -> u32 {
         () if identifies(name, &CUSTOMERS[..3], false) => 10,
         () if identifies(name, CUSTOMERS, false) => 9,
         () if identifies(name, CUSTOMERS, true) => 8,
+        () if ["cid", "uid"].contains(&flat.as_str()) => 8,
         () if words(name).iter().any(|word| word == "email") => 5,
         () => 0,
     }
@@ -367,6 +368,7 @@ mod tests {
     fn customers_by_name() {
         for name in [
             "customer_id",
+            "cid",
             "Customer ID",
             "CustomerID",
             "household_key",

@@ -29,6 +29,10 @@ pub(super) fn build(
         Some(sections) => sections.iter().map(|section| section.value.clone()).collect(),
         None => default_sections(prepared),
     };
+    let parted = |table: &str| {
+        let mut tables = pipeline.outputs.tables.iter();
+        tables.any(|(name, of)| name.value == table && !of.partition_by.value.is_empty())
+    };
     let mut bodies: Vec<Section> = Vec::new();
     for name in &sections {
         match name.as_str() {
@@ -40,12 +44,10 @@ pub(super) fn build(
             "data_quality" => bodies.push(data_quality(manifest, touched)),
             "methods" => bodies.push(methods(prepared)),
             stage => bodies.extend(
-                prepared
-                    .plan
-                    .stages
-                    .iter()
-                    .find(|planned| planned.name == stage)
-                    .map(|planned| section(planned, tables, pipeline.level, options.top.value)),
+                prepared.plan.stages.iter().find(|planned| planned.name == stage).map(|planned| {
+                    let (level, top) = (pipeline.level, options.top.value);
+                    section(planned, tables, level, top, parted)
+                }),
             ),
         }
     }
@@ -107,6 +109,7 @@ fn section(
     tables: &[(&PlannedTable, &Frame)],
     level: f64,
     top: i64,
+    parted: impl Fn(&str) -> bool,
 ) -> Section {
     let own = |table: &PlannedTable| {
         tables.iter().find(|(published, _)| published.name == table.name).map(|(_, frame)| *frame)
@@ -123,7 +126,11 @@ fn section(
             let found = stage.tables.iter().find(|other| other.suffix == Some(suffix));
             found.and_then(own)
         };
-        let context = views::Context { table: &table.name, frame, level, top };
+        let file = match parted(&table.name) {
+            true => format!("{}/", table.name),
+            false => format!("{}.parquet", table.name),
+        };
+        let context = views::Context { table: &table.name, file: &file, frame, level, top };
         for view in &table.views {
             let (lead, blocks) = views::show(view, &context, &companion);
             section.lead.extend(lead);

@@ -14,6 +14,8 @@ mod worth;
 /// The table to look at.
 pub(super) struct Context<'a> {
     pub table: &'a str,
+    /// Its file, or the folder of its files, in the output.
+    pub file: &'a str,
     pub frame: &'a Frame,
     /// The level of intervals.
     pub level: f64,
@@ -117,12 +119,12 @@ fn rows(context: &Context) -> Table {
         })
         .collect();
     let count = frame.rows().min(usize::try_from(context.top).unwrap_or(0));
-    let mut note = format!("All of it is in `{}.parquet`.", context.table);
+    let mut note = format!("All of it is in `{}`.", context.file);
     if shown.len() < fields.len() {
         note = format!(
-            "With {} further columns, numerators, n and intervals, in `{}.parquet`.",
+            "With {} further columns, numerators, n and intervals, in `{}`.",
             fields.len() - shown.len(),
-            context.table
+            context.file
         );
     }
     Table {

@@ -93,6 +93,8 @@ fn a_failed_check_stops_the_run_and_shows_the_rows() {
     assert_eq!(lines[at + 11].split_whitespace().count(), 6, "ten rows: {shown}");
     assert!(lines[at + 12].contains("`checks_rows/noted.parquet`"), "{shown}");
     assert!(lines[at + 12].ends_with("has the first 1000"), "{shown}");
+    // What does not stop the run is shown all the same.
+    assert!(shown.contains("warning: check `small` of `monthly` failed"), "{shown}");
     assert!(shown.ends_with("1 check failed; nothing was published (exit 3)\n"), "{shown}");
 
     assert!(!folder.path().join("out/shop").exists(), "nothing is published");

@@ -62,6 +62,8 @@ fn values_become_folders() {
     let manifest: serde_json::Value = serde_json::from_str(&manifest).expect("JSON");
     let table = &manifest["tables"][0];
     assert_eq!(table["file"], "monthly");
+    let report = fs::read_to_string(out.join("report.md")).expect("a report");
+    assert!(report.contains("`monthly/`") && !report.contains("monthly.parquet"), "{report}");
     assert_eq!(table["rows"], 4);
     assert_eq!(table["parts"].as_array().map(Vec::len), Some(3));
     let first = table["hash"].clone();

@@ -15,7 +15,8 @@
 //!   reconcile: {sum: revenue, equals: {from: orders, sum: amount, where: status = 'completed'}, tolerance: 0.01}
 //! ```
 //!
-//! Rules: nulls add nothing; the sum of nothing is 0. Decimals are summed and subtracted exactly. The
+//! Rules: nulls add nothing; the sum of nothing is 0. Decimals are summed and subtracted exactly; of doubles a
+//! difference of a million-millionth of the larger sum is none. The
 //! table is judged as a whole: the figures it found are `sum`, `equals` and `difference`. The check's
 //! own `where` is about this table only.
 
@@ -95,7 +96,15 @@ impl Reconcile {
         let figures = relation::extend(&pair, vec![named("difference", difference)])?;
         let difference = build::cast(column(&figures, "difference")?, DataType::Float64)?;
         let size = call(Func::Abs, vec![difference])?;
-        let fails = build::gt(size, Expr::float(self.tolerance.value))?;
+        let mut limit = Expr::float(self.tolerance.value);
+        let (sum, equals) = (column(&figures, "sum")?, column(&figures, "equals")?);
+        if [&sum, &equals].iter().any(|sum| sum.data_type == DataType::Float64) {
+            // Doubles whose sums differ in the last digits are the same.
+            let double = |sum: Expr| call(Func::Abs, vec![build::cast(sum, DataType::Float64)?]);
+            let largest = call(Func::Greatest, vec![double(sum)?, double(equals)?])?;
+            limit = build::add(limit, build::mul(largest, Expr::float(1e-12))?)?;
+        }
+        let fails = build::gt(size, limit)?;
         Ok(Test::Whole { figures, fails })
     }
 }
