@@ -120,7 +120,10 @@ pub struct Lowering<'a> {
     /// Metrics whose bounds are drawn. Their bounds among the columns are null until then.
     pub drawn: Vec<Drawn>,
     pub(super) name: String,
+    /// Where the metric is defined, or where it is named if the pipeline does not define it.
     span: Span,
+    /// Where it is named.
+    named: Span,
     condition: Option<Expr>,
     pub(super) interval: Setting<IntervalMethod>,
     unit: Option<Unit>,
@@ -145,6 +148,7 @@ impl<'a> Lowering<'a> {
             drawn: Vec::new(),
             name: String::new(),
             span: Span::default(),
+            named: Span::default(),
             condition: None,
             interval: Setting::default_of(IntervalMethod::Auto),
             unit: None,
@@ -172,6 +176,7 @@ impl<'a> Lowering<'a> {
         let outer = (
             std::mem::replace(&mut self.name, prefix),
             std::mem::replace(&mut self.span, name.span),
+            std::mem::replace(&mut self.named, name.span),
             // What a ratio counts, its numerator and denominator count.
             self.condition.clone(),
             std::mem::replace(&mut self.interval, Setting::default_of(IntervalMethod::Auto)),
@@ -183,11 +188,12 @@ impl<'a> Lowering<'a> {
             Found::Declared(declared) => self.declared(declared),
         };
         self.stack.pop();
-        (self.name, self.span, self.condition, self.interval, self.unit) = outer;
+        (self.name, self.span, self.named, self.condition, self.interval, self.unit) = outer;
         result
     }
 
     fn declared(&mut self, declared: &super::Declared) -> Option<()> {
+        self.span = declared.name.span;
         if let Some(condition) = &declared.condition {
             let own = self.parse_condition(condition)?;
             let both = build::all(self.condition.take().into_iter().chain([own]));
@@ -250,7 +256,7 @@ impl<'a> Lowering<'a> {
         self.diagnostics.push(
             Diagnostic::at(
                 Code::MissingRole,
-                self.span,
+                self.named,
                 format!(
                     "the metric `{name}` needs the role `{role}`, which `{table}` does not have"
                 ),

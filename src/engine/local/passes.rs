@@ -38,6 +38,8 @@ struct Job {
     legs: Vec<(u64, RelRef)>,
     /// How many of its chains are not taken in yet.
     open: usize,
+    /// True if there is one chain, and so one pass: each pass numbers customers anew.
+    single: bool,
     /// What the passes so far have come to.
     state: Option<AnyState>,
 }
@@ -147,10 +149,11 @@ impl Jobs {
             self.find_tables(leg);
         }
         let open = legs.len();
+        let single = open == 1;
         let legs = (0..).zip(legs).collect();
         let (events, also) = (None, Vec::new());
         let rel = rel.clone();
-        self.list.push(Job { rel, task, events, also, needs, legs, open, state: None });
+        self.list.push(Job { rel, task, events, also, needs, legs, open, single, state: None });
     }
 
     fn first_rows(&mut self, rel: &RelRef) {
@@ -581,13 +584,11 @@ impl Local<'_> {
                     let (_, events, _) = days::events_of(&job.rel).ok_or_else(|| odd("no days"))?;
                     Box::new(DaysFold::new(events, chains.schema(place), people, &self.calendar)?)
                 }
-                _ => fold::of(
-                    &job.rel,
-                    chains.schema(place),
-                    chains.people_at(place),
-                    &self.calendar,
-                )?
-                .ok_or_else(|| odd("a job that is no fold"))?,
+                _ => {
+                    let persons = chains.people_at(place).filter(|_| job.single);
+                    fold::of(&job.rel, chains.schema(place), persons, &self.calendar)?
+                        .ok_or_else(|| odd("a job that is no fold"))?
+                }
             });
             places.push(place);
         }
