@@ -6,7 +6,7 @@ use super::stages;
 use super::start::{Findings, shell_word};
 use super::text::{percent, scalar};
 use super::words;
-use crate::frame::DataType;
+use crate::frame::{DataType, Value};
 use crate::spec::FileForm;
 
 /// Shares of bad rows that a draft may tolerate, in percent.
@@ -211,6 +211,16 @@ fn order_block(findings: &Findings, lines: &mut Lines) {
 fn contract(findings: &Findings, lines: &mut Lines) {
     let Findings { events, customer, time, value, rows, .. } = findings;
     lines.comment(2, "The contract: rows that break it go to a table of their own, with the reasons. Columns not listed are allowed.");
+    if let Some(stray) = &time.stray {
+        let (latest, most) = (Value::Date(stray.latest), Value::Date(stray.most));
+        lines.comment(
+            2,
+            format!(
+                "A date of {latest} lies years after nearly all others, and `as_of: latest` would be the day \
+                 after it: rows after {most} are bad rows."
+            ),
+        );
+    }
     lines.line(2, "columns:");
     for column in &events.columns {
         let of_value =
@@ -230,7 +240,9 @@ fn contract(findings: &Findings, lines: &mut Lines) {
         ];
         let read = [Some(customer), Some(&time.role)].into_iter().chain(others).flatten();
         let read = of_value || read.into_iter().any(|role| role.columns.contains(&column.name));
-        clause(column, events.set.form, read, required, least, lines);
+        let most = time.stray.as_ref().filter(|_| time.role.is_column(&column.name));
+        let bounds = Bounds { least, most: most.map(|stray| stray.most) };
+        clause(column, events.set.form, read, required, bounds, lines);
     }
     let columns = || {
         let roles = [Some(customer), Some(&time.role)].into_iter().flatten();
@@ -238,12 +250,16 @@ fn contract(findings: &Findings, lines: &mut Lines) {
     };
     let nulls: f64 = columns().map(|column| column.nulls).sum();
     let unfit: f64 = events.columns.iter().map(|column| column.unfit).sum::<f64>() + time.unfit;
+    let stray = time.stray.as_ref().map_or(0.0, |stray| stray.share);
     let (unreadable, words) = events.unreadable();
-    let seen = (nulls + unfit + unreadable).min(1.0);
+    let seen = (nulls + unfit + unreadable + stray).min(1.0);
     let tolerance = tolerance(seen, events.whole || events.set.form == FileForm::Parquet);
     let without = columns().map(|column| (column.nulls, format!("no `{}`", column.name)));
-    let others =
-        [(unfit, "a text that does not fit".to_owned()), (unreadable, words.join(", or "))];
+    let others = [
+        (unfit, "a text that does not fit".to_owned()),
+        (unreadable, words.join(", or ")),
+        (stray, "a date that is not believed".to_owned()),
+    ];
     let faults: Vec<String> = without
         .chain(others)
         .filter(|(share, _)| *share > 0.0)
@@ -263,13 +279,22 @@ fn tolerance(seen: f64, whole: bool) -> f64 {
     TOLERANCES.iter().copied().find(|tolerance| wanted <= *tolerance).unwrap_or(100.0)
 }
 
+/// The bounds of a column's values.
+#[derive(Default)]
+struct Bounds {
+    /// True if none is below 0.
+    least: bool,
+    /// The last day.
+    most: Option<i32>,
+}
+
 /// A column's clause, if it has one.
 fn clause(
     column: &Column,
     form: FileForm,
     read: bool,
     required: bool,
-    least: bool,
+    bounds: Bounds,
     lines: &mut Lines,
 ) {
     let personal = words::personal(&column.name) && column.data_type == DataType::String;
@@ -287,9 +312,10 @@ fn clause(
     if required {
         settings.push("required: true".into());
     }
-    if least {
+    if bounds.least {
         settings.push("min: 0".into());
     }
+    settings.extend(bounds.most.map(|day| format!("max: {}", Value::Date(day))));
     if personal {
         settings.push("pii: true".into());
     }
@@ -310,7 +336,8 @@ fn looked_up(lookup: &Lookup, lines: &mut Lines) {
     for column in &profile.columns {
         let own = column.name == lookup.key;
         let plain = lookup.customer.as_ref().is_none_or(|role| role.plain);
-        clause(column, profile.set.form, own, own && plain && column.nulls == 0.0, false, lines);
+        let required = own && plain && column.nulls == 0.0;
+        clause(column, profile.set.form, own, required, Bounds::default(), lines);
     }
     let nulls = key.map_or(0.0, |key| key.nulls);
     let unfit: f64 = profile.columns.iter().map(|column| column.unfit).sum();

@@ -4,7 +4,7 @@ use super::error::DraftError;
 use super::profile::{Column, Profile};
 use super::text::{self, count, percent};
 use super::words;
-use crate::document::{Instant, parse_instant};
+use crate::document::{Instant, TimeUnit, parse_instant};
 use crate::frame::{DataType, Value};
 use crate::ir::{Calendar, Expr, parse};
 
@@ -50,7 +50,23 @@ pub(super) struct Time {
     pub remark: Option<String>,
     /// The share of values that are no time.
     pub unfit: f64,
+    /// Dates that lie years after all the others; `days` leaves them out.
+    pub stray: Option<Stray>,
 }
+
+/// Dates that are mostly the work of one wrong digit.
+#[derive(Debug, Clone)]
+pub(super) struct Stray {
+    /// The last of them.
+    pub latest: i32,
+    /// The last day that is still believed.
+    pub most: i32,
+    /// Their share of the sample.
+    pub share: f64,
+}
+
+/// How many years after nearly all others a date is not believed.
+const YEARS_AHEAD: i64 = 5;
 
 /// A role that was given by hand: a column, or an expression over the columns.
 ///
@@ -158,11 +174,20 @@ pub(super) fn time_of(column: &Column, profile: &Profile) -> Option<Time> {
         naive: false,
         remark: None,
         unfit: 0.0,
+        stray: None,
     };
     match column.data_type {
         DataType::Date | DataType::Timestamp => {
-            let days = day(&column.low).zip(day(&column.high))?;
+            let (low, high) = day(&column.low).zip(day(&column.high))?;
+            let values = profile.values(name);
+            let stray = stray(&values, high);
+            let believed = |stray: &Stray| {
+                values.iter().filter_map(day).filter(|&day| day <= stray.most).max()
+            };
+            let high = stray.as_ref().and_then(believed).unwrap_or(high);
+            let days = (low, high);
             Some(Time {
+                stray,
                 naive: column.data_type == DataType::Timestamp && column.found != "timestamp",
                 ..time(Role::column(name, profile, because(&column.found)), Some(days))
             })
@@ -189,6 +214,19 @@ pub(super) fn time_of(column: &Column, profile: &Profile) -> Option<Time> {
         }
         _ => None,
     }
+}
+
+/// Dates that lie years after 99 % of the others, the last of them `latest`.
+fn stray(values: &[Value], latest: i32) -> Option<Stray> {
+    let calendar = Calendar::default();
+    let mut days: Vec<i32> = values.iter().filter_map(day).collect();
+    days.sort_unstable();
+    let nearly_last = *days.get((days.len().saturating_sub(1)) * 99 / 100)?;
+    let year = calendar.period_of(TimeUnit::Year, nearly_last);
+    let most = calendar.period_start(TimeUnit::Year, year + YEARS_AHEAD + 1) - 1;
+    let beyond = days.iter().filter(|&&day| day > most).count();
+    let share = beyond as f64 / days.len() as f64;
+    (latest > most).then_some(Stray { latest, most, share })
 }
 
 fn day(value: &Value) -> Option<i32> {

@@ -261,7 +261,7 @@ fn time_by_hand(role: Role, expr: Option<Expr>, table: &Profile) -> Result<Time,
     if let Some(expr) = expr {
         return match expr.data_type {
             DataType::Date | DataType::Timestamp => {
-                Ok(Time { role, days: None, naive: false, remark: None, unfit: 0.0 })
+                Ok(Time { role, days: None, naive: false, remark: None, unfit: 0.0, stray: None })
             }
             other => Err(refused(&other.to_string())),
         };
