@@ -29,4 +29,5 @@ pub mod engine;
 pub mod report;
 pub mod run;
 pub mod draft;
+pub mod generate;
 pub mod cli;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::generate::{Ids, Layout};
+
 /// Batch analytics of customer histories: Parquet and a YAML pipeline in; metrics, retention and value
 /// out, as Parquet and a report.
 #[derive(Debug, Parser)]
@@ -31,6 +33,9 @@ pub enum Command {
     /// Draft a pipeline from files: what they hold, what their columns mean, and first tables
     #[command(after_help = INIT_HELP)]
     Init(InitArguments),
+    /// Write a synthetic world of any size: orders, customers, and what is true of them
+    #[command(after_help = GENERATE_HELP)]
+    Generate(GenerateArguments),
     /// Run a pipeline and publish its tables and report
     Run(RunArguments),
     /// Find mistakes in a pipeline, reading no more than the footers of its Parquet files
@@ -129,6 +134,49 @@ Exit status:
   6 the pipeline cannot be written";
 
 #[derive(Debug, Args)]
+pub struct GenerateArguments {
+    /// Where the tables are written; it must be empty, or not there
+    pub directory: PathBuf,
+    /// About how many orders: 500, 20k, 1.5m
+    #[arg(long, value_name = "N", default_value = "100k", value_parser = amount)]
+    pub orders: u64,
+    /// Another seed gives another world
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// How the files of the orders are cut
+    #[arg(long, value_enum, default_value_t = Layout::Month)]
+    pub layout: Layout,
+    /// What identifies a customer
+    #[arg(long, value_enum, default_value_t = Ids::Dense)]
+    pub ids: Ids,
+    /// Only these tables, separated by commas [default: all]
+    #[arg(long, value_name = "TABLE", value_delimiter = ',')]
+    pub tables: Vec<String>,
+    /// The first day that is not in the world
+    #[arg(long, value_name = "DATE", default_value = "2026-01-01")]
+    pub until: jiff::civil::Date,
+    /// How many years it lasts
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub years: u16,
+    /// Threads at work; the files are the same with any number [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+}
+
+const GENERATE_HELP: &str = "\
+Examples:
+  tenure generate world
+  tenure generate world --orders 20m --seed 7
+  tenure generate world --orders 1m --layout shuffled --ids random --tables orders,customers
+
+The customers buy as BG/NBD and Gamma-Gamma say, with seasons, discounts, returns, cancellations, rows that
+stand there twice, and a few nulls. `truth.json` beside the tables holds what they were drawn with and
+exact counts and sums of what was written. The same options give the same bytes on any number of threads.
+
+Exit status:
+  0 written   2 command line   6 the directory is not empty, or cannot be written";
+
+#[derive(Debug, Args)]
 pub struct RunArguments {
     #[command(flatten)]
     pub pipeline: PipelineArguments,
@@ -223,6 +271,23 @@ const MAN_HELP: &str = "\
 Examples:
   tenure man | man -l -
   tenure man --directory ~/.local/share/man/man1";
+
+/// A whole number, with `k` for thousands, `m` for millions, `b` for thousands of millions.
+fn amount(text: &str) -> Result<u64, String> {
+    let suffixes = [('k', 1e3), ('m', 1e6), ('b', 1e9)];
+    let found =
+        suffixes.into_iter().find(|(suffix, _)| text.to_ascii_lowercase().ends_with(*suffix));
+    let (digits, times) = match found {
+        Some((_, times)) => (&text[..text.len() - 1], times),
+        None => (text, 1.0),
+    };
+    let number: Option<f64> = digits.parse().ok();
+    number
+        .map(|number| number * times)
+        .filter(|number| (1.0..1e12).contains(number))
+        .map(|number| number.round() as u64)
+        .ok_or_else(|| "a number of orders is of the form 500, 20k or 1.5m".to_owned())
+}
 
 fn tolerance(text: &str) -> Result<f64, String> {
     let number: Option<f64> = text.parse().ok();

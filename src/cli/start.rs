@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use clap::Parser;
 
 use super::arguments::{
-    Arguments, Command, DiffArguments, Format, InitArguments, PipelineArguments, RunArguments,
-    ShowArguments,
+    Arguments, Command, DiffArguments, Format, GenerateArguments, InitArguments, PipelineArguments,
+    RunArguments, ShowArguments,
 };
 use super::progress::Progress;
 use super::signals::Signals;
@@ -17,6 +17,7 @@ use super::{diagnostics, init, install, manual, refused};
 use crate::diagnostic::SourceText;
 use crate::document::{Instant, parse_instant};
 use crate::engine::EngineError;
+use crate::generate::{Asked, GenerateError};
 use crate::run::{self, ExitStatus, Failure, Prepared, Request, RunError, exit_status_of};
 use crate::spec::AsOf;
 
@@ -67,6 +68,7 @@ fn given() -> Result<Arguments, ExitStatus> {
 fn dispatch(arguments: Arguments) -> ExitStatus {
     match arguments.command {
         Command::Init(arguments) => draft(&arguments),
+        Command::Generate(arguments) => generate(arguments),
         Command::Run(arguments) => run(&arguments),
         Command::Check(arguments) => check(&arguments),
         Command::Show(arguments) => show(arguments),
@@ -125,6 +127,47 @@ fn draft(arguments: &InitArguments) -> ExitStatus {
             refused.status
         }
     }
+}
+
+fn generate(arguments: GenerateArguments) -> ExitStatus {
+    let GenerateArguments { directory, orders, seed, layout, ids, tables, until, years, threads } =
+        arguments;
+    let asked = Asked {
+        directory,
+        orders,
+        seed,
+        layout,
+        ids,
+        tables,
+        until,
+        years,
+        threads: threads_of(threads),
+    };
+    match crate::generate::generate(&asked) {
+        Ok(truth) => {
+            for (name, table) in &truth.tables {
+                let rows = table.counted.get("rows");
+                let _ = writeln!(std::io::stderr(), "wrote {name}: {rows} rows");
+            }
+            print(&asked.directory.join("truth.json").display().to_string())
+        }
+        Err(reason) => {
+            error(&reason.to_string());
+            match reason {
+                GenerateError::NotEmpty { .. }
+                | GenerateError::Output { .. }
+                | GenerateError::Threads(_) => ExitStatus::Output,
+                GenerateError::UnknownTable { .. }
+                | GenerateError::TooLong { .. }
+                | GenerateError::TooMany { .. } => ExitStatus::Pipeline,
+            }
+        }
+    }
+}
+
+/// The threads asked for, or one per core.
+fn threads_of(asked: Option<u16>) -> usize {
+    asked.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
 }
 
 fn page(page: Result<String, String>) -> ExitStatus {
@@ -305,7 +348,7 @@ fn show(arguments: ShowArguments) -> ExitStatus {
         Ok(prepared) => prepared,
         Err(status) => return status,
     };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads_of(None);
     let progress = Progress::new(true, signals);
     match run::show(&prepared, &table, threads, &progress) {
         Ok(Some(shown)) => print(&super::show::render(&shown, rows, format)),
@@ -322,9 +365,7 @@ fn show(arguments: ShowArguments) -> ExitStatus {
 
 fn run(arguments: &RunArguments) -> ExitStatus {
     let signals = Signals::listen();
-    let threads = arguments
-        .threads
-        .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+    let threads = threads_of(arguments.threads);
     let root: PathBuf = arguments.pipeline.root.clone().unwrap_or_default();
     let recorded = |failure: &Failure| run::record_failure(failure, &root, threads);
     let mut prepared = match prepared(&arguments.pipeline, &recorded) {

@@ -6,8 +6,9 @@
 //!
 //! References: Chamandy et al. (2012), Estimating uncertainty for massive data streams.
 
-/// Mixes bits until each depends on each (SplitMix64's finaliser).
-fn mixed(mut bits: u64) -> u64 {
+/// Mixes bits until each depends on each (SplitMix64's finaliser; Steele, Lea, Flood 2014,
+/// <https://doi.org/10.1145/2714064.2660195>). Different bits give different bits.
+pub fn mixed(mut bits: u64) -> u64 {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     bits ^ (bits >> 31)

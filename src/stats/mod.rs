@@ -13,7 +13,7 @@ mod quantile;
 mod special;
 mod spread;
 
-pub use bootstrap::poisson_weight;
+pub use bootstrap::{mixed, poisson_weight};
 pub use exact::{ExactSum, Moments};
 pub use interval::{multinomial, normal_quantile, rank_bounds, student_t_quantile, wilson};
 pub use newton::{Derivatives, Maximum, Termination, covariance, maximise};

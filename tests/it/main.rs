@@ -8,6 +8,7 @@ mod docs;
 mod door;
 mod engines;
 mod explain;
+mod generate;
 mod init;
 mod input;
 mod mistakes;

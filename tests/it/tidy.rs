@@ -21,12 +21,20 @@ const ROOMS: &[&str] = &[
     "report",
     "run",
     "draft",
+    "generate",
     "cli",
 ];
 
 /// What the rooms may not use though it stands before them.
 const FORBIDDEN: &[(&str, &[&str])] = &[
     ("frame", &["document"]),
+    (
+        "generate",
+        &[
+            "document", "ir", "metrics", "checks", "models", "stages", "spec", "plan", "engine",
+            "report", "run", "draft",
+        ],
+    ),
     ("engine", &["metrics", "checks", "models", "stages", "spec", "plan"]),
 ];
 
