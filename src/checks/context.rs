@@ -35,8 +35,8 @@ pub enum Test {
     Rows { rel: RelRef, fails: Expr },
     /// The table as a whole: one row of figures.
     Whole { figures: RelRef, fails: Expr },
-    /// Groups of rows. `counts` is one row of `#rows` and `#failures`.
-    Groups { counts: RelRef, failing: RelRef },
+    /// Groups of rows that have the `keys` in common. `counts` is one row of `#rows` and `#failures`.
+    Groups { counts: RelRef, failing: RelRef, keys: Vec<String> },
 }
 
 /// What a check comes to over a table.
@@ -82,7 +82,7 @@ impl Test {
                 let counts = relation::project(figures, columns)?;
                 Ok(Counted { counts, failing: relation::filter(figures, fails.clone())? })
             }
-            Test::Groups { counts, failing } => {
+            Test::Groups { counts, failing, .. } => {
                 Ok(Counted { counts: counts.clone(), failing: failing.clone() })
             }
         }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::pipeline::{PlannedStage, Planner, published_order};
-use crate::checks::{CheckContext, CheckOutcome, CheckSpec, Place, Severity};
+use super::pipeline::{PlannedStage, Planner, published_order, sorted_by};
+use crate::checks::{CheckContext, CheckOutcome, CheckSpec, Place, Severity, Test};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
 use crate::document::{Decoder, Node};
 use crate::frame::Frame;
@@ -101,9 +101,12 @@ impl Planner<'_> {
         let counted = cx.typed(counted)?;
         let mut failing = Table { rel: counted.failing, ..table };
         failing.roles = failing.roles.living_in(&failing.rel.schema);
-        let ordered = published_order(&failing, &[]);
+        let ordered = match &tested.test {
+            Test::Groups { keys, .. } => sorted_by(&failing.rel, keys.iter().cloned()),
+            _ => published_order(&failing, &[]),
+        };
         let failing = cx.typed(ordered)?;
-        let rows = matches!(tested.test, crate::checks::Test::Rows { .. });
+        let whole = matches!(tested.test, Test::Whole { .. });
         let grain = |name: &str| {
             let tables = stages.iter().flat_map(|stage| &stage.tables);
             tables.filter(|table| table.name == name).any(|table| !table.grain.is_empty())
@@ -119,7 +122,7 @@ impl Planner<'_> {
             rule: tested.rule,
             counts: counted.counts,
             failing,
-            reduced: !rows || grain(&from.value),
+            reduced: whole || grain(&from.value),
         })
     }
 

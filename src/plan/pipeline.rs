@@ -569,11 +569,16 @@ pub(super) fn published_order(table: &Table, grain: &[String]) -> Built {
         .chain(&roles.time)
         .chain(&roles.key)
         .filter_map(|expr| expr.as_column().map(str::to_owned));
+    sorted_by(&table.rel, leading)
+}
+
+/// A table sorted by some columns, then by all others.
+pub(super) fn sorted_by(rel: &RelRef, leading: impl Iterator<Item = String>) -> Built {
     let mut keys: Vec<String> = Vec::new();
-    for name in leading.chain(table.rel.schema.names().map(str::to_owned)) {
+    for name in leading.chain(rel.schema.names().map(str::to_owned)) {
         if !keys.contains(&name) {
             keys.push(name);
         }
     }
-    relation::sort(&table.rel, keys.iter().map(SortKey::ascending).collect())
+    relation::sort(rel, keys.iter().map(SortKey::ascending).collect())
 }

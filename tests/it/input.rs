@@ -572,9 +572,9 @@ fn values_that_do_not_fit_are_bad_rows() {
     assert_eq!(
         table(folder.path(), "orders_quarantine", &["customer_id", "amount", "reasons"]),
         [
-            "2||[amount has NaN or an infinity, which is no amount]",
+            "2||[amount has NaN or an infinity, which is no amount: `NaN`]",
             "3|10000000000000000000000000000000000000|[amount has an amount too large for 2 digits after the point]",
-            "|2|[customer_id has a whole number larger than int64 holds]",
+            "|2|[customer_id has a whole number larger than int64 holds: `18446744073709551615`]",
         ]
     );
 }

@@ -14,6 +14,7 @@ use arrow::datatypes::{
     DataType as ArrowType, Date64Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
     UInt64Type,
 };
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::kernel::dates;
 use crate::document::{Instant, parse_instant};
@@ -169,6 +170,14 @@ pub(super) fn finite(column: &ArrayRef) -> (ArrayRef, Vec<usize>) {
     }
     let kept = values.iter().map(|x| x.filter(|x| x.is_finite()).map(|x| x + 0.0));
     (Arc::new(kept.collect::<Float64Array>()), bad)
+}
+
+/// Rows with what a file has there, as text: a value without a place in its type is null from then on.
+pub(super) fn written(column: &ArrayRef, rows: Vec<usize>) -> Vec<(usize, Option<String>)> {
+    let options = FormatOptions::new();
+    let formatter = ArrayFormatter::try_new(column, &options).ok();
+    let text = |row: usize| formatter.as_ref()?.value(row).try_to_string().ok();
+    rows.into_iter().map(|row| (row, text(row))).collect()
 }
 
 /// A text as a value of a type, as cells of CSV and names of folders give it; what it is instead if it

@@ -333,11 +333,12 @@ impl Decoding<'_> {
                 columns.push(new_null_array(&field.data_type.arrow(), rows));
                 continue;
             };
+            let found = column;
             let mut fault = |fault: &'static str, rows: Vec<usize>| {
-                let rows = rows.into_iter().map(|row| (row, None)).collect();
+                let rows = convert::written(found, rows);
                 faults.push(Fault { column: Some(name.clone()), fault, rows });
             };
-            let (column, endless) = convert::finite(column);
+            let (column, endless) = convert::finite(found);
             if !endless.is_empty() && self.finite.contains(name) {
                 fault("NaN or an infinity, which is no amount", endless);
             }
