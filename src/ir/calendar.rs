@@ -1,12 +1,17 @@
 //! Days, weeks, months, quarters and years of one time zone.
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use crate::document::{Instant, TimeUnit};
 
 const DAY: i64 = 86_400_000_000;
+
+/// How many midnights of a zone are kept, from 1970 on: into the year 2060. The zone database is asked for
+/// the others, each time.
+const DAYS_KNOWN: i32 = 33_000;
 
 crate::choice! {
     /// A day of the week.
@@ -48,6 +53,8 @@ pub struct Calendar {
     /// `None` is UTC, which needs no look-up.
     zone: Option<TimeZone>,
     zone_name: String,
+    /// The zone's midnights, once one is asked for.
+    midnights: Arc<OnceLock<Vec<i64>>>,
     week_starts: Weekday,
     year_starts: Month,
 }
@@ -57,6 +64,7 @@ impl Default for Calendar {
         Calendar {
             zone: None,
             zone_name: "UTC".into(),
+            midnights: Arc::default(),
             week_starts: Weekday::Monday,
             year_starts: Month::January,
         }
@@ -82,7 +90,8 @@ impl Calendar {
     pub fn new(zone: &str, week_starts: Weekday, year_starts: Month) -> Option<Self> {
         let resolved =
             if zone == "UTC" { None } else { Some(TimeZoneDatabase::bundled().get(zone).ok()?) };
-        Some(Calendar { zone: resolved, zone_name: zone.to_owned(), week_starts, year_starts })
+        let (zone_name, midnights) = (zone.to_owned(), Arc::default());
+        Some(Calendar { zone: resolved, zone_name, midnights, week_starts, year_starts })
     }
 
     /// Names of all zones, for suggestions.
@@ -114,11 +123,37 @@ impl Calendar {
 
     /// The day an instant falls on.
     pub fn date_of(&self, micros: i64) -> i32 {
-        clamp((micros.saturating_add(self.offset(micros))).div_euclid(DAY))
+        let utc = micros.div_euclid(DAY);
+        if self.zone.is_none() {
+            return clamp(utc);
+        }
+        // No clock is a day ahead or behind, so it is this day or one beside it.
+        let midnights = self.midnights();
+        let place = usize::try_from(utc - 1).ok();
+        match place.and_then(|place| midnights.get(place..place + 3)) {
+            Some(beside) if beside[0] <= micros => {
+                let later = beside.iter().skip(1).filter(|&&midnight| midnight <= micros).count();
+                clamp(utc - 1 + later as i64)
+            }
+            _ => clamp(micros.saturating_add(self.offset(micros)).div_euclid(DAY)),
+        }
+    }
+
+    /// The midnights of the zone from 1970-01-01 on.
+    fn midnights(&self) -> &[i64] {
+        self.midnights.get_or_init(|| {
+            (0..DAYS_KNOWN).map(|day| self.instant_of_local(i64::from(day) * DAY)).collect()
+        })
     }
 
     /// The instant at which a day begins.
     pub fn midnight(&self, days: i32) -> i64 {
+        if self.zone.is_some()
+            && let Some(known) =
+                usize::try_from(days).ok().and_then(|day| self.midnights().get(day))
+        {
+            return *known;
+        }
         self.instant_of_local(i64::from(days).saturating_mul(DAY))
     }
 
@@ -261,6 +296,32 @@ mod tests {
             assert_eq!(days_from_civil(year, month, day), days);
         }
         assert_eq!(civil(10_408), (1998, 7, 1));
+    }
+
+    /// Zones with half hours, with midnights that are skipped or come twice, with a day that never was.
+    #[test]
+    fn known_midnights_say_what_the_zone_says() {
+        for zone in [
+            "Europe/Berlin",
+            "America/Sao_Paulo",
+            "America/Havana",
+            "Asia/Kathmandu",
+            "Pacific/Apia",
+            "Pacific/Kiritimati",
+            "Etc/GMT+12",
+        ] {
+            let calendar = Calendar::new(zone, Weekday::Monday, Month::January).expect("a zone");
+            let asked = |micros: i64| clamp((micros + calendar.offset(micros)).div_euclid(DAY));
+            let mut instants: Vec<i64> = (-300..40_000).step_by(7).map(|day| day * DAY).collect();
+            for day in (0..21_000).map(i64::from) {
+                let midnight = calendar.instant_of_local(day * DAY);
+                assert_eq!(calendar.midnight(day as i32), midnight, "{zone}, day {day}");
+                instants.extend([midnight - 1, midnight, midnight + 1]);
+            }
+            for micros in instants {
+                assert_eq!(calendar.date_of(micros), asked(micros), "{zone} at {micros}");
+            }
+        }
     }
 
     #[test]

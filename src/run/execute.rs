@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant as Clock};
 
+use rayon::prelude::*;
+
 use super::error::{ExitStatus, RunError, exit_status_of};
 use super::manifest::{
     ColumnRecord, FileRecord, InputRecord, MANIFEST_VERSION, Manifest, SourceRecord, StageRecord,
@@ -343,54 +345,17 @@ fn work(
     checks::write_rows(&staging.folder(), &found.broken)?;
 
     let checks_table = of_checks.as_ref().map(|(table, frame)| (table, frame));
-    for (table, frame) in published.iter().copied().chain(checks_table) {
-        if monitor.stopped() {
-            return Err(EngineError::Interrupted.into());
-        }
-        let options = prepared.pipeline.outputs.tables.iter();
-        let options = options.filter(|(name, _)| name.value == table.name).map(|(_, o)| o).next();
-        let metadata = metadata(prepared, table, frame);
-        let lists: &[&str] = if table.suffix == Some(QUARANTINE) { &[REASONS] } else { &[] };
-        let layout = Layout { options, metadata: &metadata, lists };
-        let by: Vec<&str> = options.map_or(Vec::new(), |options| {
-            options.partition_by.value.iter().map(|name| name.value.as_str()).collect()
-        });
-        let (file, parts, written) = if by.is_empty() {
-            let file = format!("{}.parquet", table.name);
-            let written = write::table(&staging.folder().join(&file), frame, layout)?;
-            (file, Vec::new(), written)
-        } else {
-            let parts = partition::table(&staging.folder(), &table.name, frame, &by, layout)?;
-            let written = partition::whole(&parts);
-            let record = |(file, written): (String, write::Written)| FileRecord {
-                file,
-                bytes: written.bytes,
-                hash: written.hash,
-            };
-            (table.name.clone(), parts.into_iter().map(record).collect(), written)
+    let written: Vec<(&PlannedTable, &Frame)> =
+        published.iter().copied().chain(checks_table).collect();
+    let records: Vec<Result<TableRecord, RunError>> = engine.on_threads(|| {
+        let record = |(table, frame): (&PlannedTable, &Frame)| match monitor.stopped() {
+            true => Err(EngineError::Interrupted.into()),
+            false => write_table(prepared, staging, table, frame),
         };
-        manifest.tables.push(TableRecord {
-            name: table.name.clone(),
-            file,
-            parts,
-            grain: table.grain.clone(),
-            rows: frame.rows() as u64,
-            bytes: written.bytes,
-            hash: written.hash,
-            columns: frame
-                .schema
-                .fields
-                .iter()
-                .map(|field| ColumnRecord {
-                    name: field.name.clone(),
-                    r#type: match lists.contains(&field.name.as_str()) {
-                        true => format!("list of {}", field.data_type),
-                        false => field.data_type.to_string(),
-                    },
-                    unit: (field.unit != Unit::None).then(|| field.unit.to_string()),
-                })
-                .collect(),
-        });
+        written.into_par_iter().with_max_len(1).map(record).collect()
+    });
+    for record in records {
+        manifest.tables.push(record?);
     }
     let report = report::build(prepared, &published, &touched, manifest);
     for (format, file, render) in FORMATS {
@@ -402,6 +367,59 @@ fn work(
         manifest.reports.push(FileRecord { file, bytes, hash });
     }
     Ok(())
+}
+
+/// Writes a table to its file or its folder.
+fn write_table(
+    prepared: &Prepared,
+    staging: &Staging,
+    table: &PlannedTable,
+    frame: &Frame,
+) -> Result<TableRecord, RunError> {
+    let options = prepared.pipeline.outputs.tables.iter();
+    let options = options.filter(|(name, _)| name.value == table.name).map(|(_, o)| o).next();
+    let metadata = metadata(prepared, table, frame);
+    let lists: &[&str] = if table.suffix == Some(QUARANTINE) { &[REASONS] } else { &[] };
+    let layout = Layout { options, metadata: &metadata, lists };
+    let by: Vec<&str> = options.map_or(Vec::new(), |options| {
+        options.partition_by.value.iter().map(|name| name.value.as_str()).collect()
+    });
+    let (file, parts, written) = if by.is_empty() {
+        let file = format!("{}.parquet", table.name);
+        let written = write::table(&staging.folder().join(&file), frame, layout)?;
+        (file, Vec::new(), written)
+    } else {
+        let parts = partition::table(&staging.folder(), &table.name, frame, &by, layout)?;
+        let written = partition::whole(&parts);
+        let record = |(file, written): (String, write::Written)| FileRecord {
+            file,
+            bytes: written.bytes,
+            hash: written.hash,
+        };
+        (table.name.clone(), parts.into_iter().map(record).collect(), written)
+    };
+    Ok(TableRecord {
+        name: table.name.clone(),
+        file,
+        parts,
+        grain: table.grain.clone(),
+        rows: frame.rows() as u64,
+        bytes: written.bytes,
+        hash: written.hash,
+        columns: frame
+            .schema
+            .fields
+            .iter()
+            .map(|field| ColumnRecord {
+                name: field.name.clone(),
+                r#type: match lists.contains(&field.name.as_str()) {
+                    true => format!("list of {}", field.data_type),
+                    false => field.data_type.to_string(),
+                },
+                unit: (field.unit != Unit::None).then(|| field.unit.to_string()),
+            })
+            .collect(),
+    })
 }
 
 /// What stands in a table's file beside its columns.

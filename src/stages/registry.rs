@@ -14,7 +14,7 @@ use crate::document::{Decoder, Field, Node};
 use crate::ir::{RelRef, Roles};
 
 /// A stage with its options, ready to be planned.
-pub trait Stage: Debug {
+pub trait Stage: Debug + Send + Sync {
     /// The stage's tables, the main one first; `None` if something is wrong, which is noted.
     fn plan(&self, cx: &mut StageContext) -> Option<Vec<Output>>;
     /// The dimensions it names, for the segments among them.

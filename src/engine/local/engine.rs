@@ -142,6 +142,11 @@ impl<'a> Local<'a> {
         })
     }
 
+    /// Runs something on the engine's threads.
+    pub fn on_threads<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        self.pool.install(work)
+    }
+
     /// Rows that came out of each relation.
     pub fn counts(&self) -> Counts<'_> {
         Counts { counts: self.counts.lock().unwrap_or_else(PoisonError::into_inner) }

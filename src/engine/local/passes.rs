@@ -329,9 +329,11 @@ impl Local<'_> {
         })?;
         let mut ends: Vec<_> =
             parts.iter().map(|part| (part.chain.clone(), jobs[part.job].needs.clone())).collect();
-        ends.push((scan_rel.clone(), rule_columns(&scan_rel)));
-        let mut known = Computed::of(frames);
         let numbering = numbering(parts, jobs)?;
+        let mut of_scan = rule_columns(&scan_rel);
+        of_scan.extend(numbering.as_ref().map(|numbering| numbering.column.clone()));
+        ends.push((scan_rel.clone(), of_scan));
+        let mut known = Computed::of(frames);
         let chains = Chains::bind(&ends, None, numbering, &self.calendar, &mut known)?;
         let (folds, places) = self.folds(parts, jobs, &chains)?;
         let facts = ScanFacts { rows: source.files.iter().map(|file| file.rows).sum() };

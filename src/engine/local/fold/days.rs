@@ -65,10 +65,11 @@ pub(in super::super) fn events_of(rel: &RelRef) -> Option<(&RelRef, &Events, &[N
     events.value.as_ref().is_none_or(is_money).then_some((input, events, by.as_slice()))
 }
 
-/// The columns of its input that such a fold needs of each event.
+/// The columns of its input that such a fold needs of each event; the customer's number stands beside
+/// them.
 pub(in super::super) fn needs(events: &Events) -> BTreeSet<String> {
     let mut needed = BTreeSet::new();
-    for expr in [&events.customer.value, &events.time].into_iter().chain(&events.value) {
+    for expr in std::iter::once(&events.time).chain(&events.value) {
         expr.for_each_column(&mut |name| {
             needed.insert(name.to_owned());
         });
