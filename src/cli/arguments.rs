@@ -33,7 +33,7 @@ pub enum Command {
     /// Draft a pipeline from files: what they hold, what their columns mean, and first tables
     #[command(after_help = INIT_HELP)]
     Init(InitArguments),
-    /// Write a synthetic world of any size: orders, customers, and what is true of them
+    /// Write a synthetic world of any size: orders, customers, tickets, …, and what is true of them
     #[command(after_help = GENERATE_HELP)]
     Generate(GenerateArguments),
     /// Run a pipeline and publish its tables and report
@@ -170,8 +170,9 @@ Examples:
   tenure generate world --orders 1m --layout shuffled --ids random --tables orders,customers
 
 The customers buy as BG/NBD and Gamma-Gamma say, with seasons, discounts, returns, cancellations, rows that
-stand there twice, and a few nulls. `truth.json` beside the tables holds what they were drawn with and
-exact counts and sums of what was written. The same options give the same bytes on any number of threads.
+stand there twice, and a few nulls. Beside them: tickets, surveys, follow_ups, subscriptions, invoices,
+usage, reviews, mentions, sends, touchpoints, costs. `truth.json` holds what they were drawn with and exact
+counts and sums of what was written. The same options give the same bytes on any number of threads.
 
 Exit status:
   0 written   2 command line   6 the directory is not empty, or cannot be written";

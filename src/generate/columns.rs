@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Date32Array, Decimal128Array, DictionaryArray, Int8Array, Int32Array, Int64Array,
-    StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray,
+    Int8Array, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray,
 };
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{
+    DataType, Decimal128Type, Field, Int8Type, Int32Type, Schema, SchemaRef, TimeUnit,
+};
 
 use super::draws::Purpose;
 use super::request::Ids;
+use super::truth::Tally;
 use super::world::World;
 
 /// A table's columns: name, type, and whether there are nulls.
@@ -26,6 +29,7 @@ pub(super) enum Kind {
     Money,
     Date,
     Timestamp,
+    Flag,
     /// One of a few texts.
     Choice,
     Text,
@@ -41,6 +45,7 @@ pub(super) fn schema(columns: Columns, ids: Ids) -> SchemaRef {
             Kind::Money => DataType::Decimal128(12, 2),
             Kind::Date => DataType::Date32,
             Kind::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            Kind::Flag => DataType::Boolean,
             Kind::Choice => {
                 DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Utf8))
             }
@@ -116,6 +121,44 @@ pub(super) fn choices(list: &[&str], places: impl Iterator<Item = Option<u8>>) -
     let texts = Arc::new(StringArray::from_iter_values(list));
     // Every place is of the list.
     Arc::new(DictionaryArray::new(keys, texts))
+}
+
+/// True or false.
+pub(super) fn flags(values: impl Iterator<Item = bool>) -> ArrayRef {
+    Arc::new(values.map(Some).collect::<BooleanArray>())
+}
+
+/// What is true of any table: its rows, and of each column the nulls, the sum or the rows of each text.
+pub(super) fn counted(columns: Columns, arrays: &[ArrayRef]) -> Tally {
+    let mut tally = Tally::default();
+    tally.add("rows", arrays.first().map_or(0, |array| array.len()) as i64);
+    for ((name, kind, nulls), array) in columns.iter().zip(arrays) {
+        if *nulls {
+            tally.add(format!("{name}: null"), array.null_count() as i64);
+        }
+        match kind {
+            Kind::Money => {
+                let cents = array.as_primitive::<Decimal128Type>().iter().flatten().sum::<i128>();
+                tally.add(format!("{name}: sum of cents"), cents as i64);
+            }
+            Kind::Int32 => {
+                let whole = array.as_primitive::<Int32Type>().iter().flatten().map(i64::from);
+                tally.add(format!("{name}: sum"), whole.sum());
+            }
+            Kind::Flag => {
+                tally.add(format!("{name}: true"), array.as_boolean().true_count() as i64);
+            }
+            Kind::Choice => {
+                let choices = array.as_dictionary::<Int8Type>();
+                let texts = choices.values().as_string::<i32>();
+                for key in choices.keys().iter().flatten() {
+                    tally.add(format!("{name}: {}", texts.value(key as usize)), 1);
+                }
+            }
+            Kind::Customer | Kind::Int64 | Kind::Date | Kind::Timestamp | Kind::Text => {}
+        }
+    }
+    tally
 }
 
 /// Any texts.

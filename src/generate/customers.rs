@@ -8,7 +8,6 @@ use super::clock::DAY;
 use super::columns::{self, Kind};
 use super::draws::Purpose;
 use super::table::Table;
-use super::truth::Tally;
 use super::world::{CHANNELS, Person, World};
 
 /// The table.
@@ -23,7 +22,7 @@ pub(super) const CUSTOMERS: Table = Table {
         ("seats", Kind::Int32, false),
         ("acquisition_channel", Kind::Choice, false),
         ("email", Kind::Text, true),
-        ("newsletter", Kind::Choice, false),
+        ("newsletter", Kind::Flag, false),
     ],
     customers: 50_000,
     drawn_with,
@@ -34,9 +33,9 @@ const COUNTRIES: [&str; 12] =
     ["DE", "FR", "GB", "NL", "ES", "IT", "PL", "SE", "AT", "BE", "DK", "IE"];
 const COUNTRY_SHARES: [f64; 12] =
     [0.24, 0.16, 0.15, 0.10, 0.09, 0.08, 0.06, 0.04, 0.03, 0.02, 0.02, 0.01];
-const PLANS: [&str; 4] = ["free", "basic", "plus", "premium"];
+/// What customers may subscribe to.
+pub(super) const PLANS: [&str; 4] = ["free", "basic", "plus", "premium"];
 const PLAN_SHARES: [f64; 4] = [0.55, 0.25, 0.14, 0.06];
-const NEWSLETTER: [&str; 2] = ["no", "yes"];
 
 /// Customers sign up before their first order, so many days on average.
 const BEFORE_FIRST_ORDER_DAYS: f64 = 2.0;
@@ -58,18 +57,22 @@ fn drawn_with() -> Vec<(&'static str, f64)> {
     ]
 }
 
-struct Customer {
-    signed_up: i64,
+/// A customer's row.
+pub(super) struct Customer {
+    /// In seconds since 1970.
+    pub signed_up: i64,
     birth: Option<i32>,
     country: Option<u8>,
-    plan: u8,
-    seats: i32,
+    /// The place in [`PLANS`]; 0 pays nothing.
+    pub plan: u8,
+    pub seats: i32,
     channel: u8,
     email: Option<String>,
-    newsletter: bool,
+    pub newsletter: bool,
 }
 
-fn customer(world: &World, customer: u32) -> Customer {
+/// The row of a customer.
+pub(super) fn customer(world: &World, customer: u32) -> Customer {
     let person = Person::new(world.stream(Purpose::Person).at(customer, 0));
     let mut draws = world.stream(Purpose::Customer).at(customer, 0);
     let first = world.orders(customer).next().map_or(0, |(_, second)| i64::from(second));
@@ -96,19 +99,10 @@ fn customer(world: &World, customer: u32) -> Customer {
     }
 }
 
-fn rows(world: &World, range: Range<u32>) -> (Vec<ArrayRef>, Tally) {
+fn rows(world: &World, range: Range<u32>) -> Vec<ArrayRef> {
     let rows: Vec<Customer> = range.clone().map(|number| customer(world, number)).collect();
     let each = || rows.iter();
-    let count = |what: fn(&Customer) -> bool| each().filter(|row| what(row)).count() as i64;
-    let mut tally = Tally::default();
-    tally.add("rows", rows.len() as i64);
-    tally.add("without_birth_date", count(|row| row.birth.is_none()));
-    tally.add("without_country", count(|row| row.country.is_none()));
-    tally.add("without_email", count(|row| row.email.is_none()));
-    tally.add("on_free_plan", count(|row| row.plan == 0));
-    tally.add("with_newsletter", count(|row| row.newsletter));
-    tally.add("seats", each().map(|row| i64::from(row.seats)).sum());
-    let arrays = vec![
+    vec![
         columns::customers(world, range),
         columns::timestamps(each().map(|row| Some(row.signed_up))),
         columns::dates(each().map(|row| row.birth)),
@@ -117,7 +111,6 @@ fn rows(world: &World, range: Range<u32>) -> (Vec<ArrayRef>, Tally) {
         columns::int32(each().map(|row| Some(row.seats))),
         columns::choices(&CHANNELS, each().map(|row| Some(row.channel))),
         columns::texts(each().map(|row| row.email.clone())),
-        columns::choices(&NEWSLETTER, each().map(|row| Some(u8::from(row.newsletter)))),
-    ];
-    (arrays, tally)
+        columns::flags(each().map(|row| row.newsletter)),
+    ]
 }

@@ -24,6 +24,18 @@ pub(super) enum Purpose {
     Identifier = 6,
     /// Which orders stand in the table twice.
     Twice = 8,
+    /// What a table that follows the orders, or the months of a customer, holds.
+    Ticket = 10,
+    Survey = 11,
+    FollowUp = 12,
+    Subscription = 13,
+    Invoice = 14,
+    Usage = 15,
+    Review = 16,
+    Mention = 17,
+    Send = 18,
+    Touchpoint = 19,
+    Cost = 20,
     /// The order of rows in a shuffled file.
     Shuffle = 7,
 }
@@ -103,6 +115,11 @@ impl Draws {
     /// Standard normal (Box and Muller).
     pub fn normal(&mut self) -> f64 {
         (2.0 * self.exponential()).sqrt() * (TAU * self.uniform()).cos()
+    }
+
+    /// Log-normal with this median, and this standard deviation of the logarithm.
+    pub fn log_normal(&mut self, median: f64, spread: f64) -> f64 {
+        median * (spread * self.normal()).exp()
     }
 
     /// Gamma with this shape and scale 1 (Marsaglia and Tsang 2000,

@@ -16,6 +16,12 @@ mod clock;
 mod orders;
 mod order_rows;
 mod customers;
+mod tickets;
+mod surveys;
+mod subscriptions;
+mod usage;
+mod voice;
+mod marketing;
 mod table;
 mod columns;
 mod layout;
@@ -33,7 +39,20 @@ use table::Table;
 use world::World;
 
 /// The tables besides the orders, in the order in which they are written.
-const TABLES: &[Table] = &[customers::CUSTOMERS];
+const TABLES: &[Table] = &[
+    customers::CUSTOMERS,
+    tickets::TICKETS,
+    surveys::SURVEYS,
+    surveys::FOLLOW_UPS,
+    subscriptions::SUBSCRIPTIONS,
+    subscriptions::INVOICES,
+    usage::USAGE,
+    voice::REVIEWS,
+    voice::MENTIONS,
+    marketing::SENDS,
+    marketing::TOUCHPOINTS,
+    marketing::COSTS,
+];
 
 /// The names of all tables.
 pub fn table_names() -> Vec<&'static str> {
@@ -61,14 +80,16 @@ pub fn generate(asked: &Asked) -> Result<Truth, GenerateError> {
     Ok(truth)
 }
 
-/// Makes sure of a directory without files.
+/// Makes sure of a directory without files; a README that says what will be there may be there.
 fn empty(directory: &Path) -> Result<(), GenerateError> {
     let failed = |error: std::io::Error| GenerateError::output(directory, &error);
     fs::create_dir_all(directory).map_err(failed)?;
-    match fs::read_dir(directory).map_err(failed)?.next() {
-        None => Ok(()),
-        Some(_) => Err(GenerateError::NotEmpty { path: directory.display().to_string() }),
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        if entry.map_err(failed)?.file_name() != "README.md" {
+            return Err(GenerateError::NotEmpty { path: directory.display().to_string() });
+        }
     }
+    Ok(())
 }
 
 fn tables(asked: &Asked, directory: &Path) -> Result<Truth, GenerateError> {

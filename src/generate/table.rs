@@ -9,7 +9,7 @@ use parquet::arrow::arrow_writer::ArrowColumnWriter;
 use parquet::errors::ParquetError;
 use rayon::prelude::*;
 
-use super::columns::{Columns, schema};
+use super::columns::{self, Columns, schema};
 use super::request::GenerateError;
 use super::sink::{Encoded, Sink, encode};
 use super::truth::{TableTruth, Tally};
@@ -23,8 +23,8 @@ pub(super) struct Table {
     /// How many customers' rows make a row group.
     pub customers: u32,
     pub drawn_with: fn() -> Vec<(&'static str, f64)>,
-    /// The rows of some customers, and what is true of them.
-    pub rows: fn(&World, Range<u32>) -> (Vec<ArrayRef>, Tally),
+    /// The rows of some customers.
+    pub rows: fn(&World, Range<u32>) -> Vec<ArrayRef>,
 }
 
 /// Row groups that are in memory at a time.
@@ -48,12 +48,13 @@ impl Table {
                 .collect::<Result<_, GenerateError>>()?;
             let encoded: Vec<(Encoded, Tally)> = begun
                 .into_par_iter()
-                .map(|(start, columns)| {
+                .map(|(start, writers)| {
                     let end = start.saturating_add(self.customers).min(world.customers);
-                    let (arrays, tally) = (self.rows)(world, start..end);
+                    let arrays = (self.rows)(world, start..end);
+                    let tally = columns::counted(self.columns, &arrays);
                     let batch = RecordBatch::try_new(schema.clone(), arrays);
                     let encoded = batch.map_err(ParquetError::from);
-                    (encoded.and_then(|batch| encode(&batch, columns)), tally)
+                    (encoded.and_then(|batch| encode(&batch, writers)), tally)
                 })
                 .collect();
             for (encoded, tally) in encoded {

@@ -4,12 +4,17 @@ use std::collections::BTreeMap;
 
 /// Counts and sums of whole numbers, by name. They add up, whatever the parts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally(BTreeMap<&'static str, i64>);
+pub struct Tally(BTreeMap<String, i64>);
 
 impl Tally {
     /// Adds to a count, which is there from then on.
-    pub fn add(&mut self, name: &'static str, count: i64) {
-        *self.0.entry(name).or_default() += count;
+    pub fn add(&mut self, name: impl Into<String>, count: i64) {
+        *self.0.entry(name.into()).or_default() += count;
+    }
+
+    /// All counts, by name.
+    pub fn counts(&self) -> impl Iterator<Item = (&str, i64)> {
+        self.0.iter().map(|(name, count)| (name.as_str(), *count))
     }
 
     /// Adds all counts of another part.

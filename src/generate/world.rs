@@ -110,6 +110,32 @@ impl World {
         true
     }
 
+    /// Those orders of some customers, a share of all, that something follows: with their draws.
+    pub fn followed(
+        &self,
+        customers: std::ops::Range<u32>,
+        purpose: Purpose,
+        share: f64,
+    ) -> impl Iterator<Item = Followed> + '_ {
+        let stream = self.stream(purpose);
+        customers.flat_map(move |customer| {
+            self.orders(customer).filter_map(move |(number, second)| {
+                let mut draws = stream.at(customer, number);
+                draws.chance(share).then(|| Followed {
+                    customer,
+                    number,
+                    ordered: self.clock.start() + i64::from(second),
+                    draws,
+                })
+            })
+        })
+    }
+
+    /// An instant, if it is before the end: what comes later is not known yet.
+    pub fn known(&self, second: i64) -> Option<i64> {
+        (second < self.clock.end()).then_some(second)
+    }
+
     /// All orders of a customer: number and second since the start.
     pub fn orders(&self, customer: u32) -> impl Iterator<Item = (u32, u32)> + '_ {
         let mut next = Some(self.life(customer));
@@ -120,6 +146,29 @@ impl World {
             Some(order)
         })
     }
+}
+
+/// An order that something follows.
+#[derive(Debug)]
+pub(super) struct Followed {
+    pub customer: u32,
+    /// The number of the order among the customer's.
+    pub number: u32,
+    /// When it was placed, in seconds since 1970.
+    pub ordered: i64,
+    pub draws: Draws,
+}
+
+impl Followed {
+    /// A number that no other order has.
+    pub fn id(&self) -> i64 {
+        event_id(self.customer, self.number)
+    }
+}
+
+/// A number that no other event of the same table has.
+pub(super) fn event_id(customer: u32, number: u32) -> i64 {
+    (i64::from(customer) + 1) << 24 | i64::from(number)
 }
 
 /// How far a customer has come.

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tenure::frame::{Frame, Value};
 use tenure::generate::{Asked, Ids, Layout, Tally, Truth, generate};
 
+use crate::docs::repository;
 use crate::parquet::read_parquet;
 
 /// A world in a folder of its own.
@@ -187,21 +188,139 @@ fn the_truth_of_the_orders_is_what_is_in_them() {
     agrees(counted, "customers_with_two_orders", repeaters);
 }
 
+/// The tables besides the orders.
+const TABLES: [&str; 12] = [
+    "customers",
+    "tickets",
+    "surveys",
+    "follow_ups",
+    "subscriptions",
+    "invoices",
+    "usage",
+    "reviews",
+    "mentions",
+    "sends",
+    "touchpoints",
+    "costs",
+];
+
+/// A larger world, so that every table has rows.
+fn larger() -> Asked {
+    Asked { orders: 10_000, threads: 2, ..small() }
+}
+
 #[test]
-fn the_truth_of_the_customers_is_what_is_in_them() {
-    let (folder, truth) = world(&small());
-    let counted = &truth.tables["customers"].counted;
-    let frame = read_parquet(&folder.path().join("customers.parquet"));
-    agrees(counted, "rows", frame.rows());
-    let count = |name: &str, is: &dyn Fn(&Value) -> bool| {
-        column(&frame, name).iter().filter(|value| is(value)).count()
+fn the_truth_of_every_other_table_is_what_is_in_it() {
+    let (folder, truth) = world(&larger());
+    assert_eq!(truth.tables.len(), TABLES.len() + 1);
+    for table in TABLES {
+        let frame = read_parquet(&folder.path().join(format!("{table}.parquet")));
+        let counted = &truth.tables[table].counted;
+        assert!(frame.rows() > 0, "{table}");
+        agrees(counted, "rows", frame.rows());
+        let values = |name: &str| column(&frame, name).into_iter();
+        for (what, count) in counted.counts() {
+            let Some((name, what)) = what.split_once(": ") else { continue };
+            let found: i64 = match what {
+                "null" => values(name).filter(|value| *value == Value::Null).count() as i64,
+                "true" => values(name).filter(|value| *value == Value::Bool(true)).count() as i64,
+                "sum" | "sum of cents" => values(name)
+                    .map(|value| match value {
+                        Value::Int(number) => number,
+                        Value::Decimal { minor, .. } => minor as i64,
+                        _ => 0,
+                    })
+                    .sum(),
+                text => values(name).filter(|value| value.to_string() == text).count() as i64,
+            };
+            assert_eq!(found, count, "{table}.{name}: {what}");
+        }
+    }
+}
+
+/// What happens to customers happens in an order that can be.
+#[test]
+fn events_follow_each_other() {
+    let (folder, _) = world(&larger());
+    let table = |name: &str| read_parquet(&folder.path().join(format!("{name}.parquet")));
+    let until = Value::Timestamp(20_454 * 86_400_000_000);
+    for (name, times) in [
+        ("tickets", &["created_at", "first_replied_at", "solved_at", "closed_at"][..]),
+        ("surveys", &["sent_at", "answered_at"]),
+        ("sends", &["sent_at", "opened_at", "clicked_at"]),
+        ("subscriptions", &["starts_on", "ends_on"]),
+        ("invoices", &["issued_on", "due_on"]),
+        ("invoices", &["issued_on", "paid_on"]),
+    ] {
+        let frame = table(name);
+        let columns: Vec<Vec<Value>> = times.iter().map(|time| column(&frame, time)).collect();
+        for row in 0..frame.rows() {
+            let known = columns.iter().map(|column| &column[row]);
+            // A null is the last of all, so nothing follows what has not happened.
+            assert!(known.clone().is_sorted(), "{name}: row {row}");
+            let last = known.filter(|value| matches!(value, Value::Timestamp(_))).max();
+            assert!(last.is_none_or(|last| *last < until), "{name}: row {row}");
+        }
+    }
+}
+
+#[test]
+fn identifiers_are_of_one_row_and_lead_to_their_rows() {
+    let (folder, _) = world(&larger());
+    let table = |name: &str| read_parquet(&folder.path().join(format!("{name}.parquet")));
+    let unique = |name: &str, key: &str| -> BTreeSet<Value> {
+        let values = column(&table(name), key);
+        let count = values.len();
+        let values: BTreeSet<Value> = values.into_iter().collect();
+        assert_eq!(values.len(), count, "{name}.{key}");
+        values
     };
-    let null = |value: &Value| *value == Value::Null;
-    agrees(counted, "without_birth_date", count("birth_date", &null));
-    agrees(counted, "without_country", count("country", &null));
-    agrees(counted, "without_email", count("email", &null));
-    agrees(counted, "on_free_plan", count("plan", &|value| value.to_string() == "free"));
-    agrees(counted, "with_newsletter", count("newsletter", &|value| value.to_string() == "yes"));
+    let customers = unique("customers", "customer_id");
+    let surveys = unique("surveys", "survey_id");
+    let subscriptions = unique("subscriptions", "subscription_id");
+    for (name, key) in [
+        ("tickets", "ticket_id"),
+        ("follow_ups", "survey_id"),
+        ("invoices", "invoice_id"),
+        ("reviews", "review_id"),
+        ("mentions", "mention_id"),
+    ] {
+        unique(name, key);
+    }
+    let within = |name: &str, key: &str, all: &BTreeSet<Value>| {
+        assert!(column(&table(name), key).iter().all(|value| all.contains(value)), "{name}.{key}");
+    };
+    within("follow_ups", "survey_id", &surveys);
+    within("invoices", "subscription_id", &subscriptions);
+    for name in TABLES.into_iter().filter(|name| *name != "costs") {
+        within(name, "customer_id", &customers);
+    }
+}
+
+/// `sample_data/shop` is what its README's command gives.
+#[test]
+fn the_sample_shop_is_what_its_command_gives() {
+    let shop = repository("sample_data/shop");
+    let readme = fs::read_to_string(shop.join("README.md")).expect("a README");
+    let command = readme.lines().find_map(|line| line.strip_prefix("tenure generate "));
+    let command = command.expect("the command");
+    let folder = tempfile::tempdir().expect("a folder");
+    let arguments: Vec<&str> = std::iter::once("generate").chain(command.split(' ')).collect();
+    ends(folder.path(), &arguments, 0, "wrote orders");
+    let found = folder.path().join("sample_data/shop");
+    let mut names: Vec<PathBuf> = files(&shop).into_keys().collect();
+    names.retain(|name| name != Path::new("README.md"));
+    assert_eq!(names, files(&found).into_keys().collect::<Vec<_>>());
+    for name in names {
+        let (kept, made) = (shop.join(&name), found.join(&name));
+        let same = match name.extension().is_some_and(|extension| extension == "parquet") {
+            true => read_parquet(&kept).to_rows() == read_parquet(&made).to_rows(),
+            false => fs::read(&kept).expect("a file") == fs::read(&made).expect("a file"),
+        };
+        assert!(same, "{}", name.display());
+    }
+    let bytes: usize = files(&shop).values().map(Vec::len).sum();
+    assert!(bytes <= 8 << 20, "{bytes} bytes");
 }
 
 /// The means of many draws are near those that are stated.
