@@ -12,7 +12,7 @@ use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token};
 
-pub use self::literals::{bound_of, scalar_of};
+pub use self::literals::{bound_of, crossed, scalar_of};
 use self::names::{MAX_OPERATORS, operators};
 pub use self::parameters::UNDECLARED;
 use self::parameters::replace_parameters;

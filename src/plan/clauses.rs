@@ -3,7 +3,7 @@
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::document::Scalar;
 use crate::frame::{DataType, Schema, Value};
-use crate::ir::parse::{bound_of, scalar_of};
+use crate::ir::parse::{bound_of, crossed, scalar_of};
 use crate::ir::scan::Rule;
 use crate::ir::typing::{TypeError, build, call};
 use crate::ir::{Calendar, Expr, Func};
@@ -45,15 +45,17 @@ pub(super) fn rules_of(
         let bound = bound_of(scalar, &title, field.data_type, calendar);
         bound.map_err(|diagnostic| diagnostics.push(*diagnostic)).ok()
     };
-    if let Some(least) = &rule.body.min.value
-        && let Some(bound) = bound(least, diagnostics)
-    {
+    let (low, high) = (rule.body.min.value.as_ref(), rule.body.max.value.as_ref());
+    let low = low.and_then(|low| Some((low, bound(low, diagnostics)?)));
+    let high = high.and_then(|high| Some((high, bound(high, diagnostics)?)));
+    if let (Some((low, least)), Some((high, most))) = (&low, &high) {
+        diagnostics.extend(crossed((low, least), (high, most)));
+    }
+    if let Some((least, bound)) = low {
         let fault = format!("a value below {}", least.written);
         add(fault, build::lt(column.clone(), bound), least.span, diagnostics);
     }
-    if let Some(most) = &rule.body.max.value
-        && let Some(bound) = bound(most, diagnostics)
-    {
+    if let Some((most, bound)) = high {
         let fault = format!("a value above {}", most.written);
         add(fault, build::gt(column.clone(), bound), most.span, diagnostics);
     }

@@ -506,7 +506,10 @@ impl Planner<'_> {
                 None if name.value == "checks" && !self.pipeline.checks.is_empty() => {
                     Arc::new(crate::checks::checks_schema())
                 }
-                None if self.diagnostics.has_errors() => continue,
+                // It may be one of a stage or source that is wrong itself.
+                None if self.diagnostics.has_errors() && may_make(self.pipeline, &name.value) => {
+                    continue;
+                }
                 None => {
                     self.diagnostics.push(Diagnostic::unknown(
                         Code::UnknownTable,
@@ -554,6 +557,16 @@ impl Planner<'_> {
             }
         }
     }
+}
+
+/// True if a table is a stage's or source's, or is called as its companions are.
+fn may_make<S>(pipeline: &Pipeline<S>, table: &str) -> bool {
+    let sources = pipeline.sources.iter().map(|source| &source.name.value);
+    let mut names = sources.chain(pipeline.stages.iter().map(|stage| &stage.name.value));
+    names.any(|name| {
+        let rest = table.strip_prefix(name.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+    })
 }
 
 /// A table sorted by its grain; rows as they come by customer, time, key, then all columns.

@@ -211,7 +211,7 @@ fn column(reader: &mut MapReader, decoder: &mut Decoder) -> Found {
         }
     }
     if let Some(cuts) = cuts.value {
-        let labels = fitting(labels, span, cuts.len() + 1, "cuts", place, decoder)?;
+        let labels = fitting(labels, span, cuts.len() + 1, "cuts", place, decoder);
         return Some((table, SegmentForm::Cuts { column, cuts, labels }));
     }
     if labels.value.is_some() && !cuts.flawed {
@@ -239,7 +239,7 @@ fn column(reader: &mut MapReader, decoder: &mut Decoder) -> Found {
 fn since(reader: &mut MapReader, name: &Spanned<String>, decoder: &mut Decoder) -> Found {
     let SinceKeys { since, cuts, labels } = SinceKeys::read(reader, decoder)?;
     let place = cuts.place(name.span);
-    let labels = fitting(labels, reader.span(), cuts.value.len() + 1, "cuts", place, decoder)?;
+    let labels = fitting(labels, reader.span(), cuts.value.len() + 1, "cuts", place, decoder);
     let days = |cut: &Interval| f64::from(cut.months) * 30.4375 + cut.micros as f64 / 8.64e10;
     if !cuts.value.windows(2).all(|pair| days(&pair[0]) < days(&pair[1])) {
         decoder.report(ascending(place));
@@ -260,9 +260,9 @@ fn quantiles(reader: &mut MapReader, name: &Spanned<String>, decoder: &mut Decod
     let GroupCount(count) = groups.value;
     let labels = match labels.value {
         Some(_) if !groups.flawed => {
-            fitting(labels, name.span, count as usize, "groups", place, decoder)?
+            fitting(labels, name.span, count as usize, "groups", place, decoder)
         }
-        _ => (1..=count).map(|group| group.to_string()).collect(),
+        _ => numbered(count as usize),
     };
     let ColumnOf { table, column } = quantiles_of.value;
     Some((table, SegmentForm::Quantiles { column, labels }))
@@ -303,7 +303,7 @@ fn table_in(text: &str) -> Option<(usize, &str)> {
     None
 }
 
-/// Labels, so many as there are cells.
+/// Labels, so many as there are cells; with others, which is noted, the cells have their numbers.
 fn fitting(
     labels: Setting<Option<Vec<String>>>,
     around: Span,
@@ -311,29 +311,28 @@ fn fitting(
     key: &str,
     place: Span,
     decoder: &mut Decoder,
-) -> Option<Vec<String>> {
+) -> Vec<String> {
     let span = labels.place(around);
-    match labels.value {
-        Some(labels) if labels.len() == wanted => Some(labels),
-        Some(labels) => {
-            decoder.report(
-                Diagnostic::at(
-                    Code::InvalidValue,
-                    span,
-                    format!("{} labels, where `{key}` make {wanted} cells", labels.len()),
-                )
-                .and(place, "these"),
-            );
-            None
-        }
-        None => {
-            decoder.report(
-                Diagnostic::at(Code::MissingKey, place, format!("`{key}` without `labels`"))
-                    .help(format!("`labels` takes {wanted} texts, one for each cell")),
-            );
-            None
-        }
+    let diagnostic = match labels.value {
+        Some(labels) if labels.len() == wanted => return labels,
+        Some(labels) => Diagnostic::at(
+            Code::InvalidValue,
+            span,
+            format!("{} labels, where `{key}` make {wanted} cells", labels.len()),
+        )
+        .and(place, "these"),
+        None => Diagnostic::at(Code::MissingKey, place, format!("`{key}` without `labels`"))
+            .help(format!("`labels` takes {wanted} texts, one for each cell")),
+    };
+    if !labels.flawed {
+        decoder.report(diagnostic);
     }
+    numbered(wanted)
+}
+
+/// The numbers of cells, as their labels.
+fn numbered(count: usize) -> Vec<String> {
+    (1..=count).map(|cell| cell.to_string()).collect()
 }
 
 #[cfg(test)]

@@ -178,8 +178,10 @@ impl Join {
         match &self.keys.value {
             Some(keys) => {
                 for (own, other) in &keys.0 {
-                    let (own_column, other_column) =
-                        (cx.column(own, left), cx.column(other, right));
+                    let own_column = cx.column(own, left);
+                    // A name for both sides that is wrong on one is told once.
+                    let told = own_column.is_none() && own.span == other.span;
+                    let other_column = if told { None } else { cx.column(other, right) };
                     match own_column.zip(other_column) {
                         Some((a, b)) => pairs.push((a, b, own.span)),
                         None => good = false,

@@ -19,6 +19,7 @@ use crate::checks::{Check, CheckContext, CheckKind, Test, Tested};
 use crate::diagnostic::{Code, Spanned};
 use crate::document::{Decode, Decoder, Field, Node, Options, Scalar};
 use crate::ir::Expr;
+use crate::ir::parse::crossed;
 use crate::ir::typing::build;
 
 /// The registry's entry.
@@ -65,6 +66,12 @@ impl Check for Range {
         let low = bound(&self.min.value, &name.value, &column, cx);
         let high = bound(&self.max.value, &name.value, &column, cx);
         let (low, high) = (low?, high?);
+        if let (Some((low, least)), Some((high, most))) = (&low, &high)
+            && let Some(diagnostic) = crossed((low, least), (high, most))
+        {
+            cx.diagnostics.push(diagnostic);
+            return None;
+        }
         let below = match &low {
             None => None,
             Some((scalar, bound)) => {

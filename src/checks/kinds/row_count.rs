@@ -16,7 +16,7 @@
 //! message. Of a source the rows before `as_of` count.
 
 use crate::checks::{Check, CheckContext, CheckKind, Test, Tested};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{Decode, Decoder, Field, Node, Options};
 use crate::ir::relation::{self, column};
 use crate::ir::typing::{TypeError, build};
@@ -68,6 +68,14 @@ impl RowCount {
 impl Check for RowCount {
     fn plan(&self, cx: &mut CheckContext) -> Option<Tested> {
         let bounds = match (self.min.value, self.max.value) {
+            (Some(min), Some(max)) if min > max => {
+                let message = format!("`max` is {max}, below `min`: no table has so many rows");
+                let place = self.max.place(cx.kind.span);
+                let diagnostic = Diagnostic::at(Code::InvalidValue, place, message);
+                let help = format!("the other way round: `min: {max}, max: {min}`");
+                cx.diagnostics.push(diagnostic.help(help));
+                return None;
+            }
             (Some(min), Some(max)) => format!("{min} to {max}"),
             (Some(min), None) => format!("at least {min}"),
             (None, Some(max)) => format!("at most {max}"),

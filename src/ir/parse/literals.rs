@@ -46,6 +46,15 @@ pub fn bound_of(
     scalar_of(scalar, name, data_type, calendar)
 }
 
+/// What to say of two bounds between which there is no value.
+pub fn crossed(low: (&Scalar, &Expr), high: (&Scalar, &Expr)) -> Option<Diagnostic> {
+    let (least, most) = low.1.as_literal().zip(high.1.as_literal())?;
+    let message = format!("`max` is {}, below `min`: no value is within", high.0.written);
+    let help = format!("the other way round: `min: {}, max: {}`", high.0.written, low.0.written);
+    let diagnostic = Diagnostic::at(Code::InvalidValue, high.0.span, message).help(help);
+    (most < least).then(|| diagnostic.and(low.0.span, "the lower bound"))
+}
+
 fn example(data_type: DataType) -> Option<&'static str> {
     Some(match data_type {
         DataType::Bool => "`true` or `false`",
