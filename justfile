@@ -55,3 +55,10 @@ build-time:
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
     time CARGO_TARGET_DIR="$folder" cargo build --release --locked
+
+# The nightly job through tenure, DuckDB and Polars: `just compare 20m --layout shuffled --ids random`
+compare orders="1m" *arguments:
+    cargo build --release --locked
+    python3 -m venv target/compare/venv
+    target/compare/venv/bin/pip install --quiet --requirement benches/compare/requirements.txt
+    target/compare/venv/bin/python benches/compare/compare.py --orders {{orders}} {{arguments}}

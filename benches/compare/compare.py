@@ -1,0 +1,122 @@
+"""Runs the nightly job through tenure and its peers, checks that they agree, and prints what it took.
+
+    python benches/compare/compare.py --orders 20m [--runs 3] [--layout month|shuffled] [--ids dense|random|…]
+
+The world is generated once and kept under target/compare. Engines take turns, so that whatever else the machine
+does hits all of them; the median of their runs is shown, and the ratio to tenure in the same run.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+
+# The keys of each table; every other column of the peers' tables must be that of tenure.
+KEYS = {
+    "w1": ["country", "channel", "month"],
+    "w2": ["cohort", "acquired", "age"],
+    "w3": ["customer_id"],
+    "w4": ["period", "plan"],
+    "w5_tickets": ["country", "week"],
+    "w5_surveys": ["country", "plan", "month"],
+}
+# Of these tenure has rows that the peers leave out: cells without an order, ages at which nobody came back.
+SPARSE = {"w1": "order_count = 0", "w2": "retained = 0 or retained is null"}
+TOLERANCE = 1e-9
+
+
+def measured(command):
+    """Wall seconds, CPU seconds and peak MiB of a command."""
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=ROOT)
+    complaint = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - start
+    if status != 0:
+        sys.exit(f"{' '.join(map(str, command))} failed:\n{complaint.decode()}")
+    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def differences(ours, theirs):
+    """What a peer's tables have that tenure's do not, in sentences."""
+    import duckdb
+
+    found = []
+    for name, keys in KEYS.items():
+        mine, other = f"'{ours}/{name}.parquet'", f"'{theirs}/{name}.parquet'"
+        columns = [row[0] for row in duckdb.sql(f"describe select * from {other}").fetchall()]
+        on = " and ".join(f"a.{key} is not distinct from b.{key}" for key in keys)
+        wrong = " or ".join(
+            f"((a.{column} is null) != (b.{column} is null)) or abs(a.{column}::double - b.{column}::double) >"
+            f" {TOLERANCE} * greatest(1, abs(b.{column}::double))"
+            for column in columns
+            if column not in keys
+        )
+        rows, off = duckdb.sql(
+            f"select count(*), count(*) filter ({wrong}) from {mine} a join {other} b on {on}").fetchall()[0]
+        theirs_rows = duckdb.sql(f"select count(*) from {other}").fetchall()[0][0]
+        sparse = SPARSE.get(name, "false")
+        full = duckdb.sql(f"select count(*) from {mine} where not coalesce({sparse}, true)").fetchall()[0][0]
+        here = duckdb.sql(f"select count(*) from {other} where not coalesce({sparse}, true)").fetchall()[0][0]
+        if rows != theirs_rows or full != here:
+            found.append(f"{name}: {theirs_rows} rows, {rows} of them known, {full} expected")
+        if off:
+            found.append(f"{name}: {off} of {rows} rows differ by more than {TOLERANCE}")
+    return found
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--orders", default="1m")
+    arguments.add_argument("--seed", default="1")
+    arguments.add_argument("--layout", default="month", choices=["month", "shuffled"])
+    arguments.add_argument("--ids", default="sparse", choices=["dense", "sparse", "random", "string"])
+    arguments.add_argument("--runs", type=int, default=3)
+    arguments.add_argument("--tenure", default=str(ROOT / "target/release/tenure"))
+    options = arguments.parse_args()
+
+    work = ROOT / "target/compare"
+    data = work / f"{options.orders}-{options.layout}-{options.ids}-{options.seed}"
+    if not (data / "truth.json").exists():
+        tables = "orders,customers,tickets,surveys"
+        measured([options.tenure, "generate", data, "--orders", options.orders, "--seed", options.seed,
+                  "--layout", options.layout, "--ids", options.ids, "--tables", tables])
+    orders = "orders.parquet" if options.layout == "shuffled" else "orders/*.parquet"
+    pipeline = HERE / "nightly.yaml"
+    out = {name: work / "out" / name for name in ("duckdb", "polars")}
+    for folder in out.values():
+        folder.mkdir(parents=True, exist_ok=True)
+    engines = {
+        "tenure": [options.tenure, "run", pipeline, "--quiet", "--threads", "2",
+                   "--set", f"params.data={data}", "--set", f"params.orders={orders}"],
+        "duckdb": [sys.executable, HERE / "peers/duckdb_job.py", data, out["duckdb"]],
+        "polars": [sys.executable, HERE / "peers/polars_job.py", data, out["polars"]],
+    }
+    runs = {name: [] for name in engines}
+    for _ in range(options.runs):
+        for name, command in engines.items():
+            runs[name].append(measured(command))
+
+    complaints = [f"{name}: {what}" for name in out for what in differences(ROOT / "out/nightly", out[name])]
+    for complaint in complaints:
+        print(f"DIFFERENT {complaint}")
+    print(f"{options.orders} orders, {options.layout}, {options.ids} ids, medians of {options.runs} runs in turn")
+    print(f"{'':10}{'wall s':>9}{'CPU s':>9}{'peak MiB':>10}{'× wall':>9}{'× CPU':>9}")
+    ours = runs["tenure"]
+    for name, measures in runs.items():
+        wall, cpu, peak = (statistics.median(column) for column in zip(*measures))
+        # Each run against that of tenure which stood beside it.
+        by_wall, by_cpu = (
+            statistics.median(theirs[at] / mine[at] for theirs, mine in zip(measures, ours)) for at in (0, 1))
+        print(f"{name:10}{wall:9.2f}{cpu:9.2f}{peak:10.0f}{by_wall:9.1f}{by_cpu:9.1f}")
+    sys.exit(1 if complaints else 0)
+
+
+if __name__ == "__main__":
+    main()
