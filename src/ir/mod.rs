@@ -21,6 +21,7 @@ pub mod function;
 pub mod history;
 pub mod movements;
 pub mod parse;
+pub mod personal;
 pub mod relation;
 pub mod roles;
 pub mod scan;

@@ -7,7 +7,7 @@ use crate::checks::{CheckContext, CheckOutcome, CheckSpec, Place, Severity, Test
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
 use crate::document::{Decoder, Node};
 use crate::frame::Frame;
-use crate::ir::{RelRef, Table};
+use crate::ir::{RelRef, Table, personal};
 
 /// A check that can be run.
 #[derive(Debug)]
@@ -105,7 +105,8 @@ impl Planner<'_> {
             Test::Groups { keys, .. } => sorted_by(&failing.rel, keys.iter().cloned()),
             _ => published_order(&failing, &[]),
         };
-        let failing = cx.typed(ordered)?;
+        let masked = ordered.and_then(|rows| personal::masked(&rows));
+        let failing = cx.typed(masked)?;
         let whole = matches!(tested.test, Test::Whole { .. });
         let grain = |name: &str| {
             let tables = stages.iter().flat_map(|stage| &stage.tables);

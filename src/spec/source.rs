@@ -177,7 +177,7 @@ crate::options! {
         matches: Option<String> = None,
         /// The unit, for reports.
         unit: Option<String> = None,
-        /// Personal: kept out of quarantine tables and of what is said of bad rows.
+        /// Personal: kept out of quarantine tables and of what is said of bad rows; masked in the rows that break a check.
         pii: bool = false,
         /// What the column means.
         description: Option<String> = None,

@@ -71,6 +71,45 @@ fn only_run(folder: &Path) -> (std::path::PathBuf, Json) {
     (run, serde_json::from_str(&manifest).expect("JSON"))
 }
 
+/// What is personal is masked in failing rows, whatever stage it went through.
+#[test]
+fn failing_rows_hide_what_is_personal() {
+    let folder = shop(
+        "checks:\n  of_source: {from: orders, every_row: amount < 0}\n  of_stage: {from: renamed, every_row: amount < 0}\n",
+    );
+    let path = folder.path().join("shop.yaml");
+    let text_of = fs::read_to_string(&path).expect("the pipeline");
+    let source = text_of.replacen(
+        "value: amount",
+        "value: amount, columns: {note: {type: string, pii: true}, customer_id: {type: int64, pii: true}}",
+        1,
+    );
+    let stage = source.replacen(
+        "stages:\n",
+        "stages:\n  renamed: {from: orders, derive: {loud: upper(note), long: length(note)}}\n",
+        1,
+    );
+    fs::write(&path, &stage).expect("written");
+    let output = tenure(folder.path(), &["run", "shop.yaml"]);
+    let shown = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{shown}");
+    assert!(shown.contains("***") && !shown.to_lowercase().contains("a note"), "{shown}");
+    let (run, _) = only_run(folder.path());
+    for (name, hidden) in [
+        ("of_source", &["note", "customer_id"][..]),
+        ("of_stage", &["note", "customer_id", "loud", "long"][..]),
+    ] {
+        let rows = read_parquet(&run.join(format!("checks_rows/{name}.parquet")));
+        for column in hidden {
+            let values = rows.column(column).expect("a column");
+            let masked =
+                |value: &Value| matches!(value, Value::Null) || *value == Value::text("***");
+            assert!(values.iter().all(masked), "{name}: {column}");
+        }
+        assert_eq!(rows.column("order_id").expect("a column")[0], Value::Int(0));
+    }
+}
+
 #[test]
 fn a_failed_check_stops_the_run_and_shows_the_rows() {
     let folder = shop(
