@@ -3,12 +3,10 @@
 //! A customer's number is the place at which the customer was met first, so it differs from run to run
 //! and never shows in a result: tables are put in the order of the customers themselves.
 
-use std::hash::BuildHasher;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, UInt32Array};
 use arrow::datatypes::{Int32Type, Int64Type};
-use hashbrown::DefaultHashBuilder;
 
 use super::intern::{Interner, Keys};
 use crate::engine::EngineError;
@@ -33,20 +31,23 @@ enum Known {
 
 /// Whole numbers in a table with open places.
 struct Numbers {
-    /// The key and the number of who has it; [`NOBODY`] where the place is free.
+    /// The key and the number of who has it; [`NOBODY`] where the place is free. A power of two.
     places: Vec<(i64, u32)>,
     keys: Vec<i64>,
-    hasher: DefaultHashBuilder,
 }
 
 impl Numbers {
     fn new() -> Self {
         let places = vec![(0, NOBODY); 1 << 12];
-        Numbers { places, keys: Vec::new(), hasher: DefaultHashBuilder::default() }
+        Numbers { places, keys: Vec::new() }
     }
 
     fn place_of(&self, key: i64) -> usize {
-        self.hasher.hash_one(key) as usize & (self.places.len() - 1)
+        // Fibonacci hashing (Knuth, TAOCP 6.4): consecutive keys lie far apart, and the top bits depend on
+        // all others, the upper half folded in first.
+        let key = key as u64;
+        let mixed = (key ^ (key >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> (u64::BITS - self.places.len().trailing_zeros())) as usize
     }
 
     /// Who has the key, looking on from a place.
