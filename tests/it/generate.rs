@@ -390,7 +390,7 @@ fn what_cannot_be_generated_is_refused() {
 /// The pipeline of the comparison fits the worlds that are generated for it.
 #[test]
 fn the_nightly_job_of_the_comparison_has_no_mistakes() {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_tenure"))
+    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
         .args(["check", "benches/compare/nightly.yaml", "--set", "params.data=sample_data/shop"])
         .output()
         .expect("it starts");
