@@ -145,8 +145,15 @@ impl Catalog {
         names.filter(|name| !named.contains(&name.value)).collect()
     }
 
-    /// Names for suggestions.
-    fn names(&self) -> Vec<String> {
+    /// True for the name of a metric, be it well or badly declared.
+    pub fn knows(&self, name: &str) -> bool {
+        self.broken.iter().any(|broken| broken == name)
+            || self.declared.iter().any(|declared| declared.name.value == name)
+            || built_in(name).is_some()
+    }
+
+    /// The names of metrics, of those with many statistics some.
+    pub fn names(&self) -> Vec<String> {
         let mut names: Vec<String> =
             self.declared.iter().map(|declared| declared.name.value.clone()).collect();
         for kind in registry().iter().filter(|kind| kind.built_in) {

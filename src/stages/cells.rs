@@ -34,6 +34,8 @@ pub(super) struct Lowered {
     pub columns: Vec<MetricColumn>,
     pub wants_first_time: bool,
     pub drawn: Vec<Drawn>,
+    /// Columns that there would be if a metric were not wrong, which is noted.
+    pub flawed: Vec<String>,
 }
 
 /// Rows to measure, and the dimensions over them.
@@ -55,7 +57,13 @@ enum Which {
 impl Cells<'_> {
     pub fn table(&self, cx: &mut StageContext, dimensions: &[Dimension]) -> Option<RelRef> {
         let built = self.build(dimensions).and_then(|cells| self.with_draws(cells, dimensions));
-        cx.typed(built)
+        let table = cx.typed(built)?;
+        let missing = |name: &&String| table.schema.field(name).is_none();
+        let flawed: Vec<String> = self.lowered.flawed.iter().filter(missing).cloned().collect();
+        match flawed.is_empty() {
+            true => Some(table),
+            false => cx.typed(relation::with_flaws(&table, &flawed)),
+        }
     }
 
     pub(super) fn build(&self, dimensions: &[Dimension]) -> Built {

@@ -114,6 +114,7 @@ impl Cells<'_> {
             columns: Vec::new(),
             wants_first_time: self.lowered.wants_first_time,
             drawn: Vec::new(),
+            flawed: Vec::new(),
         };
         // Sums and counts are whole numbers and money, which come out of the draws as doubles.
         let mut rebuilt: Vec<(&str, Vec<(String, DataType)>)> = Vec::new();

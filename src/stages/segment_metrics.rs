@@ -137,6 +137,10 @@ impl Stage for SegmentMetrics {
     }
 }
 
+/// What the names of a metric's columns end with.
+const BESIDE: [&str; 8] =
+    ["", "_n", "_low", "_high", "_numerator", "_denominator", "_plus", "_minus"];
+
 /// The column that tells grouping sets apart.
 const GROUPING: &str = "grouping";
 
@@ -235,16 +239,31 @@ impl SegmentMetrics {
             first_time,
         };
         let mut lowering = Lowering::new(&subject, cx.metrics, cx.diagnostics);
-        // Every metric is lowered, so that every mistake is found.
-        let lowered: Vec<Option<()>> =
-            self.metrics.value.iter().map(|name| lowering.add(name)).collect();
-        let lowered = lowered.into_iter().collect::<Option<Vec<()>>>();
+        // Every metric is lowered, so that every mistake is found. What stands in its place if it is wrong
+        // keeps whoever reads it from being told of it again.
+        let mut flawed: Vec<String> = Vec::new();
+        for name in &self.metrics.value {
+            let before = (lowering.columns.len(), lowering.drawn.len());
+            if lowering.add(name).is_some() {
+                continue;
+            }
+            lowering.columns.truncate(before.0);
+            lowering.drawn.truncate(before.1);
+            flawed.push(name.value.clone());
+            // Of a name that nobody knows, nobody knows which metric it was to be.
+            if !lowering.catalog.knows(&name.value) {
+                flawed.extend(lowering.catalog.names());
+            }
+        }
+        let beside = |name: &String| BESIDE.map(|suffix| format!("{name}{suffix}"));
+        let mut flawed: Vec<String> = flawed.iter().flat_map(beside).collect();
+        flawed.sort_unstable();
+        flawed.dedup();
         let Lowering { measures, columns, wants_first_time, drawn, .. } = lowering;
-        lowered?;
         if !drawn.is_empty() {
             cx.customer(table)?;
         }
-        Some(Lowered { measures, columns, wants_first_time, drawn })
+        Some(Lowered { measures, columns, wants_first_time, drawn, flawed })
     }
 }
 
