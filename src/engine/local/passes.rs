@@ -208,23 +208,51 @@ fn by_customer(
     over_people(chain, expr, people, (&of.customer, &own)).ok().flatten()
 }
 
-/// The customers of a pass are numbered if a fold or a look-up goes by a column of the scan.
+/// The column of a scan that holds the customers of events that are gathered.
+fn gathered_by<'a>(part: &'a Part, jobs: &'a [Job]) -> Option<&'a str> {
+    let job = &jobs[part.job];
+    let (_, events, _) = days::events_of(&job.rel).filter(|_| job.task == Task::Days)?;
+    origin(&part.chain, events.customer.value.as_column()?)
+}
+
+/// A pass numbers one column, so events of other customers are gathered in passes of their own.
+fn by_numbering(parts: Vec<Part>, jobs: &[Job]) -> Vec<Vec<Part>> {
+    let mut passes: Vec<(Option<String>, Vec<Part>)> = Vec::new();
+    for part in parts {
+        let column = gathered_by(&part, jobs).map(str::to_owned);
+        let fits = |known: &Option<String>| known.is_none() || column.is_none() || *known == column;
+        match passes.iter_mut().find(|(known, _)| fits(known)) {
+            Some((known, parts)) => {
+                *known = known.take().or(column);
+                parts.push(part);
+            }
+            None => passes.push((column, vec![part])),
+        }
+    }
+    passes.into_iter().map(|(_, parts)| parts).collect()
+}
+
+/// The customers of a pass are numbered if a fold or a look-up goes by a column of the scan: those of
+/// gathered events, if there are any.
 fn numbering(parts: &[Part], jobs: &[Job]) -> Result<Option<Numbering>, EngineError> {
-    let wanted = parts.iter().find_map(|part| {
+    let of_part = |part: &Part| -> Option<Field> {
         let of_fold = match jobs[part.job].task {
-            Task::Fold | Task::Days => fold::customers(&jobs[part.job].rel),
-            Task::Collect | Task::FirstRows => Vec::new(),
+            Task::Fold => fold::customers(&jobs[part.job].rel),
+            Task::Days | Task::Collect | Task::FirstRows => Vec::new(),
         };
         let of_fold = of_fold.into_iter().filter_map(Expr::as_column);
         let mut columns = of_fold.filter_map(|name| origin(&part.chain, name));
         let column = columns.next().or_else(|| looked_up_by(&part.chain))?;
-        leaf(&part.chain).schema.field(column)
-    });
-    let numbering = |field: &Field| {
-        let people = Arc::new(People::new(field.data_type)?);
-        Ok(Numbering { column: field.name.clone(), people })
+        leaf(&part.chain).schema.field(column).cloned()
     };
-    wanted.map(numbering).transpose()
+    let gathered = parts
+        .iter()
+        .find_map(|part| leaf(&part.chain).schema.field(gathered_by(part, jobs)?).cloned());
+    let numbering = |field: Field| {
+        let people = Arc::new(People::new(field.data_type)?);
+        Ok(Numbering { column: field.name, people })
+    };
+    gathered.or_else(|| parts.iter().find_map(of_part)).map(numbering).transpose()
 }
 
 /// The column of a scan by which a chain looks something up.
@@ -294,11 +322,13 @@ impl Local<'_> {
                 return Err(EngineError::Internal("look-ups that wait for each other".into()));
             }
             for scan in order {
-                let parts = &ready[&scan];
+                let parts = ready.remove(&scan).unwrap_or_default();
                 for table in parts.iter().flat_map(|part| lookup_tables(&part.chain)) {
                     self.frame(table, frames)?;
                 }
-                self.pass(parts, &mut jobs.list, frames)?;
+                for parts in by_numbering(parts, &jobs.list) {
+                    self.pass(&parts, &mut jobs.list, frames)?;
+                }
             }
         }
         // A chain over a union has the rows of its parts.

@@ -263,3 +263,30 @@ fn folds_of_one_history_are_the_same_together() {
         alone.iter().zip(&together).try_for_each(|(alone, one)| equal(alone, one, 0.0))
     });
 }
+
+/// A run may tell customers apart by several columns, all over one scan.
+#[test]
+fn folds_by_several_customers_are_the_same_together() {
+    law(60, |draw| {
+        let (calendar, frame) = (calendar(draw), history(draw));
+        let input = scan(&frame.schema);
+        let mut rels = vec![any_movements(draw, input.clone())];
+        for column in draw.shuffled(vec!["c", "i", "ch"]) {
+            let customer = named("customer", expr(&input, column));
+            let events = Events { customer, ..events(draw, &input) };
+            let unit = draw.pick(UNITS);
+            let last_day = end(draw) - 1;
+            let movements = Movements::build(input.clone(), events, Vec::new(), unit, last_day);
+            rels.push(movements.expect("distinct names"));
+        }
+        let written = Written::new(&frame, draw);
+        let together = by_local(&rels, written.source(draw), &calendar, 1 + draw.below(3));
+        let together = together.map_err(|error| error.to_string())?;
+        for (rel, one) in rels.iter().zip(&together) {
+            if let Some(alone) = agree(rel, &frame, &written, &calendar, draw)? {
+                equal(&alone, one, 0.0)?;
+            }
+        }
+        Ok(())
+    });
+}
