@@ -60,6 +60,12 @@ impl<'a> Decoder<'a> {
         if let NodeKind::Bool(_) = node.kind {
             diagnostic = diagnostic.help("put the word in quotes if it is meant as text");
         }
+        if let NodeKind::Text(text) = &node.kind
+            && expected.ends_with("number")
+            && let Some(number) = number_meant(text)
+        {
+            diagnostic = diagnostic.help(format!("write `{number}`, without quotes"));
+        }
         self.report(diagnostic);
     }
 
@@ -283,6 +289,18 @@ impl Decode for bool {
     fn to_json(&self) -> Json {
         json!(self)
     }
+}
+
+/// The number that a text stands for: `five` is 5, and a number in quotes itself.
+fn number_meant(text: &str) -> Option<String> {
+    const WORDS: &[&str] = &[
+        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+        "eleven", "twelve",
+    ];
+    let text = text.trim();
+    let word = WORDS.iter().position(|word| text.eq_ignore_ascii_case(word));
+    let number = || text.parse::<f64>().is_ok_and(f64::is_finite).then(|| text.to_owned());
+    word.map(|number| number.to_string()).or_else(number)
 }
 
 impl Decode for i64 {

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::profile::{Column, Profile};
-use super::roles::{Role, Time};
+use super::profile::{Column, NEARLY, Profile};
+use super::roles::Role;
 use super::text::{self, count, percent};
 use super::words;
 use crate::frame::{DataType, Value};
@@ -13,6 +13,9 @@ const SHARED: f64 = 0.3;
 
 /// The same where the names say nothing.
 const SHARED_WITHOUT_NAMES: f64 = 0.9;
+
+/// The share of rows of a table of customers that may repeat a key.
+const AGAIN: f64 = 0.5;
 
 /// The most values of a column that divides customers.
 const MOST_GROUPS: usize = 20;
@@ -32,17 +35,20 @@ pub(super) struct Lookup {
     pub customer: Option<Role>,
     /// False if some keys are there twice.
     pub unique: bool,
+    /// True if it is the lines of orders that find its rows.
+    pub of_lines: bool,
     /// True if every key of the events is found, as far as the samples go.
     pub complete: bool,
     pub because: String,
 }
 
 impl Lookup {
-    /// What stands before the names of its columns when it is joined: something, if the events have one
-    /// of them.
-    pub fn prefix(&self, events: &Profile) -> String {
+    /// What stands before the names of its columns when it is joined: something, if the other tables
+    /// have one of them.
+    pub fn prefix(&self, others: &[&Profile]) -> String {
         let mut own = self.profile.columns.iter().filter(|column| column.name != self.key);
-        match own.any(|column| events.column(&column.name).is_some()) {
+        let there = |name: &str| others.iter().any(|other| other.column(name).is_some());
+        match own.any(|column| there(&column.name)) {
             true => format!("{}_", self.profile.set.name),
             false => String::new(),
         }
@@ -70,38 +76,81 @@ pub(super) struct Dimension {
 pub(super) enum DimensionOf {
     /// A column of a table of customers, and whether it is cut by age.
     Customers { table: String, column: String, ages: bool, unknown: Option<String> },
-    /// A column of a table joined to the events.
+    /// A column of a table joined to the events, or to their lines.
     Joined { table: String },
     /// A column of the events.
     Events,
+    /// A column of the lines of orders.
+    Lines,
 }
 
-/// A table as a look-up table of the events, if keys agree.
+/// A table that nothing is looked up in.
+#[derive(Debug)]
+pub(super) struct Unused {
+    pub profile: Profile,
+    /// The column of the events, and its own with the same values of which several rows have the same.
+    pub shared: Option<(String, String)>,
+}
+
+/// Columns of two tables that have the same values.
+struct Pair {
+    /// True if few enough rows of the table share a value.
+    finds: bool,
+    score: u32,
+    unique: bool,
+    shared: f64,
+    left: String,
+    key: String,
+    complete: bool,
+}
+
+impl Pair {
+    fn rank(&self) -> (bool, u32, bool, f64) {
+        (self.finds, self.score, self.unique, self.shared)
+    }
+}
+
+/// A table as a look-up table of the events, or without `customer` of the lines of orders, if keys agree.
 ///
 /// # Errors
 /// The table itself, if none do.
 pub(super) fn lookup(
     table: Profile,
     events: &Profile,
-    customer: &Role,
-) -> Result<Lookup, Box<Profile>> {
-    struct Pair {
-        score: u32,
-        left: String,
-        key: String,
-        unique: bool,
-        complete: bool,
-        shared: f64,
-    }
+    customer: Option<&Role>,
+) -> Result<Lookup, Box<Unused>> {
+    let found = match pair(&table, events, customer) {
+        Some(pair) if pair.finds => pair,
+        pair => {
+            let shared = pair.map(|pair| (pair.left, pair.key));
+            return Err(Box::new(Unused { profile: table, shared }));
+        }
+    };
+    let Pair { left, key, unique, complete, shared, .. } = found;
+    let of_customers = customer.is_some_and(|customer| customer.columns.contains(&left));
+    let role = of_customers.then(|| role(&table, &key, events, &left)).flatten();
+    let rows = match unique {
+        true => "each there once".to_owned(),
+        false => "some there twice".to_owned(),
+    };
+    let because = format!(
+        "`{key}` is `{left}` of `{}` ({} of the keys agree), {rows}, in {}",
+        events.set.name,
+        percent(shared),
+        table.basis()
+    );
+    let of_lines = customer.is_none();
+    Ok(Lookup { profile: table, left, key, customer: role, unique, of_lines, complete, because })
+}
+
+/// The columns that speak most for two tables hanging together.
+fn pair(table: &Profile, events: &Profile, customer: Option<&Role>) -> Option<Pair> {
     let mut best: Option<Pair> = None;
     for key in table.columns.iter().filter(|column| identifies(column)) {
         let unique = key.is_unique();
-        if !unique && key.distinct * 2 < key.known {
-            continue;
-        }
-        let own = keys(&table, &key.name);
+        let own = keys(table, &key.name);
         for left in events.columns.iter().filter(|column| identifies(column)) {
-            let of_customers = customer.columns.contains(&left.name);
+            let of_customers = customer.is_some_and(|role| role.columns.contains(&left.name));
             let same = words::flat(&left.name) == words::flat(&key.name);
             let known = words::customer(&key.name) > 0 || words::flat(&key.name) == "id";
             let score = match () {
@@ -118,29 +167,18 @@ pub(super) fn lookup(
             if shared < if score == 1 { SHARED_WITHOUT_NAMES } else { SHARED } {
                 continue;
             }
-            let found = (score, unique, shared);
-            if best.as_ref().is_none_or(|best| found > (best.score, best.unique, best.shared)) {
-                let complete = common == others.len();
-                let (left, key) = (left.name.clone(), key.name.clone());
-                best = Some(Pair { score, left, key, unique, complete, shared });
+            let repeated = 1.0 - key.distinct as f64 / key.known.max(1) as f64;
+            // A customer may be told of again; rows that share another key are rather its parts.
+            let finds = repeated <= if of_customers { AGAIN } else { NEARLY };
+            let (left, key) = (left.name.clone(), key.name.clone());
+            let complete = common == others.len();
+            let found = Pair { finds, score, unique, shared, left, key, complete };
+            if best.as_ref().is_none_or(|best| found.rank() > best.rank()) {
+                best = Some(found);
             }
         }
     }
-    let Some(Pair { left, key, unique, complete, shared, .. }) = best else {
-        return Err(Box::new(table));
-    };
-    let of_customers = customer.columns.contains(&left);
-    let role = of_customers.then(|| role(&table, &key, events, &left)).flatten();
-    let rows = match unique {
-        true => "each there once".to_owned(),
-        false => "some there twice".to_owned(),
-    };
-    let because = format!(
-        "`{key}` is `{left}` of the events ({} of the keys agree), {rows}, in {}",
-        percent(shared),
-        table.basis()
-    );
-    Ok(Lookup { profile: table, left, key, customer: role, unique, complete, because })
+    best
 }
 
 /// True for columns whose values could be keys.
@@ -220,10 +258,14 @@ pub(super) fn segments(lookups: &[Lookup], events: &Profile) -> Vec<Dimension> {
     ranked(found)
 }
 
-/// Columns of other tables that divide events, the most telling first; one of each table.
-pub(super) fn joined(lookups: &[Lookup], events: &Profile) -> Vec<Dimension> {
+/// Columns of other tables that divide the rows that find them, the most telling first; one of each
+/// table.
+pub(super) fn joined<'a>(
+    lookups: impl Iterator<Item = &'a Lookup>,
+    others: &[&Profile],
+) -> Vec<Dimension> {
     let mut found: Vec<(u32, Dimension)> = Vec::new();
-    for lookup in lookups.iter().filter(|lookup| lookup.customer.is_none()) {
+    for lookup in lookups.filter(|lookup| lookup.customer.is_none()) {
         let columns = lookup.profile.columns.iter().filter(|column| column.name != lookup.key);
         let mut best: Option<&Column> = None;
         for column in columns.filter(|column| divides(column, MOST_GROUPS_OF_EVENTS)) {
@@ -235,29 +277,25 @@ pub(super) fn joined(lookups: &[Lookup], events: &Profile) -> Vec<Dimension> {
         if let Some(column) = best {
             let of = DimensionOf::Joined { table: lookup.table() };
             let because = values_of(column, &lookup.profile);
-            let name = format!("{}{}", lookup.prefix(events), column.name);
+            let name = format!("{}{}", lookup.prefix(others), column.name);
             found.push((words::dimension(&column.name), Dimension { name, of, because }));
         }
     }
     ranked(found)
 }
 
-/// Columns of the events that divide them, the most telling first.
-pub(super) fn of_events(events: &Profile, taken: &[&str], time: &Time) -> Vec<Dimension> {
+/// Columns of the events, or of their lines, that divide them, the most telling first.
+pub(super) fn own(table: &Profile, taken: &[&str], of: &DimensionOf) -> Vec<Dimension> {
     let mut found: Vec<(u32, Dimension)> = Vec::new();
-    for column in &events.columns {
-        let used =
-            taken.contains(&column.name.as_str()) || time.role.columns.contains(&column.name);
+    for column in &table.columns {
+        let used = taken.contains(&column.name.as_str());
         let telling = words::dimension(&column.name);
         let text = column.data_type == DataType::String;
         if used || !divides(column, MOST_GROUPS_OF_EVENTS) || (!text && telling < 3) {
             continue;
         }
-        let because = values_of(column, events);
-        found.push((
-            telling,
-            Dimension { name: column.name.clone(), of: DimensionOf::Events, because },
-        ));
+        let because = values_of(column, table);
+        found.push((telling, Dimension { name: column.name.clone(), of: of.clone(), because }));
     }
     ranked(found)
 }

@@ -17,6 +17,7 @@ mod profile;
 mod roles;
 mod order;
 mod lookups;
+mod lines;
 mod pipeline;
 mod stages;
 mod start;

@@ -1,13 +1,10 @@
 //! What happened: money, orders and their lines, and what came back.
 
-use super::profile::{Column, Profile};
+use super::profile::{Column, NEARLY, Profile};
 use super::roles::{Role, Time};
 use super::text::{self, count, literal, percent};
 use super::words::{self, Became, MoneyName};
 use crate::frame::{DataType, Value};
-
-/// Up to this share of rows may repeat an id before rows are taken for lines of orders.
-const NEARLY: f64 = 0.05;
 
 /// The role `value`.
 #[derive(Debug, Clone)]
@@ -105,6 +102,16 @@ fn quantity(profile: &Profile) -> Option<&Column> {
     columns.clone().find(whole).or_else(|| columns.find(|column| column.is_number()))
 }
 
+/// The role `quantity` of a table.
+pub(super) fn quantity_role(profile: &Profile) -> Option<Role> {
+    quantity(profile).map(|column| how_many(column, profile))
+}
+
+fn how_many(column: &Column, profile: &Profile) -> Role {
+    let because = format!("by its name; {}, {}", column.found, column.range());
+    Role::column(&column.name, profile, because)
+}
+
 /// What a row is: an order, or a line of one; sold or returned.
 pub(super) fn rows(
     profile: &Profile,
@@ -116,10 +123,7 @@ pub(super) fn rows(
     let taken =
         |name: &str| customer.columns.iter().chain(&time.role.columns).any(|column| column == name);
     let quantity = quantity(profile).filter(|column| !taken(&column.name));
-    rows.quantity = quantity.map(|column| {
-        let because = format!("by its name; {}, {}", column.found, column.range());
-        Role::column(&column.name, profile, because)
-    });
+    rows.quantity = quantity.map(|column| how_many(column, profile));
     let ids = profile.columns.iter().filter(|column| {
         words::order(&column.name)
             && !taken(&column.name)

@@ -1,6 +1,8 @@
 //! The draft as YAML: its head and its sources.
 
+use super::lines::OrderLines;
 use super::lookups::{DimensionOf, Lookup};
+use super::order::Money;
 use super::profile::{Column, Origin, Profile};
 use super::stages;
 use super::start::{Findings, shell_word};
@@ -82,6 +84,10 @@ pub(super) fn write(findings: &Findings) -> String {
     head(findings, &mut lines);
     lines.line(0, "sources:");
     events(findings, &mut lines);
+    if let Some(order_lines) = &findings.order_lines {
+        lines.empty();
+        lines_of_orders(order_lines, findings, &mut lines);
+    }
     for lookup in &findings.lookups {
         lines.empty();
         looked_up(lookup, &mut lines);
@@ -145,25 +151,58 @@ fn events(findings: &Findings, lines: &mut Lines) {
     }
     lines.said(2, format!("time: {}", scalar(&time.role.written)), &time.role.because);
     if let Some(value) = value {
-        let mut settings = vec![format!("column: {}", scalar(&value.role.written))];
-        settings.extend(value.decimals.map(|decimals| format!("decimals: {decimals}")));
-        settings.extend(findings.currency.as_ref().map(|code| format!("currency: {code}")));
-        if value.minor_units {
-            settings.push("minor_units: true".into());
-        }
-        let written = match settings.as_slice() {
-            [_] => format!("value: {}", scalar(&value.role.written)),
-            several => format!("value: {{{}}}", several.join(", ")),
-        };
-        let currency = match &findings.currency {
-            Some(_) => "",
-            None => "; the currency is `{column: …, currency: EUR}`",
-        };
-        lines.said(2, written, format!("{}{currency}", value.role.because));
+        money(value, findings.currency.as_deref(), lines);
     }
     order_block(findings, lines);
     lines.empty();
     contract(findings, lines);
+}
+
+fn money(value: &Money, currency: Option<&str>, lines: &mut Lines) {
+    let mut settings = vec![format!("column: {}", scalar(&value.role.written))];
+    settings.extend(value.decimals.map(|decimals| format!("decimals: {decimals}")));
+    settings.extend(currency.map(|code| format!("currency: {code}")));
+    if value.minor_units {
+        settings.push("minor_units: true".into());
+    }
+    let written = match settings.as_slice() {
+        [_] => format!("value: {}", scalar(&value.role.written)),
+        several => format!("value: {{{}}}", several.join(", ")),
+    };
+    let remark = match currency {
+        Some(_) => "",
+        None => "; the currency is `{column: …, currency: EUR}`",
+    };
+    lines.said(2, written, format!("{}{remark}", value.role.because));
+}
+
+/// The lines of orders.
+fn lines_of_orders(of: &OrderLines, findings: &Findings, lines: &mut Lines) {
+    let profile = &of.profile;
+    lines.comment(1, &of.because);
+    lines.line(1, format!("{}:", profile.set.name));
+    lines.line(2, form(profile));
+    if let Some(value) = &of.value {
+        money(value, findings.currency.as_deref(), lines);
+    }
+    lines.line(2, "order:");
+    lines.said(3, format!("id: {}", scalar(&of.id())), "what the lines of an order share");
+    if let Some(quantity) = &of.quantity {
+        lines.said(3, format!("quantity: {}", scalar(&quantity.written)), &quantity.because);
+    }
+    lines.line(2, "columns:");
+    for column in &profile.columns {
+        let of_value =
+            of.value.as_ref().is_some_and(|value| value.role.columns.contains(&column.name));
+        let whole = column.nulls == 0.0 && column.unfit == 0.0;
+        let required = whole && (column.name == of.key || of_value);
+        let read = of.used().contains(&column.name.as_str());
+        clause(column, profile.set.form, read, required, Bounds::default(), lines);
+    }
+    let unfit: f64 = profile.columns.iter().map(|column| column.unfit).sum();
+    let (unreadable, _) = profile.unreadable();
+    let tolerance = tolerance(unfit + unreadable, profile.whole);
+    lines.line(2, format!("bad_rows: {{action: quarantine, tolerate: {tolerance}%}}"));
 }
 
 /// How rows without a customer are kept, where there are many.

@@ -23,6 +23,10 @@ const LISTED: usize = 60;
 /// are bad rows.
 const MOSTLY: f64 = 0.95;
 
+/// The share of rows that may share a value of a column that identifies rows: an order may be there
+/// twice by mistake.
+pub(super) const NEARLY: f64 = 0.05;
+
 /// Digits after the point that are looked for.
 const MOST_DIGITS: u8 = 6;
 
@@ -90,6 +94,12 @@ impl Column {
     /// True if no two rows of the sample share a value, and none lacks one.
     pub fn is_unique(&self) -> bool {
         self.known > 1 && self.distinct == self.known && self.nulls == 0.0
+    }
+
+    /// True if few rows of the sample share a value or lack one.
+    pub fn is_nearly_unique(&self) -> bool {
+        let shared = 1.0 - self.distinct as f64 / self.known.max(1) as f64;
+        self.known > 1 && shared <= NEARLY && self.nulls <= NEARLY
     }
 
     /// The least and greatest value, in words.

@@ -1,8 +1,9 @@
 //! The draft as YAML: segments, metrics, stages and checks.
 
-use super::lookups::{Dimension, DimensionOf, Lookup};
+use super::lines::OrderLines;
+use super::lookups::{Dimension, Lookup};
 use super::pipeline::{Lines, segment};
-use super::start::{Findings, stage_name};
+use super::start::{Findings, Known, stage_name};
 use super::text::{percent, scalar};
 use crate::frame::DataType;
 use crate::ir::parse;
@@ -20,8 +21,25 @@ const OVER_TIME_ONLY: &[&str] =
     &["units", "orders_per_customer", "unit_return_rate", "value_return_rate"];
 
 /// Names that stages of a draft have.
-const STAGES: &[&str] =
-    &["monthly", "weekly", "daily", "growth", "retention", "rfm", "value", "distinct"];
+const STAGES: &[&str] = &[
+    "monthly",
+    "weekly",
+    "daily",
+    "growth",
+    "retention",
+    "rfm",
+    "value",
+    "distinct",
+    "returns",
+    ORDERS,
+    LINES,
+];
+
+/// The stage of orders without the columns that their lines have too, or of those that were sold.
+const ORDERS: &str = "order_heads";
+
+/// The stage of lines, with the columns of their orders.
+const LINES: &str = "sold_lines";
 
 /// True for names that a source must not have.
 pub(super) fn is_stage_name(name: &str) -> bool {
@@ -46,13 +64,20 @@ pub(super) fn write(findings: &Findings, lines: &mut Lines) {
     lines.empty();
     lines.comment(0, "A stage is a table: its name, where it reads `from`, and one kind. `tenure stages` lists the kinds.");
     lines.line(0, "stages:");
-    let from = first_stages(findings, lines);
-    over_time(findings, &from, grain(span), lines);
-    customers(findings, &from, span, lines);
-    for dimension in &findings.dimensions {
-        by_dimension(findings, &from, dimension, lines);
+    let orders = first_stages(findings, lines);
+    if let Some(of) = &findings.order_lines {
+        order_lines(findings, of, &orders, lines);
     }
-    checks(findings, &from, grain(span).1, lines);
+    let from = if findings.lines_are_events() { LINES } else { &orders };
+    over_time(findings, from, grain(span), lines);
+    if findings.lines_are_events() && findings.rows.returned.is_some() {
+        returns(&orders, grain(span).0, lines);
+    }
+    customers(findings, from, span, lines);
+    for dimension in &findings.dimensions {
+        by_dimension(findings, from, dimension, lines);
+    }
+    checks(findings, &orders, grain(span).1, lines);
 }
 
 fn segments(findings: &Findings, lines: &mut Lines) {
@@ -133,6 +158,60 @@ fn first_stages(findings: &Findings, lines: &mut Lines) -> String {
     from
 }
 
+/// The lines of orders with the columns of the orders, who and when among them.
+fn order_lines(findings: &Findings, of: &OrderLines, orders: &str, lines: &mut Lines) {
+    let mut with = orders.to_owned();
+    let sold = findings.rows.sold.as_ref();
+    if sold.is_some() || of.taken.is_some() {
+        with = ORDERS.to_owned();
+        lines.line(1, format!("{ORDERS}:"));
+        lines.line(2, format!("from: {orders}"));
+        match (&of.taken, sold) {
+            (Some(taken), sold) => {
+                if let Some(sold) = sold {
+                    lines.line(2, format!("where: {}", scalar(&sold.written)));
+                }
+                let columns: Vec<String> = taken.iter().map(|name| scalar(name)).collect();
+                lines.said(
+                    2,
+                    format!("select: {{columns: [{}]}}", columns.join(", ")),
+                    format!("those that `{}` has too are left out", of.profile.set.name),
+                );
+            }
+            (None, Some(sold)) => {
+                lines.line(2, format!("filter: {{where: {}}}", scalar(&sold.written)));
+            }
+            (None, None) => {}
+        }
+        lines.empty();
+    }
+    let (key, left) = (scalar(&of.key), scalar(&of.left));
+    let keys = if left == key { format!("[{key}]") } else { format!("{{{key}: {left}}}") };
+    lines
+        .comment(1, "The lines with the columns of their orders, of which they have who and when.");
+    lines.line(1, format!("{LINES}:"));
+    lines.line(2, format!("from: {}", of.profile.set.name));
+    lines.line(2, "join:");
+    lines.line(3, format!("with: {with}"));
+    lines.line(3, format!("keys: {keys}"));
+    lines.said(3, "how: inner", "lines without an order are left out");
+    lines.line(3, format!("customer: {}", scalar(&findings.customer.written)));
+    lines.line(3, format!("time: {}", scalar(&findings.time.role.written)));
+    lines.empty();
+}
+
+/// What came back, of orders whose lines do not say it.
+fn returns(orders: &str, grain: &str, lines: &mut Lines) {
+    lines.line(1, "returns:");
+    lines.line(2, format!("from: {orders}"));
+    lines.said(
+        2,
+        format!("segment_metrics: {{by: [{grain}], metrics: [return_rate]}}"),
+        "orders that came back, of those sold or returned",
+    );
+    lines.empty();
+}
+
 fn over_time(findings: &Findings, from: &str, (grain, name): (&str, &str), lines: &mut Lines) {
     let by = match findings.events.column(grain) {
         // A column of that name would win.
@@ -144,7 +223,7 @@ fn over_time(findings: &Findings, from: &str, (grain, name): (&str, &str), lines
     lines.line(2, "segment_metrics:");
     lines.line(3, format!("by: [{by}]"));
     lines.line(3, "metrics:");
-    for (metric, comment) in metric_names(findings) {
+    for (metric, comment) in metric_names(findings.known()) {
         match comment {
             "" => lines.line(4, format!("- {metric}")),
             comment => lines.said(4, format!("- {metric}"), comment),
@@ -169,21 +248,20 @@ fn over_time(findings: &Findings, from: &str, (grain, name): (&str, &str), lines
 }
 
 /// The metrics that the roles allow, with a comment each.
-fn metric_names(findings: &Findings) -> Vec<(&'static str, &'static str)> {
-    let (value, rows) = (findings.value.is_some(), &findings.rows);
-    let returned = rows.returned.is_some();
+fn metric_names(known: Known) -> Vec<(&'static str, &'static str)> {
+    let Known { value, quantity, returned, negative_returns } = known;
     let wanted = [
         (value, "revenue", ""),
-        (value && rows.negative_returns, "net_revenue", ""),
+        (value && negative_returns, "net_revenue", ""),
         (true, "order_count", ""),
         (true, "customer_count", "customers with an order in the cell"),
-        (rows.quantity.is_some(), "units", ""),
+        (quantity, "units", ""),
         (value, "average_order_value", ""),
         (true, "orders_per_customer", ""),
         (true, "repeat_purchase_rate", "of those customers, who had two orders or more"),
         (returned, "return_rate", "orders that came back, of those sold or returned"),
-        (returned && rows.quantity.is_some(), "unit_return_rate", ""),
-        (returned && value && !rows.negative_returns, "value_return_rate", ""),
+        (returned && quantity, "unit_return_rate", ""),
+        (returned && value && !negative_returns, "value_return_rate", ""),
     ];
     wanted
         .into_iter()
@@ -193,9 +271,9 @@ fn metric_names(findings: &Findings) -> Vec<(&'static str, &'static str)> {
 }
 
 fn customers(findings: &Findings, from: &str, span: Option<i32>, lines: &mut Lines) {
-    let negative = findings.value.as_ref().is_some_and(|value| value.negative > 0.0);
+    let negative = findings.money().is_some_and(|value| value.negative > 0.0);
     let refunds = negative && findings.rows.sold.is_none();
-    if findings.value.is_some() {
+    if findings.money().is_some() {
         lines.line(1, "rfm:");
         lines.line(2, format!("from: {from}"));
         lines.line(2, "rfm:");
@@ -250,17 +328,20 @@ fn customers(findings: &Findings, from: &str, span: Option<i32>, lines: &mut Lin
 }
 
 fn by_dimension(findings: &Findings, from: &str, dimension: &Dimension, lines: &mut Lines) {
-    let mut from = from.to_owned();
-    if let DimensionOf::Joined { table } = &dimension.of
-        && let Some(lookup) = findings.lookups.iter().find(|lookup| lookup.table() == *table)
-    {
+    let lines_of = findings.of_lines(&dimension.of);
+    let mut from = if lines_of.is_some() { LINES } else { from }.to_owned();
+    if let Some(lookup) = findings.lookup_of(&dimension.of) {
         let name = format!("with_{}", lookup.profile.set.name);
         lines.line(1, format!("{name}: {{from: {from}, join: {}}}", join(findings, lookup)));
         lines.empty();
         from = name;
     }
-    let names = metric_names(findings).into_iter().map(|(name, _)| name);
-    let metrics: Vec<&str> = names.filter(|name| !OVER_TIME_ONLY.contains(name)).collect();
+    let known = lines_of.map_or_else(|| findings.known(), OrderLines::known);
+    let names = metric_names(known).into_iter().map(|(name, _)| name);
+    // The lines of an order tell how many of what.
+    let wanted =
+        |name: &&str| (lines_of.is_some() && *name == "units") || !OVER_TIME_ONLY.contains(name);
+    let metrics: Vec<&str> = names.filter(wanted).collect();
     lines.line(1, format!("{}:", stage_name(dimension)));
     lines.line(2, format!("from: {from}"));
     lines.line(2, "segment_metrics:");
@@ -273,7 +354,7 @@ fn by_dimension(findings: &Findings, from: &str, dimension: &Dimension, lines: &
 fn join(findings: &Findings, lookup: &Lookup) -> String {
     let (left, key) = (scalar(&lookup.left), scalar(&lookup.key));
     let keys = if left == key { format!("[{key}]") } else { format!("{{{left}: {key}}}") };
-    let prefix = lookup.prefix(&findings.events);
+    let prefix = lookup.prefix(&findings.beside(lookup.of_lines));
     let prefix = if prefix.is_empty() { String::new() } else { format!(", prefix: {prefix}") };
     format!("{{with: {}, keys: {keys}{prefix}}}", lookup.table())
 }
@@ -299,7 +380,7 @@ fn checks(findings: &Findings, from: &str, over_time: &str, lines: &mut Lines) {
         let (name, key) = (&lookup.profile.set.name, scalar(&lookup.key));
         lines.line(1, format!("{name}_once: {{from: {}, unique: [{key}]}}", lookup.table()));
     }
-    if findings.value.is_some() {
+    if findings.money().is_some() {
         lines.line(1, format!("{over_time}_revenue: {{from: {over_time}, not_null: revenue}}"));
     }
 }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::error::DraftError;
 use super::files::sets;
-use super::lookups::{self, Dimension, DimensionOf, Lookup};
+use super::lines::{self, OrderLines};
+use super::lookups::{self, Dimension, DimensionOf, Lookup, Unused};
 use super::order::{self, Money, OrderRows};
 use super::pipeline;
 use super::profile::{Profile, profile};
@@ -65,7 +66,9 @@ pub(super) struct Findings {
     pub rows: OrderRows,
     pub currency: Option<String>,
     pub lookups: Vec<Lookup>,
-    /// Segments, then dimensions of events.
+    /// The lines of orders, where they have a table of their own.
+    pub order_lines: Option<OrderLines>,
+    /// Segments, then dimensions of events and of their lines.
     pub dimensions: Vec<Dimension>,
 }
 
@@ -89,15 +92,26 @@ pub fn draft(request: &DraftRequest) -> Result<Draft, DraftError> {
     let mut lookups = Vec::new();
     let mut unused = Vec::new();
     for table in tables {
-        match lookups::lookup(table, &events, &customer) {
+        match lookups::lookup(table, &events, Some(&customer)) {
             Ok(lookup) => lookups.push(lookup),
-            Err(table) => unused.push(table.set.address.clone()),
+            Err(table) => unused.push(*table),
         }
     }
-    let dimensions = dimensions(&lookups, &events, &customer, &time, &rows, value.as_ref());
+    let sold = rows.sold.as_ref();
+    let order_lines = lines::of_orders(&mut unused, &events, &customer, &time, sold);
+    if let Some(order_lines) = &order_lines {
+        let others = std::mem::take(&mut unused);
+        for table in others {
+            let Unused { profile, shared } = table;
+            match lookups::lookup(profile, &order_lines.profile, None) {
+                Ok(lookup) => lookups.push(lookup),
+                Err(table) => unused.push(Unused { shared, ..*table }),
+            }
+        }
+    }
     let (currency, several) = currency(&events);
     let name = request.name.clone().unwrap_or_else(|| events.set.name.clone());
-    let findings = Findings {
+    let mut findings = Findings {
         file: request.file.clone().unwrap_or_else(|| format!("{name}.yaml")),
         name,
         addresses: request.addresses.clone(),
@@ -108,9 +122,22 @@ pub fn draft(request: &DraftRequest) -> Result<Draft, DraftError> {
         rows,
         currency,
         lookups,
-        dimensions,
+        order_lines,
+        dimensions: Vec::new(),
     };
+    findings.dimensions = findings.dimensions();
+    let of_lines = |dimension: &Dimension| findings.of_lines(&dimension.of).is_some();
+    let mut left_out = None;
+    if !findings.lines_are_events() && !findings.dimensions.iter().any(of_lines) {
+        if let Some(lines) = findings.order_lines.take() {
+            let because = "left out: the lines of orders, but nothing divides them".to_owned();
+            let written = lines.profile.set.address;
+            left_out = Some(Guess { what: "note".into(), written, because });
+        }
+        findings.lookups.retain(|lookup| !lookup.of_lines);
+    }
     guesses.extend(findings.guesses());
+    guesses.extend(left_out);
     if let Some(column) = several {
         guesses.push(Guess {
             what: "note".into(),
@@ -120,9 +147,15 @@ pub fn draft(request: &DraftRequest) -> Result<Draft, DraftError> {
                     .into(),
         });
     }
-    for address in unused {
-        let because = "left out: no column of it is a key that the events have".to_owned();
-        guesses.push(Guess { what: "note".into(), written: address, because });
+    for Unused { profile, shared } in unused {
+        let because = match shared {
+            Some((left, key)) => format!(
+                "left out: several of its rows have the same `{key}`, the `{left}` of the events; `join` \
+                 finds one row, or with `many: true` all"
+            ),
+            None => "left out: no column of it is a key that the events have".to_owned(),
+        };
+        guesses.push(Guess { what: "note".into(), written: profile.set.address, because });
     }
     Ok(Draft { name: findings.name.clone(), text: pipeline::write(&findings), guesses })
 }
@@ -272,43 +305,6 @@ fn time_by_hand(role: Role, expr: Option<Expr>, table: &Profile) -> Result<Time,
     Ok(time)
 }
 
-/// Segments and dimensions, each with a name of its own.
-fn dimensions(
-    lookups: &[Lookup],
-    events: &Profile,
-    customer: &Role,
-    time: &Time,
-    rows: &OrderRows,
-    value: Option<&Money>,
-) -> Vec<Dimension> {
-    let roles = [
-        Some(customer),
-        rows.id.as_ref(),
-        rows.key.as_ref(),
-        rows.sold.as_ref(),
-        rows.returned.as_ref(),
-    ];
-    let mut taken: Vec<&str> = roles
-        .into_iter()
-        .flatten()
-        .chain(value.map(|value| &value.role))
-        .flat_map(|role| role.columns.iter().map(String::as_str))
-        .collect();
-    taken.extend(lookups.iter().map(|lookup| lookup.left.as_str()));
-    let mut found: Vec<Dimension> = Vec::new();
-    let segments = lookups::segments(lookups, events).into_iter().take(MOST_DIMENSIONS + 1);
-    let own = lookups::joined(lookups, events)
-        .into_iter()
-        .chain(lookups::of_events(events, &taken, time));
-    for dimension in segments.chain(own.take(MOST_DIMENSIONS)) {
-        let stage = stage_name(&dimension);
-        if !found.iter().any(|known| stage_name(known) == stage) {
-            found.push(dimension);
-        }
-    }
-    found
-}
-
 /// The stage that has a table by this dimension.
 pub(super) fn stage_name(dimension: &Dimension) -> String {
     format!("by_{}", text::name(&dimension.name, "group"))
@@ -328,7 +324,101 @@ fn currency(events: &Profile) -> (Option<String>, Option<String>) {
     }
 }
 
+/// What the rows of a table say, for the metrics of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    pub value: bool,
+    pub quantity: bool,
+    pub returned: bool,
+    /// True if returns are rows of their own, with amounts below 0.
+    pub negative_returns: bool,
+}
+
 impl Findings {
+    /// The money of what the tables are made from, if anything says how much.
+    pub fn money(&self) -> Option<&Money> {
+        let lines = self.order_lines.as_ref().and_then(|lines| lines.value.as_ref());
+        self.value.as_ref().or(lines)
+    }
+
+    /// True if only the lines of orders say how much was paid, so that all tables are made from them.
+    pub fn lines_are_events(&self) -> bool {
+        self.value.is_none() && self.money().is_some()
+    }
+
+    /// What is known of the rows that the tables are made from.
+    pub fn known(&self) -> Known {
+        match &self.order_lines {
+            Some(lines) if self.lines_are_events() => lines.known(),
+            _ => Known {
+                value: self.value.is_some(),
+                quantity: self.rows.quantity.is_some(),
+                returned: self.rows.returned.is_some(),
+                negative_returns: self.rows.negative_returns,
+            },
+        }
+    }
+
+    /// The tables whose columns stand beside each other where lines of orders were joined, or of which
+    /// an event has the columns.
+    pub fn beside(&self, of_lines: bool) -> Vec<&Profile> {
+        let lines = self.order_lines.as_ref().filter(|_| of_lines || self.lines_are_events());
+        lines.map(|lines| &lines.profile).into_iter().chain([&self.events]).collect()
+    }
+
+    /// The look-up table that a dimension comes from.
+    pub fn lookup_of(&self, dimension: &DimensionOf) -> Option<&Lookup> {
+        let DimensionOf::Joined { table } = dimension else { return None };
+        self.lookups.iter().find(|lookup| lookup.table() == *table)
+    }
+
+    /// The lines of orders, if it is they that a dimension divides.
+    pub fn of_lines(&self, dimension: &DimensionOf) -> Option<&OrderLines> {
+        let found = self.lookup_of(dimension).is_some_and(|lookup| lookup.of_lines);
+        let divided = found || matches!(dimension, DimensionOf::Lines);
+        self.order_lines.as_ref().filter(|_| divided)
+    }
+
+    /// Segments and dimensions, each with a name of its own.
+    fn dimensions(&self) -> Vec<Dimension> {
+        let (events, rows) = (&self.events, &self.rows);
+        let roles = [
+            Some(&self.customer),
+            Some(&self.time.role),
+            rows.id.as_ref(),
+            rows.key.as_ref(),
+            rows.sold.as_ref(),
+            rows.returned.as_ref(),
+            self.value.as_ref().map(|value| &value.role),
+        ];
+        let roles = roles.into_iter().flatten();
+        let mut taken: Vec<&str> =
+            roles.flat_map(|role| role.columns.iter().map(String::as_str)).collect();
+        taken.extend(self.lookups.iter().map(|lookup| lookup.left.as_str()));
+        let of = |of_lines: bool| {
+            let lookups = self.lookups.iter().filter(move |lookup| lookup.of_lines == of_lines);
+            lookups::joined(lookups, &self.beside(of_lines)).into_iter()
+        };
+        let own = of(false).chain(lookups::own(events, &taken, &DimensionOf::Events));
+        let lines = self.order_lines.iter().flat_map(|lines| {
+            let taken = [&taken[..], &lines.used()].concat();
+            of(true).chain(lookups::own(&lines.profile, &taken, &DimensionOf::Lines))
+        });
+        let segments = lookups::segments(&self.lookups, events).into_iter();
+        let mut found: Vec<Dimension> = Vec::new();
+        for dimension in segments
+            .take(MOST_DIMENSIONS + 1)
+            .chain(own.take(MOST_DIMENSIONS))
+            .chain(lines.take(MOST_DIMENSIONS))
+        {
+            let stage = stage_name(&dimension);
+            if !found.iter().any(|known| stage_name(known) == stage) {
+                found.push(dimension);
+            }
+        }
+        found
+    }
+
     /// What was chosen, and why.
     fn guesses(&self) -> Vec<Guess> {
         let guess = |what: &str, written: &str, because: &str| Guess {
@@ -342,6 +432,9 @@ impl Findings {
         if self.value.is_some() {
             guesses[0].because = "the table with a customer, a time and money".into();
         }
+        if let Some(lines) = &self.order_lines {
+            guesses.push(guess("lines", &lines.profile.set.name, &lines.because));
+        }
         guesses.push(role("customer", &self.customer));
         guesses.push(role("time", &self.time.role));
         if self.time.naive {
@@ -354,7 +447,7 @@ impl Findings {
         if let Some(remark) = &self.time.remark {
             guesses.push(guess("note", "time", remark));
         }
-        match &self.value {
+        match self.money() {
             Some(value) => guesses.push(role("value", &value.role)),
             None => guesses.push(guess(
                 "note",
@@ -366,7 +459,9 @@ impl Findings {
         guesses.extend(rows.id.as_ref().map(|id| role("order id", id)));
         guesses.extend(rows.key.as_ref().map(|key| role("key", key)));
         guesses.extend(rows.sold.as_ref().map(|sold| role("sold", sold)));
-        guesses.extend(rows.quantity.as_ref().map(|quantity| role("quantity", quantity)));
+        let lines = self.order_lines.as_ref().and_then(|lines| lines.quantity.as_ref());
+        let quantity = rows.quantity.as_ref().or(lines);
+        guesses.extend(quantity.map(|quantity| role("quantity", quantity)));
         guesses.extend(rows.returned.as_ref().map(|returned| role("returned", returned)));
         if let Some(value) =
             self.value.as_ref().filter(|value| value.negative > 0.0 && rows.sold.is_none())
@@ -383,7 +478,9 @@ impl Findings {
         for dimension in &self.dimensions {
             let what = match &dimension.of {
                 DimensionOf::Customers { .. } => "segment",
-                DimensionOf::Joined { .. } | DimensionOf::Events => "dimension",
+                DimensionOf::Joined { .. } | DimensionOf::Events | DimensionOf::Lines => {
+                    "dimension"
+                }
             };
             guesses.push(guess(what, &dimension.name, &dimension.because));
         }

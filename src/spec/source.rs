@@ -171,7 +171,7 @@ crate::options! {
         min: Option<Scalar> = None,
         /// The largest value allowed.
         max: Option<Scalar> = None,
-        /// The values allowed.
+        /// The values allowed. Numbers in the list of a column of texts are the texts that they are written as.
         r#in: Option<Vec<Scalar>> = None,
         /// A regular expression that texts must fit.
         matches: Option<String> = None,

@@ -9,7 +9,7 @@ use crate::frame::{DataType, Value};
 use crate::ir::parse::{self, Scope};
 use crate::ir::relation::{self, Built};
 use crate::ir::typing::{TypeError, build, call};
-use crate::ir::{Calendar, Expr, Func, Money, Named, RelRef, Table};
+use crate::ir::{Calendar, Expr, Func, Money, Named, RelRef, Roles, Table};
 use crate::metrics::Catalog;
 
 /// A segment: a label for each customer of a table.
@@ -191,37 +191,50 @@ impl StageContext<'_> {
 
     /// Puts expressions of the stage's own in place of roles of its input.
     pub(super) fn override_roles(&mut self, overrides: &RoleOverrides) -> Option<()> {
-        let table = self.table.clone();
+        let mut roles = self.table.roles.clone();
+        let given = self.roles_over(&self.table.clone(), overrides, &mut roles);
+        self.table.roles = roles;
+        given
+    }
+
+    /// Puts expressions over a table in place of roles. Those that are wrong are noted.
+    pub(super) fn roles_over(
+        &mut self,
+        table: &Table,
+        overrides: &RoleOverrides,
+        roles: &mut Roles,
+    ) -> Option<()> {
         let mut read = |written: &Option<Expression>| match written {
             None => Some(None),
-            Some(written) => self.parse(written, &table).map(|expr| Some((written.span, expr))),
+            Some(written) => self.parse(written, table).map(|expr| Some((written.span, expr))),
         };
         let (customer, time, value) =
             (read(overrides.customer), read(overrides.time), read(overrides.value));
-        let (customer, time, value) = (customer?, time?, value?);
-        if let Some((_, expr)) = customer {
+        let mut good = customer.is_some() && time.is_some() && value.is_some();
+        if let Some((_, expr)) = customer.flatten() {
             let name = expr.as_column().unwrap_or("customer").to_owned();
-            self.table.roles.customer = Some(crate::ir::named(name, expr));
+            roles.customer = Some(crate::ir::named(name, expr));
         }
-        if let Some((span, expr)) = time {
-            if !matches!(expr.data_type, DataType::Date | DataType::Timestamp) {
+        if let Some((span, expr)) = time.flatten() {
+            if matches!(expr.data_type, DataType::Date | DataType::Timestamp) {
+                roles.time = Some(expr);
+            } else {
                 let message = format!("a time is a date or a timestamp, not a {}", expr.data_type);
                 self.report(Code::TypeMismatch, Some(span), message);
-                return None;
+                good = false;
             }
-            self.table.roles.time = Some(expr);
         }
-        if let Some((span, expr)) = value {
-            let currency = self.table.roles.value.as_ref().and_then(|v| v.currency.clone());
+        if let Some((span, expr)) = value.flatten() {
+            let currency = roles.value.as_ref().and_then(|value| value.currency.clone());
             match Money::of(expr, None, false, currency) {
-                Ok(money) => self.table.roles.value = Some(money),
+                Ok(money) => roles.value = Some(money),
                 Err(message) => {
                     self.report(Code::TypeMismatch, Some(span), message);
-                    return None;
+                    good = false;
                 }
             }
         }
-        Some(())
+        good.then_some(())
     }
 
     /// The customer role; its absence is noted.

@@ -3,7 +3,8 @@
 //! Columns of another table, found by keys.
 //!
 //! What it does: finds for each row the row of `with` that has the same keys and adds its columns. The
-//! row count does not change, unless `how` or `many` say so. Roles of the input are handed on.
+//! row count does not change, unless `how` or `many` say so. Roles of the input are handed on; `customer`,
+//! `time` and `value` say new ones, over the columns of both.
 //!
 //! When to use it: to bring what is known of customers, products or campaigns to the events.
 //!
@@ -27,11 +28,11 @@
 
 use serde_json::Value as Json;
 
-use super::context::StageContext;
+use super::context::{RoleOverrides, StageContext};
 use super::registry::{Output, Stage, StageKind};
 use super::view::View;
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
-use crate::document::{Decode, Decoder, Field, Node, NodeKind, Options, schema};
+use crate::document::{Decode, Decoder, Expression, Field, Node, NodeKind, Options, schema};
 use crate::ir::relation::{self, Built, all_columns, column};
 use crate::ir::typing::{TypeError, build, common_type};
 use crate::ir::{Expr, JoinKind, Named, RelRef, Table, named};
@@ -75,6 +76,12 @@ crate::options! {
         many: bool = false,
         /// What stands before the names of the columns added.
         prefix: String = String::new(),
+        /// Another customer than the input's, over the columns of both tables.
+        customer: Option<Expression> = None,
+        /// Another time than the input's.
+        time: Option<Expression> = None,
+        /// Another value than the input's.
+        value: Option<Expression> = None,
     }
 }
 
@@ -158,7 +165,18 @@ impl Stage for Join {
         };
         let rel = cx.typed(built)?;
         let (grain, views) = (Vec::new(), vec![View::Rows]);
-        Some(vec![Output { suffix: None, rel, grain, roles: left.roles, views }])
+        let overrides = RoleOverrides {
+            customer: &self.customer.value,
+            time: &self.time.value,
+            value: &self.value.value,
+        };
+        let mut roles = left.roles.clone();
+        let joined = Table { name: cx.name.to_owned(), rel: rel.clone(), ..left };
+        if cx.roles_over(&joined, &overrides, &mut roles).is_none() {
+            // What reads the table is looked at all the same.
+            roles.flawed = true;
+        }
+        Some(vec![Output { suffix: None, rel, grain, roles, views }])
     }
 
     fn reads(&self) -> Vec<Spanned<String>> {

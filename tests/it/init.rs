@@ -272,6 +272,112 @@ fn baskets_with_numbers_of_days_find_households_and_products() {
     assert_eq!(by_department, ["DRUG GM|200.00", "GROCERY|800.00"]);
 }
 
+/// Orders without money, their lines with it: 3 orders a day, of which every tenth was cancelled, with one
+/// to three lines of 2 things for 1.50 each. The lines have a `status` of their own.
+fn orders_and_lines(folder: &Path, money: bool) {
+    let (int, text) = (DataType::Int64, DataType::String);
+    let (mut orders, mut lines) = (Vec::new(), Vec::new());
+    for order in 0..300 {
+        let status = if order % 10 == 3 { "cancelled" } else { "delivered" };
+        let numbers = [1_000 + order, order % 40].map(Value::Int);
+        let rest = [at(order / 3, 9), Value::text(status), Value::Float(20.0)];
+        orders.push([&numbers[..], &rest].concat());
+        for line in 0..1 + order % 3 {
+            let numbers = [1_000 + order, 1 + (order + line) % 6, 2].map(Value::Int);
+            let stock = Value::text(if order % 2 == 0 { "stocked" } else { "ordered in" });
+            lines.push([&numbers[..], &[Value::Float(1.5), stock]].concat());
+        }
+    }
+    let fields = [
+        ("order_id", int),
+        ("customer_id", int),
+        ("ordered_at", DataType::Timestamp),
+        ("status", text),
+        ("amount", DataType::Float64),
+    ];
+    let kept = if money { 5 } else { 4 };
+    let orders: Vec<Vec<Value>> = orders.iter().map(|row| row[..kept].to_vec()).collect();
+    parquet(&folder.join("orders.parquet"), &fields[..kept], &orders);
+    let fields = [
+        ("order_id", int),
+        ("product_id", int),
+        ("quantity", int),
+        ("unit_price", DataType::Float64),
+        ("status", text),
+    ];
+    parquet(&folder.join("items.parquet"), &fields, &lines);
+    let products = (1..=6).map(|product| {
+        vec![Value::Int(product), Value::text(if product < 3 { "tea" } else { "coffee" })]
+    });
+    let fields = [("product_id", int), ("category", text)];
+    parquet(&folder.join("products.parquet"), &fields, &products.collect::<Vec<_>>());
+    // Several payments for one order: neither a table to look up in nor lines.
+    let payments = (0..600).map(|row| {
+        vec![
+            Value::Int(1_000 + row / 2),
+            Value::text(if row % 2 == 0 { "card" } else { "voucher" }),
+        ]
+    });
+    let fields = [("order_id", int), ("method", text)];
+    parquet(&folder.join("payments.parquet"), &fields, &payments.collect::<Vec<_>>());
+}
+
+#[test]
+fn lines_in_a_table_of_their_own_are_joined_to_their_orders() {
+    let folder = folder(&[]);
+    orders_and_lines(folder.path(), false);
+    let files = ["items.parquet", "orders.parquet", "payments.parquet", "products.parquet"];
+    let (pipeline, said) = drafted(folder.path(), &files);
+    says(
+        &said,
+        "several rows have the same: items is of lines of orders, of which those that were",
+    );
+    says(&said, "payments.parquet       left out: several of its rows have the same `order_id`");
+    says(&pipeline, "    value: quantity * unit_price\n    order:\n      id: order_id ");
+    // Lines have a status too, which is not that of the order.
+    says(
+        &pipeline,
+        "    where: status <> 'cancelled'\n    select: {columns: [order_id, customer_id, ordered_at]}",
+    );
+    says(&pipeline, "  growth: {from: sold_lines, growth: {}}");
+    says(
+        &pipeline,
+        "with_products: {from: sold_lines, join: {with: products, keys: [product_id]}}",
+    );
+    // 270 orders were not cancelled; those numbered 3, 13, … have 1, 2, 3, 1, … lines.
+    let columns = ["revenue", "order_count", "customer_count", "units"];
+    let total = rows(folder.path(), "orders/by_category_totals", &columns);
+    assert_eq!(total, ["1620.00|270|36|1080"]);
+    let found = rows(folder.path(), "orders/by_category", &["category", "revenue", "units"]);
+    assert_eq!(found, ["coffee|1110.00|740", "tea|510.00|340"]);
+}
+
+#[test]
+fn lines_of_orders_with_money_are_looked_at_beside_them() {
+    let folder = folder(&[]);
+    orders_and_lines(folder.path(), true);
+    let files = ["items.parquet", "orders.parquet", "products.parquet"];
+    let (pipeline, _) = drafted(folder.path(), &files);
+    says(&pipeline, "  growth: {from: orders, growth: {}}");
+    says(
+        &pipeline,
+        "with_products: {from: sold_lines, join: {with: products, keys: [product_id]}}",
+    );
+    let months = rows(folder.path(), "orders/monthly", &["revenue", "order_count"]);
+    assert_eq!(months, ["1680.00|84", "1500.00|75", "1680.00|84", "540.00|27"]);
+    let found = rows(folder.path(), "orders/by_category", &["category", "revenue", "units"]);
+    assert_eq!(found, ["coffee|1110.00|740", "tea|510.00|340"]);
+}
+
+#[test]
+fn lines_that_nothing_divides_are_left_out() {
+    let folder = folder(&[]);
+    orders_and_lines(folder.path(), true);
+    let (pipeline, said) = drafted(folder.path(), &["orders.parquet", "items.parquet"]);
+    says(&said, "items.parquet          left out: the lines of orders, but nothing divides them");
+    assert!(!pipeline.contains("items"), "{pipeline}");
+}
+
 #[test]
 fn a_folder_of_hive_folders_and_csv_is_taken_apart() {
     let mut files: Vec<(String, String)> = Vec::new();
