@@ -8,7 +8,9 @@ use serde_json::Value as Json;
 use super::lowering::{IntervalMethod, Statistic};
 use super::registry::{Metric, MetricKind, find, registry};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
-use crate::document::{Decoder, Expression, Field, Node, Options, Setting, schema, summary_of};
+use crate::document::{
+    Decode, Decoder, Expression, Field, Node, Options, Setting, schema, summary_of,
+};
 
 crate::choice! {
     /// Which way a metric is good.
@@ -156,15 +158,47 @@ impl Catalog {
     pub fn names(&self) -> Vec<String> {
         let mut names: Vec<String> =
             self.declared.iter().map(|declared| declared.name.value.clone()).collect();
-        for kind in registry().iter().filter(|kind| kind.built_in) {
-            if kind.statistics {
-                let with = ["mean", "median", "max", "p95"];
-                names.extend(with.iter().map(|statistic| format!("{}_{statistic}", kind.name)));
-            } else {
-                names.push(kind.name.to_owned());
-            }
-        }
+        names.extend(built_in_names());
         names
+    }
+}
+
+/// The names of the built-in metrics, of those with many statistics some.
+fn built_in_names() -> Vec<String> {
+    let mut names = Vec::new();
+    for kind in registry().iter().filter(|kind| kind.built_in) {
+        if kind.statistics {
+            let with = ["mean", "median", "max", "p95"];
+            names.extend(with.iter().map(|statistic| format!("{}_{statistic}", kind.name)));
+        } else {
+            names.push(kind.name.to_owned());
+        }
+    }
+    names
+}
+
+/// The name of a metric as a pipeline writes it: any text, of which an editor offers the built-in ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetricName(pub String);
+
+impl Decode for MetricName {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        String::decode(node, decoder).map(MetricName)
+    }
+    fn expects() -> String {
+        String::expects()
+    }
+    fn show(&self) -> String {
+        self.0.show()
+    }
+    fn json_schema() -> Json {
+        let names = built_in_names();
+        let names: Vec<(&str, String)> =
+            names.iter().map(|name| (name.as_str(), String::new())).collect();
+        schema::any_of([schema::words(&names), schema::text()])
+    }
+    fn to_json(&self) -> Json {
+        self.0.to_json()
     }
 }
 

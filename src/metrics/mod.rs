@@ -17,7 +17,7 @@ mod lowering;
 pub mod orders;
 mod registry;
 
-pub use catalog::{Catalog, Declared, Direction};
+pub use catalog::{Catalog, Declared, Direction, MetricName};
 pub use drawn::{Drawn, Estimate, ValuesOf};
 pub use fields::{
     CUSTOMER_COLUMNS, CustomerFields, GAP_COLUMN, ORDER_COLUMNS, OrderFields, PLACED_COLUMNS,

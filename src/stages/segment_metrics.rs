@@ -37,7 +37,7 @@ use crate::document::{Decode, Decoder, Expression, Field, Node, Options};
 use crate::frame::{DataType, Value};
 use crate::ir::relation::{self, Built, column};
 use crate::ir::{Expr, RelRef, Roles, Table, named};
-use crate::metrics::{Lowering, MetricColumn, Subject};
+use crate::metrics::{Lowering, MetricColumn, MetricName, Subject};
 
 /// The registry's entry.
 pub const KIND: StageKind = StageKind {
@@ -58,7 +58,7 @@ crate::options! {
         /// The dimensions, in order.
         by: Vec<DimensionSpec> = Vec::new(),
         /// Names of metrics, built in or declared under `metrics:`.
-        metrics: Vec<Spanned<String>>,
+        metrics: Vec<Spanned<MetricName>>,
         /// Combinations of the dimensions, each with rows of its own: `[[plan, month], [plan], []]`.
         grouping_sets: Option<Vec<Vec<Spanned<String>>>> = None,
         /// Whether `_totals` is made.
@@ -242,7 +242,8 @@ impl SegmentMetrics {
         // Every metric is lowered, so that every mistake is found. What stands in its place if it is wrong
         // keeps whoever reads it from being told of it again.
         let mut flawed: Vec<String> = Vec::new();
-        for name in &self.metrics.value {
+        for written in &self.metrics.value {
+            let name = &Spanned::new(written.value.0.clone(), written.span);
             let before = (lowering.columns.len(), lowering.drawn.len());
             if lowering.add(name).is_some() {
                 continue;
