@@ -9,10 +9,16 @@ use arrow::compute;
 use arrow::datatypes::{
     DataType as ArrowType, DurationMicrosecondType, Field as ArrowField, Int64Type, Schema,
 };
-use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
+use parquet::arrow::arrow_writer::{
+    ArrowColumnChunk, ArrowColumnWriter, ArrowLeafColumn, ArrowWriter, ArrowWriterOptions,
+    compute_leaves,
+};
 use parquet::basic::{BrotliLevel, Compression as Codec, GzipLevel, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{WriterProperties, WriterVersion};
+
+use rayon::prelude::*;
 
 use super::error::RunError;
 use crate::frame::Frame;
@@ -56,8 +62,8 @@ pub(super) struct Layout<'a> {
     pub lists: &'a [&'a str],
 }
 
-/// Writes a table and syncs it. Row groups are cut at fixed row numbers and nothing of the machine or
-/// the moment is written, so the same frame gives the same bytes.
+/// Writes a table and syncs it. Row groups are cut at fixed row numbers, threads share the columns of one,
+/// and nothing of the machine or the moment is written, so the same frame gives the same bytes.
 pub(super) fn table(
     path: &Path,
     frame: &Frame,
@@ -83,14 +89,46 @@ pub(super) fn table(
     let out = Hashing { inner: BufWriter::new(file), hasher: blake3::Hasher::new(), bytes: 0 };
     let options =
         ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(out, batch.schema(), options)
+    let rows = usize::try_from(rows).unwrap_or(1_000_000).max(1);
+    let out = ArrowWriter::try_new_with_options(out, batch.schema(), options)
+        .and_then(|writer| row_groups(writer, &batch, rows))
         .map_err(|error| failed(error.to_string()))?;
-    writer.write(&batch).map_err(|error| failed(error.to_string()))?;
-    let out = writer.into_inner().map_err(|error| failed(error.to_string()))?;
     let written = Written { bytes: out.bytes, hash: out.hasher.finalize().to_hex().to_string() };
     let file = out.inner.into_inner().map_err(|error| failed(error.to_string()))?;
     file.sync_all().map_err(|error| failed(error.to_string()))?;
     Ok(written)
+}
+
+/// Writes the rows of a batch, so many in a row group, and closes the file.
+fn row_groups<W: Write + Send>(
+    writer: ArrowWriter<W>,
+    batch: &RecordBatch,
+    rows: usize,
+) -> Result<W, ParquetError> {
+    let (mut file, factory) = writer.into_serialized_writer()?;
+    for (group, first) in (0..batch.num_rows()).step_by(rows).enumerate() {
+        let part = batch.slice(first, rows.min(batch.num_rows() - first));
+        let mut writers = factory.create_column_writers(group)?.into_iter();
+        let mut columns = Vec::new();
+        for (field, column) in batch.schema().fields().iter().zip(part.columns()) {
+            // A list is one column of its texts.
+            for leaf in compute_leaves(field, column)? {
+                columns.extend(writers.next().map(|writer| (writer, leaf)));
+            }
+        }
+        let write = |(mut writer, leaf): (ArrowColumnWriter, ArrowLeafColumn)| {
+            writer.write(&leaf)?;
+            writer.close()
+        };
+        let chunks: Vec<Result<ArrowColumnChunk, ParquetError>> =
+            columns.into_par_iter().with_max_len(1).map(write).collect();
+        let mut row_group = file.next_row_group()?;
+        for chunk in chunks {
+            chunk?.append_to_row_group(&mut row_group)?;
+        }
+        row_group.close()?;
+    }
+    file.into_inner()
 }
 
 fn codec(compression: Compression) -> Codec {

@@ -1,5 +1,7 @@
 //! Linear quantiles (type 7 of Hyndman and Fan 1996).
 
+use std::cmp::Ordering;
+
 /// Where the quantile `at` of `n` sorted values lies: the index below and the fraction above it.
 ///
 /// `at` is in 0..=1 and `n` at least 1.
@@ -34,19 +36,23 @@ pub fn select_quantile(values: &mut [f64], at: f64) -> Option<f64> {
 
 /// Rearranges values so that those at these places, in ascending order, are where sorting would put
 /// them.
-pub fn select_all(values: &mut [f64], places: &[usize]) {
+pub fn select_all<T>(
+    values: &mut [T],
+    places: &[usize],
+    order: impl Fn(&T, &T) -> Ordering + Copy,
+) {
     let Some(&place) = places.get(places.len() / 2) else { return };
     if values.len() <= 64 {
-        values.sort_unstable_by(f64::total_cmp);
+        values.sort_unstable_by(order);
         return;
     }
-    let (below, _, above) = values.select_nth_unstable_by(place, f64::total_cmp);
+    let (below, _, above) = values.select_nth_unstable_by(place, order);
     let (left, right) = places.split_at(places.len() / 2);
-    select_all(below, left);
+    select_all(below, left, order);
     let first = place + 1;
     let right: Vec<usize> =
         right.iter().filter(|&&place| place >= first).map(|place| place - first).collect();
-    select_all(above, &right);
+    select_all(above, &right, order);
 }
 
 /// What lies a fraction of the way between two values.

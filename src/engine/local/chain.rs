@@ -14,7 +14,7 @@ use arrow::datatypes::{Field as ArrowField, Schema as ArrowSchema};
 use super::contract::{Admitted, Contract};
 use super::evaluate::Program;
 use super::fold::FirstRows;
-use super::index::{Index, PersonIndex, looked_up};
+use super::index::{Index, PersonIndex};
 use super::kernel::arrow_error;
 use super::people::People;
 use crate::engine::EngineError;
@@ -309,14 +309,14 @@ impl Chains {
                     (Some(numbering), [key]) => {
                         let index = known.person_index(&lookup.table, key, &numbering.people);
                         let index = index.map_err(|error| error.of(rel))?;
-                        let values = looked_up(&index.frame, &added)?;
+                        let values = index.table.columns(&added)?;
                         (Finder::Person(index), values)
                     }
                     _ => {
                         let index =
                             known.index(&lookup.table, &names).map_err(|error| error.of(rel))?;
                         let program = Program::bind(lookup.keys.iter().map(|(key, _)| key), from)?;
-                        let values = looked_up(&index.frame, &added)?;
+                        let values = index.table.columns(&added)?;
                         (Finder::Keys { program, index }, values)
                     }
                 };

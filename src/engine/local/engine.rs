@@ -3,16 +3,19 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arrow::array::RecordBatch;
+use rayon::prelude::*;
+
 use super::chain::{Chains, Known, base, identity, leaf, lookup_tables};
 use super::contract::{Admitted, Found};
 use super::decode::MORSEL_ROWS;
 use super::file::InputFile;
-use super::fold::{self, AnyFold, DedupeFold, FirstRows, Morsel, ScanFacts};
+use super::fold::{self, AnyFold, AnyState, DedupeFold, FirstRows, Morsel, ScanFacts};
 use super::frames;
-use super::index::{Index, PersonIndex};
+use super::index::{Index, LookedUp, PersonIndex};
 use super::people::People;
 use crate::engine::{Engine, EngineError, Findings, Monitor};
-use crate::frame::Frame;
+use crate::frame::{Field, Frame};
 use crate::ir::{Apply, Calendar, Call, RelNode, RelRef};
 
 /// A source: its files, in any order.
@@ -52,25 +55,46 @@ pub(super) struct Frames {
     pub first_rows: HashMap<usize, (RelRef, Arc<FirstRows>)>,
     /// All tables of a function of tables.
     calls: HashMap<usize, (Arc<Call>, Vec<Frame>)>,
-}
-
-/// What chains look up in, of what has been computed.
-pub(super) struct Computed<'a> {
-    frames: &'a Frames,
+    /// The numbers of customers, by the column that holds them: columns of one name mostly hold the same.
+    people: Vec<(Field, Arc<People>)>,
+    /// Tables that were looked up in, and their indices.
+    looked_up: HashMap<usize, Arc<LookedUp>>,
     indices: Vec<(usize, Vec<String>, Arc<Index>)>,
-    person_indices: Vec<(usize, String, Arc<PersonIndex>)>,
+    person_indices: Vec<(usize, String, usize, Arc<PersonIndex>)>,
 }
 
-impl<'a> Computed<'a> {
-    pub fn of(frames: &'a Frames) -> Self {
-        Computed { frames, indices: Vec::new(), person_indices: Vec::new() }
+impl Frames {
+    /// The numbers of the customers of a column.
+    ///
+    /// # Errors
+    /// A type that cannot be a key.
+    pub fn people(&mut self, column: &Field) -> Result<Arc<People>, EngineError> {
+        let same =
+            |field: &Field| (&field.name, field.data_type) == (&column.name, column.data_type);
+        if let Some((_, people)) = self.people.iter().find(|(field, _)| same(field)) {
+            return Ok(people.clone());
+        }
+        let people = Arc::new(People::new(column.data_type)?);
+        self.people.push((column.clone(), people.clone()));
+        Ok(people)
     }
 
-    fn table(&self, rel: &RelRef) -> Result<Frame, EngineError> {
+    /// A table that was computed, to look up in.
+    fn looked_up(&mut self, rel: &RelRef) -> Result<Arc<LookedUp>, EngineError> {
         let missing = || EngineError::Internal("a look-up table that is not there".into());
-        let (_, frame) = self.frames.tables.get(&identity(rel)).ok_or_else(missing)?;
-        Ok(frame.clone())
+        if let Some(known) = self.looked_up.get(&identity(rel)) {
+            return Ok(known.clone());
+        }
+        let (_, frame) = self.tables.get(&identity(rel)).ok_or_else(missing)?;
+        let table = Arc::new(LookedUp::new(frame.clone()));
+        self.looked_up.insert(identity(rel), table.clone());
+        Ok(table)
     }
+}
+
+/// What chains look up in, of what has been computed. Each index is made once.
+pub(super) struct Computed<'a> {
+    pub frames: &'a mut Frames,
 }
 
 /// What a table that is looked up in is called.
@@ -84,12 +108,13 @@ fn title(table: &RelRef) -> String {
 impl Known for Computed<'_> {
     fn index(&mut self, table: &RelRef, keys: &[&str]) -> Result<Arc<Index>, EngineError> {
         let names: Vec<String> = keys.iter().map(|&key| key.to_owned()).collect();
-        let known = self.indices.iter().find(|(id, k, _)| *id == identity(table) && *k == names);
-        if let Some((_, _, index)) = known {
+        let mut known = self.frames.indices.iter();
+        if let Some((_, _, index)) = known.find(|(id, k, _)| *id == identity(table) && *k == names)
+        {
             return Ok(index.clone());
         }
-        let index = Arc::new(Index::new(self.table(table)?, keys, &title(table))?);
-        self.indices.push((identity(table), names, index.clone()));
+        let index = Arc::new(Index::new(self.frames.looked_up(table)?, keys, &title(table))?);
+        self.frames.indices.push((identity(table), names, index.clone()));
         Ok(index)
     }
 
@@ -99,14 +124,16 @@ impl Known for Computed<'_> {
         key: &str,
         people: &Arc<People>,
     ) -> Result<Arc<PersonIndex>, EngineError> {
-        let known =
-            self.person_indices.iter().find(|(id, k, _)| *id == identity(table) && k == key);
-        if let Some((_, _, index)) = known {
+        let by = (identity(table), key, Arc::as_ptr(people) as usize);
+        let mut known = self.frames.person_indices.iter();
+        let same =
+            |(id, key, people, _): &&(usize, String, usize, _)| (*id, key.as_str(), *people) == by;
+        if let Some((_, _, _, index)) = known.find(same) {
             return Ok(index.clone());
         }
-        let index = PersonIndex::new(self.table(table)?, key, people, &title(table))?;
+        let index = PersonIndex::new(self.frames.looked_up(table)?, key, people, &title(table))?;
         let index = Arc::new(index);
-        self.person_indices.push((identity(table), key.to_owned(), index.clone()));
+        self.frames.person_indices.push((by.0, key.to_owned(), by.2, index.clone()));
         Ok(index)
     }
 
@@ -193,13 +220,17 @@ impl<'a> Local<'a> {
                 }
                 let needs = rel.schema.names().map(str::to_owned).collect();
                 let ends = [(rel.clone(), needs)];
-                let mut known = Computed::of(frames);
+                let mut known = Computed { frames };
                 let chains = Chains::bind(&ends, Some(start), None, &self.calendar, &mut known)?;
                 let place = chains.place(rel).unwrap_or(0);
-                let mut batches = chains.run(Admitted::all(input.batch.clone()), 0)?;
-                let batch = batches.swap_remove(place);
-                let rows = batch.num_rows();
-                frames::finish(rel, batch.columns().to_vec(), rows)?
+                let run = |(first, batch): (usize, RecordBatch)| {
+                    let mut batches = chains.run(Admitted::all(batch), first as u64)?;
+                    Ok(batches.swap_remove(place))
+                };
+                let found: Vec<Result<RecordBatch, EngineError>> = self
+                    .pool
+                    .install(|| pieces(&input, MORSEL_ROWS).into_par_iter().map(run).collect());
+                frames::concat(rel, &found.into_iter().collect::<Result<Vec<_>, _>>()?)?
             }
             RelNode::Aggregate(_)
             | RelNode::History(_)
@@ -215,7 +246,7 @@ impl<'a> Local<'a> {
             RelNode::Dedupe(dedupe) => {
                 let input = self.frame(&dedupe.input, frames)?;
                 let fold = DedupeFold::new(dedupe, &input.schema, &self.calendar)?;
-                let first_rows = FirstRows::of(&fold_over(&fold, &input)?);
+                let first_rows = FirstRows::of(&self.fold_over(&fold, &input)?);
                 frames::at(rel, &input, first_rows.all())?
             }
             RelNode::Union { inputs } => {
@@ -275,22 +306,37 @@ impl<'a> Local<'a> {
         let input = self.frame(input, frames)?;
         let fold = fold::of(rel, &input.schema, None, &self.calendar)?
             .ok_or_else(|| EngineError::Internal("not a fold".into()))?;
-        fold_over(fold.as_ref(), &input)
+        self.fold_over(fold.as_ref(), &input)
+    }
+
+    /// A fold over a frame: each thread takes a part, a morsel at a time.
+    fn fold_over(&self, fold: &dyn AnyFold, input: &Frame) -> Result<Frame, EngineError> {
+        let facts = ScanFacts { rows: input.rows() as u64 };
+        let part = |morsels: &[(usize, RecordBatch)]| {
+            let mut state = fold.start(&facts);
+            for (first, batch) in morsels {
+                fold.take(&mut state, &Morsel { batch, ordinal: *first as u64 })?;
+            }
+            Ok(state)
+        };
+        self.pool.install(|| {
+            let morsels = pieces(input, MORSEL_ROWS);
+            let share = morsels.len().div_ceil(self.pool.current_num_threads()).max(1);
+            let states: Vec<Result<AnyState, EngineError>> =
+                morsels.par_chunks(share).map(part).collect();
+            let mut states = states.into_iter();
+            let first = states.next().unwrap_or_else(|| Ok(fold.start(&facts)));
+            let state = states.try_fold(first?, |known, state| fold.merge(known, state?))?;
+            fold.finish(state)
+        })
     }
 }
 
-/// A fold over a frame, a morsel at a time.
-fn fold_over(fold: &dyn AnyFold, input: &Frame) -> Result<Frame, EngineError> {
-    let facts = ScanFacts { rows: input.rows() as u64 };
-    let mut state = fold.start(&facts);
-    let mut first = 0;
-    while first < input.rows() {
-        let count = MORSEL_ROWS.min(input.rows() - first);
-        let batch = input.batch.slice(first, count);
-        fold.take(&mut state, &Morsel { batch: &batch, ordinal: first as u64 })?;
-        first += count;
-    }
-    fold.finish(state)
+/// The rows of a frame in batches, each with the number of its first row; at least one.
+fn pieces(input: &Frame, rows: usize) -> Vec<(usize, RecordBatch)> {
+    let count = input.rows();
+    let firsts = (0..count.max(1)).step_by(rows);
+    firsts.map(|first| (first, input.batch.slice(first, rows.min(count - first)))).collect()
 }
 
 impl Engine for Local<'_> {

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Int64Array, UInt32Array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Decimal128Array, Int64Array, RecordBatch, UInt32Array,
+};
 use arrow::compute::{self, SortOptions};
 use arrow::datatypes::{Decimal128Type, Int64Type};
 use arrow::row::{RowConverter, SortField};
@@ -67,6 +69,22 @@ pub(super) fn sort(frame: &Frame, keys: &[SortKey]) -> Result<Frame, EngineError
 pub(super) fn at(rel: &Rel, frame: &Frame, rows: Vec<u32>) -> Result<Frame, EngineError> {
     let count = rows.len();
     finish(rel, rows_at(frame, &UInt32Array::from(rows))?, count)
+}
+
+/// The rows of several batches of the same columns, of which there is at least one.
+pub(super) fn concat(rel: &Rel, parts: &[RecordBatch]) -> Result<Frame, EngineError> {
+    let rows = parts.iter().map(RecordBatch::num_rows).sum();
+    let column = |place: usize| match parts {
+        [one] => Ok(one.column(place).clone()),
+        several => {
+            let columns = several.iter().map(|part| flat(part.column(place)));
+            let columns = columns.collect::<Result<Vec<_>, _>>()?;
+            let columns: Vec<&dyn Array> = columns.iter().map(|column| column.as_ref()).collect();
+            compute::concat(&columns).map_err(arrow_error)
+        }
+    };
+    let columns = (0..rel.schema.fields.len()).map(column).collect::<Result<Vec<_>, _>>()?;
+    finish(rel, columns, rows)
 }
 
 /// The rows of several frames.

@@ -1,22 +1,83 @@
 //! Tables to look up in.
 
-use arrow::array::{ArrayRef, UInt32Array};
-use arrow::compute;
-use arrow::datatypes::DataType as ArrowType;
+use std::sync::{Arc, OnceLock};
 
-use super::intern::{Interner, Keys};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, UInt32Array};
+use arrow::compute;
+use arrow::datatypes::{DataType as ArrowType, Int32Type, Int64Type};
+
+use super::intern::{Interner, Keys, columns_at};
 use super::kernel::arrow_error;
-use super::people::{NOBODY, People};
+use super::people::{NOBODY, Numbers, People};
 use crate::engine::{EngineError, NodeId};
 use crate::frame::{DataType, Frame};
 
+/// A table with its columns as they are looked up.
+pub(super) struct LookedUp {
+    pub frame: Frame,
+    /// Each column, once somebody asked for it.
+    columns: Vec<OnceLock<ArrayRef>>,
+}
+
+impl LookedUp {
+    pub fn new(frame: Frame) -> Self {
+        let columns = frame.schema.fields.iter().map(|_| OnceLock::new()).collect();
+        LookedUp { frame, columns }
+    }
+
+    /// The columns that are looked up; text as a dictionary, so that only codes are copied.
+    ///
+    /// # Errors
+    /// More texts than a dictionary has codes.
+    pub fn columns(&self, names: &[&str]) -> Result<Vec<ArrayRef>, EngineError> {
+        let places = names.iter().filter_map(|name| self.frame.schema.index_of(name));
+        let column = |place: usize| {
+            if let Some(known) = self.columns[place].get() {
+                return Ok(known.clone());
+            }
+            let column = self.frame.batch.column(place);
+            let column = match self.frame.schema.fields[place].data_type {
+                DataType::String => {
+                    let dictionary =
+                        ArrowType::Dictionary(ArrowType::Int32.into(), ArrowType::Utf8.into());
+                    compute::cast(column, &dictionary).map_err(arrow_error)?
+                }
+                _ => column.clone(),
+            };
+            Ok(self.columns[place].get_or_init(|| column).clone())
+        };
+        places.map(column).collect()
+    }
+}
+
 /// A table to look up in, by its unique key.
 pub(super) struct Index {
-    keys: Keys,
-    interner: Interner,
+    known: Known,
     /// The row of each key.
     rows: Vec<u32>,
-    pub frame: Frame,
+    pub table: Arc<LookedUp>,
+}
+
+/// The keys, numbered.
+enum Known {
+    /// One column of whole numbers.
+    Whole(Numbers),
+    Bytes {
+        keys: Keys,
+        interner: Interner,
+    },
+}
+
+/// The values of a column of whole numbers.
+fn whole(column: &ArrayRef) -> Option<Int64Array> {
+    match column.data_type() {
+        ArrowType::Int64 => Some(column.as_primitive::<Int64Type>().clone()),
+        ArrowType::Int32 => {
+            let column = column.as_primitive::<Int32Type>();
+            Some(column.unary(i64::from))
+        }
+        _ => None,
+    }
 }
 
 impl Index {
@@ -24,44 +85,77 @@ impl Index {
     ///
     /// # Errors
     /// Two rows with the same key.
-    pub fn new(frame: Frame, names: &[&str], table: &str) -> Result<Self, EngineError> {
+    pub fn new(table: Arc<LookedUp>, names: &[&str], title: &str) -> Result<Self, EngineError> {
+        let frame = &table.frame;
         let places: Vec<usize> =
             names.iter().filter_map(|name| frame.schema.index_of(name)).collect();
-        let types = places.iter().map(|&place| frame.schema.fields[place].data_type).collect();
-        let keys = Keys::new(types)?;
-        let columns = super::intern::columns_at(&frame.batch, &places);
-        let encoded = keys.encode(&columns)?;
-        let (mut interner, mut rows) = (Interner::default(), Vec::new());
-        for row in 0..frame.rows() {
-            if columns.iter().any(|column| arrow::array::Array::is_null(column, row)) {
-                continue;
-            }
-            let id = interner.intern(encoded.row(row).as_ref())? as usize;
-            if id < rows.len() {
+        let columns = columns_at(&frame.batch, &places);
+        let mut rows = Vec::new();
+        let mut note = |row: usize, id: u32| {
+            if (id as usize) < rows.len() {
                 let key: Vec<String> =
                     places.iter().map(|&place| frame.value(row, place).to_string()).collect();
-                return Err(EngineError::NotUnique {
-                    table: table.to_owned(),
-                    key: key.join(", "),
-                    node: NodeId::default(),
-                });
+                let (table, key) = (title.to_owned(), key.join(", "));
+                return Err(EngineError::NotUnique { table, key, node: NodeId::default() });
             }
             rows.push(row as u32);
-        }
-        Ok(Index { keys, interner, rows, frame })
+            Ok(())
+        };
+        let known = match columns.as_slice() {
+            [column] if matches!(column.data_type(), ArrowType::Int64 | ArrowType::Int32) => {
+                let mut numbers = Numbers::with_room(frame.rows());
+                for (row, key) in whole(column).iter().flatten().enumerate() {
+                    if let Some(key) = key {
+                        note(row, numbers.insert(key)?)?;
+                    }
+                }
+                Known::Whole(numbers)
+            }
+            _ => {
+                let types =
+                    places.iter().map(|&place| frame.schema.fields[place].data_type).collect();
+                let (keys, mut interner) = (Keys::new(types)?, Interner::default());
+                let encoded = keys.encode(&columns)?;
+                for row in 0..frame.rows() {
+                    if !columns.iter().any(|column| column.is_null(row)) {
+                        note(row, interner.intern(encoded.row(row).as_ref())?)?;
+                    }
+                }
+                Known::Bytes { keys, interner }
+            }
+        };
+        Ok(Index { known, rows, table })
     }
 
     /// The row of the table for each row of key columns.
+    ///
+    /// # Errors
+    /// Columns of other types than those of the keys.
     pub fn find(&self, columns: &[ArrayRef]) -> Result<UInt32Array, EngineError> {
-        let encoded = self.keys.encode(columns)?;
-        let rows = (0..encoded.num_rows()).map(|row| {
-            if columns.iter().any(|column| arrow::array::Array::is_null(column, row)) {
-                return None;
+        match &self.known {
+            Known::Whole(numbers) => {
+                let column = columns.first().and_then(whole);
+                let foreign = || EngineError::Internal("a key of another type".into());
+                let column = column.ok_or_else(foreign)?;
+                let mut ids = Vec::with_capacity(column.len());
+                numbers.find_all(column.values(), &mut ids);
+                let row = |(row, &id): (usize, &u32)| {
+                    (id != NOBODY && column.is_valid(row)).then(|| self.rows[id as usize])
+                };
+                Ok(ids.iter().enumerate().map(row).collect())
             }
-            let id = self.interner.find(encoded.row(row).as_ref())?;
-            Some(self.rows[id as usize])
-        });
-        Ok(rows.collect())
+            Known::Bytes { keys, interner } => {
+                let encoded = keys.encode(columns)?;
+                let rows = (0..encoded.num_rows()).map(|row| {
+                    if columns.iter().any(|column| column.is_null(row)) {
+                        return None;
+                    }
+                    let id = interner.find(encoded.row(row).as_ref())?;
+                    Some(self.rows[id as usize])
+                });
+                Ok(rows.collect())
+            }
+        }
     }
 }
 
@@ -69,7 +163,7 @@ impl Index {
 pub(super) struct PersonIndex {
     /// The row of each customer who has one, else [`NOBODY`].
     rows: Vec<u32>,
-    pub frame: Frame,
+    pub table: Arc<LookedUp>,
 }
 
 impl PersonIndex {
@@ -78,19 +172,26 @@ impl PersonIndex {
     ///
     /// # Errors
     /// Two rows of one customer.
-    pub fn new(frame: Frame, key: &str, people: &People, table: &str) -> Result<Self, EngineError> {
+    pub fn new(
+        table: Arc<LookedUp>,
+        key: &str,
+        people: &People,
+        title: &str,
+    ) -> Result<Self, EngineError> {
+        let frame = &table.frame;
         let place = frame.schema.index_of(key).unwrap_or(0);
+        people.reserve(frame.rows());
         let ids = people.number(frame.batch.column(place))?;
         let mut rows = vec![NOBODY; people.len()];
         for (row, &id) in ids.values().iter().enumerate().filter(|(_, id)| **id != NOBODY) {
             if rows[id as usize] != NOBODY {
                 let key = frame.value(row, place).to_string();
-                let (table, node) = (table.to_owned(), NodeId::default());
+                let (table, node) = (title.to_owned(), NodeId::default());
                 return Err(EngineError::NotUnique { table, key, node });
             }
             rows[id as usize] = row as u32;
         }
-        Ok(PersonIndex { rows, frame })
+        Ok(PersonIndex { rows, table })
     }
 
     /// The row of the table for each customer.
@@ -102,21 +203,4 @@ impl PersonIndex {
         }
         UInt32Array::from(rows)
     }
-}
-
-/// The columns of a table that are looked up; text as a dictionary, so that only codes are copied.
-pub(super) fn looked_up(frame: &Frame, names: &[&str]) -> Result<Vec<ArrayRef>, EngineError> {
-    let places = names.iter().filter_map(|name| frame.schema.index_of(name));
-    let column = |place: usize| {
-        let column = frame.batch.column(place);
-        match frame.schema.fields[place].data_type {
-            DataType::String => {
-                let dictionary =
-                    ArrowType::Dictionary(ArrowType::Int32.into(), ArrowType::Utf8.into());
-                compute::cast(column, &dictionary).map_err(arrow_error)
-            }
-            _ => Ok(column.clone()),
-        }
-    };
-    places.map(column).collect()
 }

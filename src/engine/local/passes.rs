@@ -19,7 +19,6 @@ use super::fold::{
 };
 use super::legs::Legs;
 use super::normal::{EventsOf, over_people};
-use super::people::People;
 use crate::engine::{EngineError, NodeId, Place};
 use crate::frame::{DataType, Field, Frame, Schema};
 use crate::ir::relation;
@@ -234,7 +233,11 @@ fn by_numbering(parts: Vec<Part>, jobs: &[Job]) -> Vec<Vec<Part>> {
 
 /// The customers of a pass are numbered if a fold or a look-up goes by a column of the scan: those of
 /// gathered events, if there are any.
-fn numbering(parts: &[Part], jobs: &[Job]) -> Result<Option<Numbering>, EngineError> {
+fn numbering(
+    parts: &[Part],
+    jobs: &[Job],
+    frames: &mut Frames,
+) -> Result<Option<Numbering>, EngineError> {
     let of_part = |part: &Part| -> Option<Field> {
         let of_fold = match jobs[part.job].task {
             Task::Fold => fold::customers(&jobs[part.job].rel),
@@ -249,7 +252,7 @@ fn numbering(parts: &[Part], jobs: &[Job]) -> Result<Option<Numbering>, EngineEr
         .iter()
         .find_map(|part| leaf(&part.chain).schema.field(gathered_by(part, jobs)?).cloned());
     let numbering = |field: Field| {
-        let people = Arc::new(People::new(field.data_type)?);
+        let people = frames.people(&field)?;
         Ok(Numbering { column: field.name, people })
     };
     gathered.or_else(|| parts.iter().find_map(of_part)).map(numbering).transpose()
@@ -321,6 +324,22 @@ impl Local<'_> {
             if ready.is_empty() {
                 return Err(EngineError::Internal("look-ups that wait for each other".into()));
             }
+            // A scan is read once if it can be: not before all that is to be had of it is ready, as long as
+            // another one is.
+            let waiting: BTreeSet<usize> = jobs
+                .list
+                .iter()
+                .flat_map(|job| job.legs.iter().map(|(_, leg)| identity(leaf(leg))))
+                .collect();
+            if order.iter().any(|scan| !waiting.contains(scan)) {
+                order.retain(|scan| !waiting.contains(scan));
+                let (now, later): (BTreeMap<_, _>, BTreeMap<_, _>) =
+                    ready.into_iter().partition(|(scan, _)| order.contains(scan));
+                ready = now;
+                for part in later.into_values().flatten() {
+                    jobs.list[part.job].legs.push((part.leg, part.chain));
+                }
+            }
             for scan in order {
                 let parts = ready.remove(&scan).unwrap_or_default();
                 for table in parts.iter().flat_map(|part| lookup_tables(&part.chain)) {
@@ -359,11 +378,11 @@ impl Local<'_> {
         })?;
         let mut ends: Vec<_> =
             parts.iter().map(|part| (part.chain.clone(), jobs[part.job].needs.clone())).collect();
-        let numbering = numbering(parts, jobs)?;
+        let numbering = numbering(parts, jobs, frames)?;
         let mut of_scan = rule_columns(&scan_rel);
         of_scan.extend(numbering.as_ref().map(|numbering| numbering.column.clone()));
         ends.push((scan_rel.clone(), of_scan));
-        let mut known = Computed::of(frames);
+        let mut known = Computed { frames };
         let chains = Chains::bind(&ends, None, numbering, &self.calendar, &mut known)?;
         let (folds, places) = self.folds(parts, jobs, &chains)?;
         let facts = ScanFacts { rows: source.files.iter().map(|file| file.rows).sum() };
@@ -477,7 +496,7 @@ impl Local<'_> {
         }
         let mut states = results.pop().unwrap_or_else(start);
         for result in results {
-            states = merge(&folds, states, result)?;
+            states = self.pool.install(|| merge(&folds, states, result))?;
         }
         let mut last: BTreeMap<usize, usize> = BTreeMap::new();
         for (number, (part, state)) in parts.iter().zip(states).enumerate() {
@@ -633,11 +652,11 @@ fn merge(
     left: Vec<AnyState>,
     right: Vec<AnyState>,
 ) -> Result<Vec<AnyState>, EngineError> {
-    folds
-        .iter()
-        .zip(left.into_iter().zip(right))
-        .map(|(fold, (left, right))| fold.merge(left, right))
-        .collect()
+    let merge = |(fold, (left, right)): (&Box<dyn AnyFold>, _)| fold.merge(left, right);
+    let pairs: Vec<_> = folds.iter().zip(left.into_iter().zip(right)).collect();
+    let merged: Vec<Result<AnyState, EngineError>> =
+        pairs.into_par_iter().with_max_len(1).map(merge).collect();
+    merged.into_iter().collect()
 }
 
 /// The fault of the first row group that has one, whichever thread met it first.

@@ -30,16 +30,32 @@ enum Known {
 }
 
 /// Whole numbers in a table with open places.
-struct Numbers {
+pub(super) struct Numbers {
     /// The key and the number of who has it; [`NOBODY`] where the place is free. A power of two.
     places: Vec<(i64, u32)>,
     keys: Vec<i64>,
 }
 
 impl Numbers {
-    fn new() -> Self {
-        let places = vec![(0, NOBODY); 1 << 12];
-        Numbers { places, keys: Vec::new() }
+    /// No keys yet, and room for so many.
+    pub fn with_room(keys: usize) -> Self {
+        let places = vec![(0, NOBODY); (keys * 2).next_power_of_two().max(1 << 12)];
+        Numbers { places, keys: Vec::with_capacity(keys) }
+    }
+
+    /// Makes room for so many more keys, if they are more than a few.
+    fn reserve(&mut self, more: usize) {
+        let wanted = ((self.keys.len() + more) * 2).next_power_of_two();
+        if wanted > self.places.len() && more > self.keys.len() {
+            self.grow(wanted);
+        }
+    }
+
+    fn grow(&mut self, places: usize) {
+        self.places = vec![(0, NOBODY); places];
+        for id in 0..self.keys.len() {
+            self.occupy(self.keys[id], id as u32);
+        }
     }
 
     fn place_of(&self, key: i64) -> usize {
@@ -61,16 +77,17 @@ impl Numbers {
         }
     }
 
-    fn insert(&mut self, key: i64) -> Result<u32, EngineError> {
+    /// The number of a key, a new one if it has none.
+    ///
+    /// # Errors
+    /// More keys than there are numbers.
+    pub fn insert(&mut self, key: i64) -> Result<u32, EngineError> {
         let known = self.find(key, self.place_of(key));
         if known != NOBODY {
             return Ok(known);
         }
         if self.keys.len() * 2 >= self.places.len() {
-            self.places = vec![(0, NOBODY); self.places.len() * 2];
-            for id in 0..self.keys.len() {
-                self.occupy(self.keys[id], id as u32);
-            }
+            self.grow(self.places.len() * 2);
         }
         let id =
             u32::try_from(self.keys.len()).ok().filter(|&id| id < NOBODY).ok_or_else(|| {
@@ -90,7 +107,7 @@ impl Numbers {
     }
 
     /// The numbers of keys, [`NOBODY`] for those that are not known.
-    fn find_all(&self, keys: &[i64], ids: &mut Vec<u32>) {
+    pub fn find_all(&self, keys: &[i64], ids: &mut Vec<u32>) {
         let mut places = [0; AHEAD];
         let mut met = [(0, NOBODY); AHEAD];
         for keys in keys.chunks(AHEAD) {
@@ -115,7 +132,7 @@ impl People {
     /// A type that cannot be a key.
     pub fn new(data_type: DataType) -> Result<Self, EngineError> {
         let known = match data_type {
-            DataType::Int32 | DataType::Int64 => Known::Numbers(Numbers::new()),
+            DataType::Int32 | DataType::Int64 => Known::Numbers(Numbers::with_room(0)),
             _ => Known::Bytes { interner: Interner::default(), keys: Keys::new(vec![data_type])? },
         };
         Ok(People { data_type, known: RwLock::new(known) })
@@ -124,6 +141,14 @@ impl People {
     /// The type of a customer.
     pub fn data_type(&self) -> DataType {
         self.data_type
+    }
+
+    /// Makes room for so many more.
+    pub fn reserve(&self, more: usize) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if let Known::Numbers(numbers) = &mut *known {
+            numbers.reserve(more);
+        }
     }
 
     /// How many there are.

@@ -16,7 +16,7 @@ use super::state::{Accumulator, Arguments, Kind, Reading};
 use super::{Fold, Morsel, Persons, ScanFacts};
 use crate::engine::EngineError;
 use crate::frame::{DataType, Frame, Schema, Value, column_of};
-use crate::ir::{Aggregate, Calendar, Expr, ExprNode, Func, MeasureFunc, RelNode, RelRef};
+use crate::ir::{Aggregate, Calendar, Expr, ExprNode, Func, Measure, MeasureFunc, RelNode, RelRef};
 
 /// Every expression an aggregate reads.
 pub(super) fn expressions(aggregate: &Aggregate) -> Vec<&Expr> {
@@ -90,7 +90,7 @@ fn plan(func: &MeasureFunc, is_person: impl Fn(&Expr) -> bool) -> (Kind, Vec<Exp
             (kind, vec![value.clone()], Reading::Sum)
         }
         MeasureFunc::Mean(value) => {
-            let kind = if exact(value) { Kind::Exact } else { Kind::Moments };
+            let kind = if exact(value) { Kind::Exact } else { Kind::Means };
             (kind, vec![value.clone()], Reading::Mean)
         }
         MeasureFunc::Variance(value) => (Kind::Moments, vec![value.clone()], Reading::Variance),
@@ -159,8 +159,16 @@ impl AggregateFold {
         let mut slots: Vec<Slot> = Vec::new();
         let mut readings = Vec::new();
         for measure in &aggregate.measures {
-            let (kind, arguments, reading) = plan(&measure.value.func, is_person);
+            let (mut kind, arguments, reading) = plan(&measure.value.func, is_person);
             let filter = measure.value.filter.clone();
+            // Where a variance is wanted too, one accumulator has both.
+            let varies = |other: &Measure| match &other.func {
+                MeasureFunc::Variance(value) => arguments[0] == *value && other.filter == filter,
+                _ => false,
+            };
+            if kind == Kind::Means && aggregate.measures.iter().any(|other| varies(&other.value)) {
+                kind = Kind::Moments;
+            }
             let known = slots.iter().position(|slot| {
                 slot.kind == kind && slot.arguments == arguments && slot.filter == filter
             });

@@ -17,6 +17,7 @@ mod movements;
 mod people;
 mod state;
 mod summary;
+mod values;
 
 #[cfg(test)]
 mod tests;

@@ -5,16 +5,16 @@ use std::collections::HashMap;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType as ArrowType, Decimal128Type, Float64Type, Int64Type};
-use rayon::prelude::*;
 
 use super::super::cast::double_of;
 use super::super::evaluate::flat;
 use super::super::intern::{Interner, Keys};
 use super::super::people::NOBODY;
 use super::gather::{Gather, Pair, customers_with};
+use super::values::{self, Values};
 use crate::engine::{EngineError, EvaluateError};
 use crate::frame::{DataType, Value, pow10, value_at};
-use crate::stats::{ExactSum, Moments, interpolate, position, rank_bounds, select_all};
+use crate::stats::{ExactSum, Moments};
 
 /// What an accumulator keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub(super) enum Kind {
     Exact,
     /// Sum of doubles.
     Doubles,
+    /// Count and sum of doubles.
+    Means,
     /// Count, sum and sum of squares as doubles.
     Moments,
     /// The smallest or largest value.
@@ -49,10 +51,11 @@ pub(super) enum Accumulator {
     Rows(Vec<i64>),
     Exact(Vec<(i128, i64)>),
     Doubles(Vec<ExactSum>),
+    Means(Vec<(ExactSum, u64)>),
     Moments(Vec<Moments>),
     Least(Vec<Value>),
     Greatest(Vec<Value>),
-    Values(Vec<Vec<f64>>),
+    Values(Vec<Values>),
     People(Gather<Pair>),
     /// Entries are (group, value) pairs.
     Pairs(Pairs),
@@ -133,6 +136,7 @@ impl Accumulator {
             Kind::Rows => Accumulator::Rows(Vec::new()),
             Kind::Exact => Accumulator::Exact(Vec::new()),
             Kind::Doubles => Accumulator::Doubles(Vec::new()),
+            Kind::Means => Accumulator::Means(Vec::new()),
             Kind::Moments => Accumulator::Moments(Vec::new()),
             Kind::Least => Accumulator::Least(Vec::new()),
             Kind::Greatest => Accumulator::Greatest(Vec::new()),
@@ -149,11 +153,12 @@ impl Accumulator {
             Accumulator::Rows(list) => list.resize(groups, 0),
             Accumulator::Exact(list) => list.resize(groups, (0, 0)),
             Accumulator::Doubles(list) => list.resize(groups, ExactSum::default()),
+            Accumulator::Means(list) => list.resize(groups, Default::default()),
             Accumulator::Moments(list) => list.resize(groups, Moments::default()),
             Accumulator::Least(list) | Accumulator::Greatest(list) => {
                 list.resize(groups, Value::Null);
             }
-            Accumulator::Values(list) => list.resize(groups, Vec::new()),
+            Accumulator::Values(list) => list.resize_with(groups, Values::default),
             Accumulator::Pairs(_) | Accumulator::People(_) => {}
             Accumulator::First(list) => list.resize(groups, None),
         }
@@ -200,12 +205,23 @@ impl Accumulator {
                 let values = columns[0].as_primitive::<Float64Type>().values();
                 arguments.for_each_valid(|row, group| sums[group].add(values[row]));
             }
+            Accumulator::Means(list) => for_doubles(arguments, |group, value| {
+                let (sum, count) = &mut list[group];
+                sum.add(value);
+                *count += 1;
+            }),
             Accumulator::Moments(list) => {
                 for_doubles(arguments, |group, value| list[group].add(value));
             }
-            Accumulator::Values(list) => {
-                for_doubles(arguments, |group, value| list[group].push(value));
-            }
+            Accumulator::Values(list) => match columns[0].data_type() {
+                ArrowType::Decimal128(_, scale) => {
+                    let values = columns[0].as_primitive::<Decimal128Type>().values();
+                    let scale = *scale as u8;
+                    arguments
+                        .for_each_valid(|row, group| list[group].push_minor(values[row], scale));
+                }
+                _ => for_doubles(arguments, |group, value| list[group].push(value)),
+            },
             Accumulator::Least(list) => {
                 for (row, group) in arguments.rows() {
                     let value = value_at(&columns[0], row);
@@ -276,6 +292,13 @@ impl Accumulator {
                     list[place(group)].merge(sum);
                 }
             }
+            (Accumulator::Means(list), Accumulator::Means(other)) => {
+                for (group, (sum, count)) in other.into_iter().enumerate() {
+                    let entry = &mut list[place(group)];
+                    entry.0.merge(&sum);
+                    entry.1 += count;
+                }
+            }
             (Accumulator::Moments(list), Accumulator::Moments(other)) => {
                 for (group, moments) in other.iter().enumerate() {
                     list[place(group)].merge(moments);
@@ -283,7 +306,7 @@ impl Accumulator {
             }
             (Accumulator::Values(list), Accumulator::Values(other)) => {
                 for (group, values) in other.into_iter().enumerate() {
-                    list[place(group)].extend(values);
+                    list[place(group)].merge(values);
                 }
             }
             (Accumulator::Least(list), Accumulator::Least(other)) => {
@@ -442,7 +465,7 @@ impl Accumulator {
         match self {
             Accumulator::Values(list) => {
                 let readings: Vec<Reading> = readings.iter().map(|(reading, _)| *reading).collect();
-                Ok(order_statistics(list, &readings))
+                Ok(values::order_statistics(list, &readings))
             }
             Accumulator::People(pairs) => {
                 let least = readings.iter().map(|(reading, _)| match reading {
@@ -498,6 +521,13 @@ impl Accumulator {
             (Accumulator::Doubles(sums), _) => {
                 sums.iter().map(|sum| optional(sum.value())).collect()
             }
+            (Accumulator::Means(list), _) => list
+                .iter()
+                .map(|(sum, count)| {
+                    let sum = sum.value().filter(|_| *count > 0);
+                    optional(sum.map(|sum| sum / *count as f64))
+                })
+                .collect(),
             (Accumulator::Moments(list), Reading::Variance) => {
                 list.iter().map(|moments| optional(moments.variance())).collect()
             }
@@ -529,67 +559,5 @@ impl Accumulator {
                 return Err(EngineError::Internal("an accumulator that is read as a whole".into()));
             }
         })
-    }
-}
-
-/// Quantiles and bounds of each group's values, for each reading.
-fn order_statistics(list: Vec<Vec<f64>>, readings: &[Reading]) -> Vec<Vec<Value>> {
-    let of_group = |mut values: Vec<f64>| -> Vec<Value> {
-        let n = values.len();
-        // Every place among the sorted values that some reading asks for.
-        let places = |reading: &Reading| match *reading {
-            Reading::Quantile(at) if n > 0 => {
-                let (below, _) = position(n, at);
-                vec![below, (below + 1).min(n - 1)]
-            }
-            Reading::RankBound { at, z, upper } => {
-                let (low, high) = rank_bounds(n, at, z);
-                let rank = if upper { high } else { low };
-                rank.map(|rank| rank - 1).into_iter().collect()
-            }
-            _ => Vec::new(),
-        };
-        let mut wanted: Vec<usize> = readings.iter().flat_map(places).collect();
-        wanted.sort_unstable();
-        wanted.dedup();
-        select_all(&mut values, &wanted);
-        let read = |reading: &Reading| {
-            let places = places(reading);
-            let value = match (*reading, places.as_slice()) {
-                (Reading::Quantile(at), &[below, above]) => {
-                    let (_, fraction) = position(n, at);
-                    Some(interpolate(values[below], values[above], fraction))
-                }
-                (_, &[place]) => Some(values[place]),
-                _ => None,
-            };
-            value.map_or(Value::Null, Value::finite)
-        };
-        readings.iter().map(read).collect()
-    };
-    let read: Vec<Vec<Value>> = list.into_par_iter().map(of_group).collect();
-    let mut columns = vec![Vec::with_capacity(read.len()); readings.len()];
-    for values in read {
-        columns.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
-    }
-    columns
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::stats::quantile_of_sorted;
-
-    #[test]
-    fn selecting_equals_sorting() {
-        let values = vec![3.0, 1.0, 2.0, 5.0, 4.0];
-        let mut sorted = values.clone();
-        sorted.sort_by(f64::total_cmp);
-        for at in [0.0, 0.1, 0.5, 0.95, 1.0] {
-            let list = Accumulator::Values(vec![values.clone()]);
-            let reading = (Reading::Quantile(at), DataType::Float64);
-            let read = list.read(&[reading], DataType::Float64, 1, 0).expect("values are there");
-            assert_eq!(read[0][0].as_f64(), quantile_of_sorted(&sorted, at));
-        }
     }
 }

@@ -1,0 +1,154 @@
+//! The values of a group, all of them, for what depends on their order.
+
+use std::cmp::Ordering;
+
+use rayon::prelude::*;
+
+use super::super::cast::double_of;
+use super::state::Reading;
+use crate::frame::{Value, pow10};
+use crate::stats::{interpolate, position, rank_bounds, select_all};
+
+/// The values of a group. Money is mostly small enough for four bytes.
+#[derive(Debug, Default)]
+pub(super) struct Values {
+    /// Digits after the point of `minor`.
+    scale: u8,
+    minor: Vec<i32>,
+    doubles: Vec<f64>,
+    /// What other threads have taken in.
+    others: Vec<Values>,
+}
+
+impl Values {
+    /// Takes a double.
+    pub fn push(&mut self, value: f64) {
+        self.doubles.push(value);
+    }
+
+    /// Takes a decimal, of which all have the same digits after the point.
+    pub fn push_minor(&mut self, minor: i128, scale: u8) {
+        match i32::try_from(minor) {
+            Ok(minor) => {
+                self.scale = scale;
+                self.minor.push(minor);
+            }
+            Err(_) => self.doubles.push(double_of(minor) / pow10(scale) as f64),
+        }
+    }
+
+    /// Takes in another's values.
+    pub fn merge(&mut self, mut other: Values) {
+        if self.is_empty() {
+            *self = other;
+        } else if !other.is_empty() {
+            let more = std::mem::take(&mut other.others);
+            self.others.push(other);
+            self.others.extend(more);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.minor.is_empty() && self.doubles.is_empty() && self.others.is_empty()
+    }
+
+    /// Quantiles and bounds, one for each reading.
+    fn read(mut self, readings: &[Reading]) -> Vec<Value> {
+        for other in std::mem::take(&mut self.others) {
+            self.scale = self.scale.max(other.scale);
+            self.minor.extend(other.minor);
+            self.doubles.extend(other.doubles);
+        }
+        let unit = pow10(self.scale) as f64;
+        let double = |minor: i32| f64::from(minor) / unit;
+        if self.doubles.is_empty() {
+            return statistics(&mut self.minor, readings, i32::cmp, double);
+        }
+        let mut values = self.doubles;
+        values.extend(self.minor.into_iter().map(double));
+        statistics(&mut values, readings, f64::total_cmp, |value| value)
+    }
+}
+
+/// Quantiles and bounds of each group's values, for each reading.
+pub(super) fn order_statistics(list: Vec<Values>, readings: &[Reading]) -> Vec<Vec<Value>> {
+    let read: Vec<Vec<Value>> = list.into_par_iter().map(|values| values.read(readings)).collect();
+    let mut columns = vec![Vec::with_capacity(read.len()); readings.len()];
+    for values in read {
+        columns.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
+    }
+    columns
+}
+
+/// What the readings ask for of values in an order; their places are those among the sorted ones.
+fn statistics<T: Copy>(
+    values: &mut [T],
+    readings: &[Reading],
+    order: impl Fn(&T, &T) -> Ordering + Copy,
+    double: impl Fn(T) -> f64,
+) -> Vec<Value> {
+    let n = values.len();
+    let places = |reading: &Reading| match *reading {
+        Reading::Quantile(at) if n > 0 => {
+            let (below, _) = position(n, at);
+            vec![below, (below + 1).min(n - 1)]
+        }
+        Reading::RankBound { at, z, upper } => {
+            let (low, high) = rank_bounds(n, at, z);
+            let rank = if upper { high } else { low };
+            rank.map(|rank| rank - 1).into_iter().collect()
+        }
+        _ => Vec::new(),
+    };
+    let mut wanted: Vec<usize> = readings.iter().flat_map(places).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    select_all(values, &wanted, order);
+    let read = |reading: &Reading| {
+        let value = match (*reading, places(reading).as_slice()) {
+            (Reading::Quantile(at), &[below, above]) => {
+                let (_, fraction) = position(n, at);
+                Some(interpolate(double(values[below]), double(values[above]), fraction))
+            }
+            (_, &[place]) => Some(double(values[place])),
+            _ => None,
+        };
+        value.map_or(Value::Null, Value::finite)
+    };
+    readings.iter().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::quantile_of_sorted;
+
+    #[test]
+    fn selecting_equals_sorting() {
+        let minor = [300, 100, 200, 500, 400, i128::from(i32::MAX) + 1, -7];
+        // All in one, in parts, and as doubles.
+        let build = |part: &[i128], doubles: bool| {
+            let mut values = Values::default();
+            for &minor in part {
+                match doubles {
+                    true => values.push(minor as f64 / 100.0),
+                    false => values.push_minor(minor, 2),
+                }
+            }
+            values
+        };
+        for count in 1..=minor.len() {
+            let minor = &minor[..count];
+            let mut sorted: Vec<f64> = minor.iter().map(|&minor| minor as f64 / 100.0).collect();
+            sorted.sort_by(f64::total_cmp);
+            for at in [0.0, 0.1, 0.5, 0.95, 1.0] {
+                let mut parts = build(&minor[..count / 2], false);
+                parts.merge(build(&minor[count / 2..], false));
+                for values in [build(minor, false), build(minor, true), parts] {
+                    let read = values.read(&[Reading::Quantile(at)]);
+                    assert_eq!(read[0].as_f64(), quantile_of_sorted(&sorted, at), "{count} {at}");
+                }
+            }
+        }
+    }
+}
