@@ -405,6 +405,32 @@ impl MeasureFunc {
         }
     }
 
+    /// The same function of other expressions; `None` if there is none for one of them.
+    pub fn try_map(&self, mut other: impl FnMut(&Expr) -> Option<Expr>) -> Option<MeasureFunc> {
+        let mut func = self.clone();
+        let arguments = match &mut func {
+            MeasureFunc::CountRows => vec![],
+            MeasureFunc::Count(value)
+            | MeasureFunc::CountDistinct(value)
+            | MeasureFunc::Sum(value)
+            | MeasureFunc::Min(value)
+            | MeasureFunc::Max(value)
+            | MeasureFunc::Mean(value)
+            | MeasureFunc::Variance(value)
+            | MeasureFunc::Quantile { value, .. }
+            | MeasureFunc::RankBound { value, .. } => vec![value],
+            MeasureFunc::CountReaching { of, weight, .. } => vec![of, weight],
+            MeasureFunc::CountVarying { of, by } => vec![of, by],
+            MeasureFunc::First { value, order } => {
+                std::iter::once(value).chain(order.iter_mut()).collect()
+            }
+        };
+        for argument in arguments {
+            *argument = other(argument)?;
+        }
+        Some(func)
+    }
+
     /// The type of the result.
     pub fn data_type(&self) -> DataType {
         match self {

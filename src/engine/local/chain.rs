@@ -124,22 +124,34 @@ pub(super) fn origin<'a>(rel: &'a RelRef, name: &'a str) -> Option<&'a str> {
             let column = columns.iter().find(|column| column.name == name)?;
             origin(input, column.value.as_column()?)
         }
-        RelNode::Scan(_) => Some(name),
+        RelNode::Scan(_) | RelNode::Values(_) => Some(name),
         _ => None,
     }
+}
+
+/// The column of a chain's leaf by which it looks something up.
+pub(super) fn looked_up_by(chain: &RelRef) -> Option<&str> {
+    let input = chain.inputs().first().copied().filter(|_| chain.streams())?;
+    if let RelNode::Lookup(lookup) = &chain.node
+        && let [(key, _)] = lookup.keys.as_slice()
+        && let Some(column) = key.as_column().and_then(|name| origin(input, name))
+    {
+        return Some(column);
+    }
+    looked_up_by(input)
 }
 
 /// What chains need of relations that have been computed before.
 pub(super) trait Known {
     /// A table to look up in, by these columns.
-    fn index(&mut self, table: &RelRef, keys: &[&str]) -> Result<Arc<Index>, EngineError>;
+    fn index(&mut self, table: &RelRef, keys: &[&str]) -> Result<Index, EngineError>;
     /// A table to look up in, by the numbers of the customers in this column.
     fn person_index(
         &mut self,
         table: &RelRef,
         key: &str,
         people: &Arc<People>,
-    ) -> Result<Arc<PersonIndex>, EngineError>;
+    ) -> Result<PersonIndex, EngineError>;
     /// The rows that a `Dedupe` keeps.
     fn first_rows(&mut self, dedupe: &RelRef) -> Result<Arc<FirstRows>, EngineError>;
 }
@@ -178,9 +190,9 @@ enum Work {
 /// How a row of a table is found.
 enum Finder {
     /// By the values of expressions.
-    Keys { program: Program, index: Arc<Index> },
+    Keys { program: Program, index: Index },
     /// By the number of the customer, which is the last column.
-    Person(Arc<PersonIndex>),
+    Person(PersonIndex),
 }
 
 struct BoundNode {
@@ -500,9 +512,11 @@ impl Chains {
                     if !values.is_empty() {
                         let rows = match (finder, person) {
                             (Finder::Keys { program, index }, _) => {
-                                index.find(&program.run(input, &self.calendar)?)?
+                                index.rows.find(&program.run(input, &self.calendar)?)?
                             }
-                            (Finder::Person(index), Some(ids)) => index.find(ids.as_primitive()),
+                            (Finder::Person(index), Some(ids)) => {
+                                index.rows.find(ids.as_primitive())
+                            }
                             (Finder::Person(_), None) => {
                                 let odd = "a look-up by a customer who has no number";
                                 return Err(EngineError::Internal(odd.into()));

@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::array::RecordBatch;
 use rayon::prelude::*;
 
-use super::chain::{Chains, Known, base, identity, leaf, lookup_tables};
+use super::chain::{Chains, Known, Numbering, base, identity, leaf, looked_up_by, lookup_tables};
 use super::contract::{Admitted, Found};
 use super::decode::MORSEL_ROWS;
 use super::file::InputFile;
 use super::fold::{self, AnyFold, AnyState, DedupeFold, FirstRows, Morsel, ScanFacts};
 use super::frames;
-use super::index::{Index, LookedUp, PersonIndex};
+use super::index::{Index, LookedUp, PersonIndex, RowsByKey, RowsOfPeople, key_columns};
 use super::people::People;
 use crate::engine::{Engine, EngineError, Findings, Monitor};
 use crate::frame::{Field, Frame};
@@ -59,8 +59,8 @@ pub(super) struct Frames {
     people: Vec<(Field, Arc<People>)>,
     /// Tables that were looked up in, and their indices.
     looked_up: HashMap<usize, Arc<LookedUp>>,
-    indices: Vec<(usize, Vec<String>, Arc<Index>)>,
-    person_indices: Vec<(usize, String, usize, Arc<PersonIndex>)>,
+    by_key: Vec<Arc<RowsByKey>>,
+    by_person: Vec<Arc<RowsOfPeople>>,
 }
 
 impl Frames {
@@ -75,8 +75,23 @@ impl Frames {
             return Ok(people.clone());
         }
         let people = Arc::new(People::new(column.data_type)?);
-        self.people.push((column.clone(), people.clone()));
+        self.number_by(column, people.clone());
         Ok(people)
+    }
+
+    /// Says that the customers of a column have these numbers.
+    pub fn number_by(&mut self, column: &Field, people: Arc<People>) {
+        self.people.retain(|(field, _)| field.name != column.name);
+        self.people.push((column.clone(), people));
+    }
+
+    /// The numbers of the customers by whom a chain looks something up, if they have some.
+    fn numbering(&self, start: &RelRef, chain: &RelRef) -> Option<Numbering> {
+        let column = looked_up_by(chain).and_then(|name| start.schema.field(name))?;
+        let same =
+            |field: &Field| (&field.name, field.data_type) == (&column.name, column.data_type);
+        let (field, people) = self.people.iter().find(|(field, _)| same(field))?;
+        Some(Numbering { column: field.name.clone(), people: people.clone() })
     }
 
     /// A table that was computed, to look up in.
@@ -106,16 +121,20 @@ fn title(table: &RelRef) -> String {
 }
 
 impl Known for Computed<'_> {
-    fn index(&mut self, table: &RelRef, keys: &[&str]) -> Result<Arc<Index>, EngineError> {
-        let names: Vec<String> = keys.iter().map(|&key| key.to_owned()).collect();
-        let mut known = self.frames.indices.iter();
-        if let Some((_, _, index)) = known.find(|(id, k, _)| *id == identity(table) && *k == names)
-        {
-            return Ok(index.clone());
+    fn index(&mut self, table: &RelRef, keys: &[&str]) -> Result<Index, EngineError> {
+        let looked_up = self.frames.looked_up(table)?;
+        let columns = key_columns(&looked_up.frame, keys);
+        // Several tables may have been made of one, and share its columns.
+        let same = |rows: &&Arc<RowsByKey>| {
+            let both = rows.columns.iter().zip(&columns);
+            rows.columns.len() == columns.len() && both.into_iter().all(|(a, b)| Arc::ptr_eq(a, b))
+        };
+        if let Some(rows) = self.frames.by_key.iter().find(same) {
+            return Ok(Index { rows: rows.clone(), table: looked_up });
         }
-        let index = Arc::new(Index::new(self.frames.looked_up(table)?, keys, &title(table))?);
-        self.frames.indices.push((identity(table), names, index.clone()));
-        Ok(index)
+        let rows = Arc::new(RowsByKey::new(&looked_up.frame, keys, &title(table))?);
+        self.frames.by_key.push(rows.clone());
+        Ok(Index { rows, table: looked_up })
     }
 
     fn person_index(
@@ -123,18 +142,19 @@ impl Known for Computed<'_> {
         table: &RelRef,
         key: &str,
         people: &Arc<People>,
-    ) -> Result<Arc<PersonIndex>, EngineError> {
-        let by = (identity(table), key, Arc::as_ptr(people) as usize);
-        let mut known = self.frames.person_indices.iter();
-        let same =
-            |(id, key, people, _): &&(usize, String, usize, _)| (*id, key.as_str(), *people) == by;
-        if let Some((_, _, _, index)) = known.find(same) {
-            return Ok(index.clone());
+    ) -> Result<PersonIndex, EngineError> {
+        let looked_up = self.frames.looked_up(table)?;
+        let columns = key_columns(&looked_up.frame, &[key]);
+        let same = |rows: &&Arc<RowsOfPeople>| {
+            Arc::ptr_eq(&rows.people, people)
+                && columns.iter().all(|c| Arc::ptr_eq(c, &rows.column))
+        };
+        if let Some(rows) = self.frames.by_person.iter().find(same) {
+            return Ok(PersonIndex { rows: rows.clone(), table: looked_up });
         }
-        let index = PersonIndex::new(self.frames.looked_up(table)?, key, people, &title(table))?;
-        let index = Arc::new(index);
-        self.frames.person_indices.push((by.0, key.to_owned(), by.2, index.clone()));
-        Ok(index)
+        let rows = Arc::new(RowsOfPeople::new(&looked_up.frame, key, people, &title(table))?);
+        self.frames.by_person.push(rows.clone());
+        Ok(PersonIndex { rows, table: looked_up })
     }
 
     fn first_rows(&mut self, dedupe: &RelRef) -> Result<Arc<FirstRows>, EngineError> {
@@ -212,6 +232,16 @@ impl<'a> Local<'a> {
                 return Err(EngineError::Internal("a scan that no pass has read".into()));
             }
             RelNode::Values(frame) => frame.clone(),
+            // Columns under other names, or in another order.
+            RelNode::Project { input, columns }
+                if identity(base(rel)) == identity(input)
+                    && columns.iter().all(|column| column.value.as_column().is_some()) =>
+            {
+                let input = self.frame(input, frames)?;
+                let names = columns.iter().filter_map(|column| column.value.as_column());
+                let names: Vec<&str> = names.collect();
+                frames::finish(rel, key_columns(&input, &names), input.rows())?
+            }
             RelNode::Filter { .. } | RelNode::Project { .. } | RelNode::Lookup(_) => {
                 let start = base(rel);
                 let input = self.frame(start, frames)?;
@@ -220,8 +250,10 @@ impl<'a> Local<'a> {
                 }
                 let needs = rel.schema.names().map(str::to_owned).collect();
                 let ends = [(rel.clone(), needs)];
+                let numbering = frames.numbering(start, rel);
                 let mut known = Computed { frames };
-                let chains = Chains::bind(&ends, Some(start), None, &self.calendar, &mut known)?;
+                let chains =
+                    Chains::bind(&ends, Some(start), numbering, &self.calendar, &mut known)?;
                 let place = chains.place(rel).unwrap_or(0);
                 let run = |(first, batch): (usize, RecordBatch)| {
                     let mut batches = chains.run(Admitted::all(batch), first as u64)?;

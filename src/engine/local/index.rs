@@ -52,10 +52,16 @@ impl LookedUp {
 
 /// A table to look up in, by its unique key.
 pub(super) struct Index {
+    pub rows: Arc<RowsByKey>,
+    pub table: Arc<LookedUp>,
+}
+
+/// The rows of tables that have these columns as their key.
+pub(super) struct RowsByKey {
+    pub columns: Vec<ArrayRef>,
     known: Known,
     /// The row of each key.
     rows: Vec<u32>,
-    pub table: Arc<LookedUp>,
 }
 
 /// The keys, numbered.
@@ -80,23 +86,36 @@ fn whole(column: &ArrayRef) -> Option<Int64Array> {
     }
 }
 
-impl Index {
+/// Two rows with the same key.
+fn not_unique(frame: &Frame, places: &[usize], row: usize, title: &str) -> EngineError {
+    let key: Vec<String> =
+        places.iter().map(|&place| frame.value(row, place).to_string()).collect();
+    let (table, key) = (title.to_owned(), key.join(", "));
+    EngineError::NotUnique { table, key, node: NodeId::default() }
+}
+
+/// The places of columns in a table.
+fn places_of(frame: &Frame, names: &[&str]) -> Vec<usize> {
+    names.iter().filter_map(|name| frame.schema.index_of(name)).collect()
+}
+
+/// The columns of a table that are its key.
+pub(super) fn key_columns(frame: &Frame, names: &[&str]) -> Vec<ArrayRef> {
+    columns_at(&frame.batch, &places_of(frame, names))
+}
+
+impl RowsByKey {
     /// Indexes a table by some of its columns; rows with a null in one are left out.
     ///
     /// # Errors
     /// Two rows with the same key.
-    pub fn new(table: Arc<LookedUp>, names: &[&str], title: &str) -> Result<Self, EngineError> {
-        let frame = &table.frame;
-        let places: Vec<usize> =
-            names.iter().filter_map(|name| frame.schema.index_of(name)).collect();
+    pub fn new(frame: &Frame, names: &[&str], title: &str) -> Result<Self, EngineError> {
+        let places = places_of(frame, names);
         let columns = columns_at(&frame.batch, &places);
         let mut rows = Vec::new();
         let mut note = |row: usize, id: u32| {
             if (id as usize) < rows.len() {
-                let key: Vec<String> =
-                    places.iter().map(|&place| frame.value(row, place).to_string()).collect();
-                let (table, key) = (title.to_owned(), key.join(", "));
-                return Err(EngineError::NotUnique { table, key, node: NodeId::default() });
+                return Err(not_unique(frame, &places, row, title));
             }
             rows.push(row as u32);
             Ok(())
@@ -124,7 +143,7 @@ impl Index {
                 Known::Bytes { keys, interner }
             }
         };
-        Ok(Index { known, rows, table })
+        Ok(RowsByKey { columns, known, rows })
     }
 
     /// The row of the table for each row of key columns.
@@ -161,37 +180,42 @@ impl Index {
 
 /// A table to look up in by a customer's number.
 pub(super) struct PersonIndex {
-    /// The row of each customer who has one, else [`NOBODY`].
-    rows: Vec<u32>,
+    pub rows: Arc<RowsOfPeople>,
     pub table: Arc<LookedUp>,
 }
 
-impl PersonIndex {
+/// The rows of tables that have this column of customers.
+pub(super) struct RowsOfPeople {
+    pub column: ArrayRef,
+    pub people: Arc<People>,
+    /// The row of each customer who has one, else [`NOBODY`].
+    rows: Vec<u32>,
+}
+
+impl RowsOfPeople {
     /// Indexes a table by the column of its customers, who are numbered with it; rows without one are
     /// left out.
     ///
     /// # Errors
     /// Two rows of one customer.
     pub fn new(
-        table: Arc<LookedUp>,
+        frame: &Frame,
         key: &str,
-        people: &People,
+        people: &Arc<People>,
         title: &str,
     ) -> Result<Self, EngineError> {
-        let frame = &table.frame;
-        let place = frame.schema.index_of(key).unwrap_or(0);
+        let places = places_of(frame, &[key]);
+        let column = frame.batch.column(places[0]).clone();
         people.reserve(frame.rows());
-        let ids = people.number(frame.batch.column(place))?;
+        let ids = people.number(&column)?;
         let mut rows = vec![NOBODY; people.len()];
         for (row, &id) in ids.values().iter().enumerate().filter(|(_, id)| **id != NOBODY) {
             if rows[id as usize] != NOBODY {
-                let key = frame.value(row, place).to_string();
-                let (table, node) = (title.to_owned(), NodeId::default());
-                return Err(EngineError::NotUnique { table, key, node });
+                return Err(not_unique(frame, &places, row, title));
             }
             rows[id as usize] = row as u32;
         }
-        Ok(PersonIndex { rows, table })
+        Ok(RowsOfPeople { column, people: people.clone(), rows })
     }
 
     /// The row of the table for each customer.

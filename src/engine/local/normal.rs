@@ -60,7 +60,7 @@ fn conditions_of(chain: &RelRef, conditions: &mut Vec<Condition>) -> usize {
 }
 
 /// An expression with some of its columns replaced.
-fn replaced(expr: &Expr, by: &impl Fn(&str) -> Option<Expr>) -> Expr {
+pub(super) fn replaced(expr: &Expr, by: &impl Fn(&str) -> Option<Expr>) -> Expr {
     match &expr.node {
         ExprNode::Column(name) => by(name).unwrap_or_else(|| expr.clone()),
         ExprNode::Literal(_) => expr.clone(),

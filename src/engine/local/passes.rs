@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{Array, ArrayRef};
 use rayon::prelude::*;
 
 use super::chain::{
-    Chains, Numbering, dedupes, identity, leaf, lookup_tables, narrowed, origin, rule_columns,
+    Chains, Numbering, dedupes, identity, leaf, looked_up_by, lookup_tables, narrowed, origin,
+    rule_columns,
 };
 use super::contract::{Admitted, Contract};
 use super::decode::Decoding;
@@ -17,44 +17,13 @@ use super::fold::{
     self, AnyFold, AnyState, CollectFold, Days, DaysFold, DedupeFold, FirstRows, Morsel, ScanFacts,
     Segments, days,
 };
-use super::legs::Legs;
-use super::normal::{EventsOf, over_people};
+use super::jobs::{CUSTOMER, Job, Jobs, Task, by_customer, people_of};
+use super::normal::EventsOf;
 use crate::engine::{EngineError, NodeId, Place};
-use crate::frame::{DataType, Field, Frame, Schema};
+use crate::frame::{DataType, Field};
 use crate::ir::relation;
 use crate::ir::typing::TypeError;
 use crate::ir::{Events, Expr, Named, RelNode, RelRef, named};
-
-/// Something that must be computed in passes over scans.
-struct Job {
-    rel: RelRef,
-    task: Task,
-    /// The events that are gathered, and other folds of them.
-    events: Option<EventsOf>,
-    also: Vec<RelRef>,
-    needs: BTreeSet<String>,
-    /// The chains it takes in that no pass has run yet, each over one scan, with their numbers.
-    legs: Vec<(u64, RelRef)>,
-    /// How many of its chains are not taken in yet.
-    open: usize,
-    /// True if there is one chain, and so one pass: each pass numbers customers anew.
-    single: bool,
-    /// What the passes so far have come to.
-    state: Option<AnyState>,
-}
-
-/// What becomes of the rows of a job's chains.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Task {
-    /// They are the table.
-    Collect,
-    /// They are folded.
-    Fold,
-    /// They are events, gathered for one or more folds of days.
-    Days,
-    /// The places of those that a `Dedupe` keeps are noted.
-    FirstRows,
-}
 
 /// A job's part in a pass.
 struct Part {
@@ -65,126 +34,6 @@ struct Part {
 
 type Folds = Vec<Box<dyn AnyFold>>;
 
-/// The jobs of a run, as they are found.
-#[derive(Default)]
-struct Jobs {
-    list: Vec<Job>,
-    legs: Legs,
-    seen: BTreeSet<usize>,
-    seen_dedupes: BTreeSet<usize>,
-}
-
-impl Jobs {
-    /// The folds and chains that need a pass over a scan.
-    fn find(&mut self, rel: &RelRef) {
-        if !self.seen.insert(identity(rel)) {
-            return;
-        }
-        if self.days(rel).is_some() {
-            return;
-        }
-        let streams = rel.streams() || matches!(rel.node, RelNode::Union { .. });
-        let work = if streams {
-            let needs = rel.schema.names().map(str::to_owned).collect();
-            self.legs.of(rel).map(|legs| (Task::Collect, needs, legs))
-        } else {
-            fold::needs(rel)
-                .and_then(|(input, needs)| Some((Task::Fold, needs, self.legs.of(input)?)))
-        };
-        match work {
-            Some((task, needs, legs)) => self.push(rel, task, needs, legs),
-            None => match &rel.node {
-                RelNode::Movements(movements) => self.find(movements.expand()),
-                _ => rel.inputs().into_iter().for_each(|input| self.find(input)),
-            },
-        }
-    }
-
-    /// A fold of days over one scan: with another one over the same events, if there is one.
-    fn days(&mut self, rel: &RelRef) -> Option<()> {
-        let (input, events, by) = days::events_of(rel)?;
-        let legs = self.legs.of(input)?;
-        let [chain] = legs.as_slice() else { return None };
-        origin(chain, events.customer.value.as_column()?)?;
-        let of = EventsOf::new(chain, events);
-        let people = people_of(events, None).ok()?;
-        by.iter()
-            .try_for_each(|by| by_customer(chain, &by.value, &people, events, &of).map(|_| ()))?;
-        // What must be computed first could depend on the very events.
-        let plain = |chain: &RelRef| {
-            lookup_tables(chain).iter().all(|table| {
-                matches!(leaf(table).node, RelNode::Scan(_) | RelNode::Values(_))
-                    && lookup_tables(table).is_empty()
-            })
-        };
-        let chain = chain.clone();
-        let same = |job: &Job| job.events.as_ref() == Some(&of);
-        match self.list.iter().position(same).filter(|_| plain(&chain)) {
-            Some(place) => {
-                self.find_tables(&chain);
-                self.list[place].also.push(rel.clone());
-            }
-            None => {
-                self.push(rel, Task::Days, days::needs(events), vec![chain]);
-                if let Some(job) = self.list.last_mut() {
-                    job.events = Some(of);
-                }
-            }
-        }
-        Some(())
-    }
-
-    fn find_tables(&mut self, leg: &RelRef) {
-        for table in lookup_tables(leg) {
-            self.find(table);
-        }
-        for rel in dedupes(leg) {
-            self.first_rows(rel);
-        }
-    }
-
-    fn push(&mut self, rel: &RelRef, task: Task, needs: BTreeSet<String>, legs: Vec<RelRef>) {
-        for leg in &legs {
-            self.find_tables(leg);
-        }
-        let open = legs.len();
-        let single = open == 1;
-        let legs = (0..).zip(legs).collect();
-        let (events, also) = (None, Vec::new());
-        let rel = rel.clone();
-        self.list.push(Job { rel, task, events, also, needs, legs, open, single, state: None });
-    }
-
-    fn first_rows(&mut self, rel: &RelRef) {
-        if !self.seen_dedupes.insert(identity(rel)) {
-            return;
-        }
-        if let RelNode::Dedupe(dedupe) = &rel.node {
-            let needs = fold::dedupe_needs(dedupe);
-            self.push(rel, Task::FirstRows, needs, vec![dedupe.input.clone()]);
-        }
-    }
-
-    /// Relations whose tables wait for a pass.
-    fn pending(&self) -> HashSet<usize> {
-        let open = self.list.iter().filter(|job| job.task != Task::FirstRows);
-        let open = open.filter(|job| job.open > 0);
-        open.flat_map(|job| std::iter::once(&job.rel).chain(&job.also)).map(identity).collect()
-    }
-}
-
-/// The column of the customers of a fold of days.
-const CUSTOMER: &str = "#customer";
-
-/// A relation of customers, or of none as yet.
-fn people_of(events: &Events, customers: Option<ArrayRef>) -> Result<RelRef, EngineError> {
-    let data_type = events.customer.value.data_type;
-    let schema = Arc::new(Schema::new(vec![Field::new(CUSTOMER, data_type)]));
-    let rows = customers.as_ref().map_or(0, |customers| customers.len());
-    let column = customers.unwrap_or_else(|| arrow::array::new_empty_array(&data_type.arrow()));
-    Ok(relation::values(Frame::new(schema, vec![column], rows)?))
-}
-
 /// The last look-up of a chain.
 fn chain_lookup(chain: &RelRef) -> Option<&RelRef> {
     match &chain.node {
@@ -193,18 +42,6 @@ fn chain_lookup(chain: &RelRef) -> Option<&RelRef> {
             chain.inputs().first().filter(|_| chain.streams()).and_then(|input| chain_lookup(input))
         }
     }
-}
-
-/// An expression over a chain as one over its customers; `None` if it depends on more than them.
-fn by_customer(
-    chain: &RelRef,
-    expr: &Expr,
-    people: &RelRef,
-    events: &Events,
-    of: &EventsOf,
-) -> Option<(RelRef, Expr)> {
-    let own = Expr::column(CUSTOMER, events.customer.value.data_type);
-    over_people(chain, expr, people, (&of.customer, &own)).ok().flatten()
 }
 
 /// The column of a scan that holds the customers of events that are gathered.
@@ -258,18 +95,6 @@ fn numbering(
     gathered.or_else(|| parts.iter().find_map(of_part)).map(numbering).transpose()
 }
 
-/// The column of a scan by which a chain looks something up.
-fn looked_up_by(chain: &RelRef) -> Option<&str> {
-    let input = chain.inputs().first().copied().filter(|_| chain.streams())?;
-    if let RelNode::Lookup(lookup) = &chain.node
-        && let [(key, _)] = lookup.keys.as_slice()
-        && let Some(column) = key.as_column().and_then(|name| origin(input, name))
-    {
-        return Some(column);
-    }
-    looked_up_by(input)
-}
-
 /// True if a relation can be had from the frames that are there, without a pass.
 fn reachable(rel: &RelRef, frames: &Frames, pending: &HashSet<usize>) -> bool {
     if let RelNode::Movements(movements) = &rel.node {
@@ -294,6 +119,7 @@ impl Local<'_> {
         for output in outputs {
             jobs.find(output);
         }
+        jobs.fuse()?;
         while jobs.list.iter().any(|job| !job.legs.is_empty()) {
             let pending = jobs.pending();
             let mut order: Vec<usize> = Vec::new();
@@ -531,7 +357,11 @@ impl Local<'_> {
         if job.task == Task::Days {
             return self.finish_days(job, state, fold, frames);
         }
-        let frame = self.pool.install(|| fold.finish(state)).map_err(|error| error.of(&job.rel))?;
+        let of = job.fused.first().map_or(&job.rel, |part| &part.rel);
+        let frame = self.pool.install(|| fold.finish(state)).map_err(|error| error.of(of))?;
+        for part in &job.fused {
+            self.keep(&part.rel, part.table(&frame)?, frames);
+        }
         if job.task == Task::FirstRows {
             let rows = Arc::new(FirstRows::of(&frame));
             frames.first_rows.insert(identity(&job.rel), (job.rel.clone(), rows));
@@ -577,6 +407,8 @@ impl Local<'_> {
         }
         let odd = || EngineError::Internal("a segment that is not the customer's".into());
         let people = people_of(events, Some(days.customers()?))?;
+        let column = Field::new(CUSTOMER, events.customer.value.data_type);
+        frames.number_by(&column, days.people.clone());
         let of = EventsOf::new(chain, events);
         let mut columns = Vec::new();
         for by in by {
@@ -652,8 +484,9 @@ fn merge(
     left: Vec<AnyState>,
     right: Vec<AnyState>,
 ) -> Result<Vec<AnyState>, EngineError> {
-    let merge = |(fold, (left, right)): (&Box<dyn AnyFold>, _)| fold.merge(left, right);
-    let pairs: Vec<_> = folds.iter().zip(left.into_iter().zip(right)).collect();
+    let merge = |(fold, (left, right)): (&dyn AnyFold, _)| fold.merge(left, right);
+    let folds = folds.iter().map(|fold| fold.as_ref());
+    let pairs: Vec<_> = folds.zip(left.into_iter().zip(right)).collect();
     let merged: Vec<Result<AnyState, EngineError>> =
         pairs.into_par_iter().with_max_len(1).map(merge).collect();
     merged.into_iter().collect()

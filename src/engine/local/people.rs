@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, UInt32Array};
 use arrow::datatypes::{Int32Type, Int64Type};
+use rayon::prelude::*;
 
 use super::intern::{Interner, Keys};
 use crate::engine::EngineError;
@@ -247,9 +248,11 @@ impl People {
     /// Puts numbers in the order of their customers.
     pub fn sort(&self, ids: &mut [u32]) {
         match &*self.known.read().unwrap_or_else(PoisonError::into_inner) {
-            Known::Numbers(numbers) => ids.sort_unstable_by_key(|&id| numbers.keys[id as usize]),
+            Known::Numbers(numbers) => {
+                ids.par_sort_unstable_by_key(|&id| numbers.keys[id as usize]);
+            }
             Known::Bytes { interner, .. } => {
-                ids.sort_unstable_by(|&a, &b| interner.get(a).cmp(interner.get(b)));
+                ids.par_sort_unstable_by(|&a, &b| interner.get(a).cmp(interner.get(b)));
             }
         }
     }

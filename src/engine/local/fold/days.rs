@@ -94,7 +94,7 @@ pub(in super::super) struct DaysState {
 
 /// Events of customers, in the order of their days.
 pub(in super::super) struct Days {
-    pub(super) people: Arc<People>,
+    pub people: Arc<People>,
     pub(super) partitions: Vec<Grouped<DayEvent>>,
     /// The first and the last day with an event.
     pub(super) span: Option<(i32, i32)>,

@@ -82,52 +82,70 @@ impl Groups {
         let mut numbers: Vec<u32> = Vec::new();
         for (index, (coder, column)) in self.coders.iter_mut().zip(columns).enumerate() {
             let codes = coder.codes(column)?;
-            match index.checked_sub(1) {
-                None => numbers = codes,
-                Some(before) => {
-                    let pairing = &mut self.pairings[before];
-                    let mut last = (NONE, NONE, NONE);
-                    for (number, code) in numbers.iter_mut().zip(codes) {
-                        if (last.0, last.1) != (*number, code) {
-                            last = (*number, code, pairing.number(*number, code));
-                        }
-                        *number = last.2;
-                    }
-                }
-            }
+            numbers = match index.checked_sub(1) {
+                None => codes,
+                Some(before) => self.pairings[before].numbers(&numbers, &codes),
+            };
         }
+        let end = numbers.iter().max().map_or(0, |&most| most as usize + 1);
+        if end > self.groups.len() {
+            self.groups.resize(end, NONE);
+        }
+        let groups = |known: &[u32]| numbers.iter().map(|&n| known[n as usize]).collect();
+        let found: Vec<u32> = groups(&self.groups);
         let mut new: Vec<u32> = Vec::new();
-        for (row, &number) in numbers.iter().enumerate() {
-            let number = number as usize;
-            if number >= self.groups.len() {
-                self.groups.resize(number + 1, NONE);
-            }
-            if self.groups[number] == NONE {
-                // Its group is found below; until then any number that is not `NONE` will do.
-                self.groups[number] = 0;
+        for row in (0..found.len()).filter(|&row| found[row] == NONE) {
+            let group = &mut self.groups[numbers[row] as usize];
+            if *group == NONE {
+                // The group is found below; until then any number that is not `NONE` will do.
+                *group = 0;
                 new.push(row as u32);
             }
         }
-        if !new.is_empty() {
-            let rows = UInt32Array::from(new.clone());
-            let columns = columns
-                .iter()
-                .map(|column| compute::take(column, &rows, None).map_err(arrow_error))
-                .collect::<Result<Vec<_>, _>>()?;
-            let encoded = keys.encode(&columns)?;
-            for (place, row) in new.into_iter().enumerate() {
-                let group = self.known.intern(encoded.row(place).data())?;
-                self.groups[numbers[row as usize] as usize] = group;
-            }
+        if new.is_empty() {
+            return Ok(found);
         }
-        for number in &mut numbers {
-            *number = self.groups[*number as usize];
+        let rows = UInt32Array::from(new.clone());
+        let columns = columns
+            .iter()
+            .map(|column| compute::take(column, &rows, None).map_err(arrow_error))
+            .collect::<Result<Vec<_>, _>>()?;
+        let encoded = keys.encode(&columns)?;
+        for (place, row) in new.into_iter().enumerate() {
+            let group = self.known.intern(encoded.row(place).data())?;
+            self.groups[numbers[row as usize] as usize] = group;
         }
-        Ok(numbers)
+        Ok(groups(&self.groups))
     }
 }
 
 impl Pairing {
+    /// The numbers of pairs.
+    fn numbers(&mut self, left: &[u32], codes: &[u32]) -> Vec<u32> {
+        let widest = codes.iter().max().copied().unwrap_or(0);
+        if widest >> self.bits != 0 {
+            self.widen(widest);
+        }
+        // Mostly all pairs are known, and their places in the table.
+        let end = (left.iter().max().map_or(0, |&most| most as usize) + 1) << self.bits;
+        let mut numbers: Vec<u32> = if end <= DENSE {
+            if end > self.dense.len() {
+                self.dense.resize(end.next_power_of_two(), NONE);
+            }
+            let (dense, bits) = (&self.dense[..end], self.bits);
+            let pairs = left.iter().zip(codes);
+            pairs.map(|(&left, &code)| dense[(left as usize) << bits | code as usize]).collect()
+        } else {
+            vec![NONE; left.len()]
+        };
+        for row in 0..numbers.len() {
+            if numbers[row] == NONE {
+                numbers[row] = self.number(left[row], codes[row]);
+            }
+        }
+        numbers
+    }
+
     fn number(&mut self, left: u32, code: u32) -> u32 {
         if code >> self.bits != 0 {
             self.widen(code);
@@ -172,7 +190,8 @@ impl Pairing {
 impl Coder {
     /// The code of each row's value.
     fn codes(&mut self, column: &ArrayRef) -> Result<Vec<u32>, EngineError> {
-        let valid = |row: usize| column.is_valid(row);
+        let nulls = column.nulls().filter(|nulls| nulls.null_count() > 0);
+        let valid = |row: usize| nulls.is_none_or(|nulls| nulls.is_valid(row));
         macro_rules! numbers {
             ($type:ty) => {{
                 let values = column.as_primitive::<$type>().values();
@@ -237,20 +256,27 @@ impl Coder {
             Some((known, codes)) if same(&known) => (known, codes),
             _ => (values.clone(), vec![NONE; values.len()]),
         };
-        let mut codes = Vec::with_capacity(column.len());
-        for (row, &key) in column.keys().values().iter().enumerate() {
-            if column.keys().is_null(row) {
-                codes.push(NULL);
+        let nulls = column.keys().nulls().filter(|nulls| nulls.null_count() > 0);
+        let keys = column.keys().values();
+        let mut codes: Vec<u32> = match nulls {
+            None => keys.iter().map(|&key| known[key as usize]).collect(),
+            Some(nulls) => {
+                let code = |(&key, valid)| if valid { known[key as usize] } else { NULL };
+                keys.iter().zip(nulls).map(code).collect()
+            }
+        };
+        for row in 0..codes.len() {
+            if codes[row] != NONE {
                 continue;
             }
-            let code = &mut known[key as usize];
-            if *code == NONE {
-                *code = match values.is_valid(key as usize) {
-                    true => self.bytes.intern(values.value(key as usize).as_bytes())? + 1,
+            let key = keys[row] as usize;
+            if known[key] == NONE {
+                known[key] = match values.is_valid(key) {
+                    true => self.bytes.intern(values.value(key).as_bytes())? + 1,
                     false => NULL,
                 };
             }
-            codes.push(*code);
+            codes[row] = known[key];
         }
         self.dictionary = Some((values, known));
         Ok(codes)

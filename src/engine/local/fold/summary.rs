@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Date32Array, Decimal128Array, Float64Array, Int64Array, TimestampMicrosecondArray,
+    ArrayRef, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch,
+    TimestampMicrosecondArray,
 };
 use rayon::prelude::*;
 
+use super::super::frames::concat;
 use super::super::intern::{Interner, Keys, with_precision};
 use super::super::kernel::arrow_error;
 use super::super::temporal::in_units;
@@ -19,6 +21,9 @@ use crate::document::DAY_MICROS;
 use crate::engine::EngineError;
 use crate::frame::{DataType, Frame, Schema, pow10};
 use crate::ir::{Calendar, Expr, Refunds, RelNode, RelRef, Summary, ZeroValues};
+
+/// Rows of the table that one thread makes at a time.
+const ROWS: usize = 16_384;
 
 /// One row per customer.
 pub(in super::super) struct SummaryFold {
@@ -240,7 +245,7 @@ impl Fold for SummaryFold {
         if !summary.carry.is_empty() {
             columns.extend(self.carry.decode(carried.iter().map(|row| row.as_ref()))?);
         }
-        table(&self.rel, summary, columns, &rows)
+        table(&self.rel, summary, columns, &rows.iter().collect::<Vec<_>>())
     }
 }
 
@@ -265,10 +270,11 @@ fn table(
     rel: &RelRef,
     summary: &Summary,
     mut columns: Vec<ArrayRef>,
-    rows: &[Row],
+    rows: &[&Row],
 ) -> Result<Frame, EngineError> {
-    let int =
-        |of: fn(&Row) -> i64| -> ArrayRef { Arc::new(rows.iter().map(of).collect::<Int64Array>()) };
+    let int = |of: fn(&Row) -> i64| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| of(row)).collect::<Int64Array>())
+    };
     let time = |of: fn(&Row) -> i64| -> ArrayRef {
         match summary.bucket_type() {
             DataType::Date => {
@@ -282,7 +288,7 @@ fn table(
     };
     // A double without a value has no place in a table.
     let double = |of: fn(&Row) -> Option<f64>| -> ArrayRef {
-        let of = |row: &Row| of(row).filter(|value| value.is_finite());
+        let of = |row: &&Row| of(row).filter(|value| value.is_finite());
         Arc::new(rows.iter().map(of).collect::<Float64Array>())
     };
     let scale = match summary.events.value_type() {
@@ -407,19 +413,32 @@ pub(super) fn of_days(
     };
     let parts: Vec<Vec<(u32, Row)>> =
         days.partitions.par_chunks(days.share(1)).map(part).collect::<Result<_, _>>()?;
-    let mut rows: Vec<Option<Row>> = Vec::new();
-    rows.resize_with(days.people.len(), || None);
-    for (person, row) in parts.into_iter().flatten() {
-        rows[person as usize] = Some(row);
+    // Where each customer's row is; rows are large, and stay where they are.
+    let mut places: Vec<Option<(u32, u32)>> = vec![None; days.people.len()];
+    for (part, rows) in (0..).zip(&parts) {
+        for (place, (person, _)) in (0..).zip(rows) {
+            places[*person as usize] = Some((part, place));
+        }
     }
     let mut people: Vec<u32> =
-        (0..rows.len() as u32).filter(|&person| rows[person as usize].is_some()).collect();
+        (0..places.len() as u32).filter(|&person| places[person as usize].is_some()).collect();
     days.people.sort(&mut people);
-    let rows: Vec<Row> = people.iter().filter_map(|&person| rows[person as usize].take()).collect();
-    let mut columns = vec![days.people.column(&people)?];
-    if !summary.carry.is_empty() {
-        let carried = people.iter().map(|&person| segments.get(segments.of(person)));
-        columns.extend(segments.keys.decode(carried)?);
+    let piece = |people: &[u32]| -> Result<Frame, EngineError> {
+        let place = |&person: &u32| places[person as usize];
+        let row = |(part, place): (u32, u32)| &parts[part as usize][place as usize].1;
+        let rows: Vec<&Row> = people.iter().filter_map(place).map(row).collect();
+        let mut columns = vec![days.people.column(people)?];
+        if !summary.carry.is_empty() {
+            let carried = people.iter().map(|&person| segments.get(segments.of(person)));
+            columns.extend(segments.keys.decode(carried)?);
+        }
+        table(rel, summary, columns, &rows)
+    };
+    if people.is_empty() {
+        return piece(&people);
     }
-    table(rel, summary, columns, &rows)
+    let pieces: Vec<Frame> =
+        people.par_chunks(ROWS).map(piece).collect::<Result<_, EngineError>>()?;
+    let batches: Vec<RecordBatch> = pieces.into_iter().map(|piece| piece.batch).collect();
+    concat(rel, &batches)
 }

@@ -1,0 +1,232 @@
+//! What must be computed in passes, as it is found in the relations that are asked for.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef};
+
+use super::chain::{dedupes, identity, leaf, lookup_tables, origin};
+use super::fold::{self, AnyState, days};
+use super::fuse::{Fused, FusedPart, fuse};
+use super::legs::Legs;
+use super::normal::{EventsOf, over_people};
+use crate::engine::EngineError;
+use crate::frame::{Field, Frame, Schema};
+use crate::ir::relation;
+use crate::ir::{Events, Expr, RelNode, RelRef};
+
+/// Something that must be computed in passes over scans.
+pub(super) struct Job {
+    pub rel: RelRef,
+    pub task: Task,
+    /// The events that are gathered, and other folds of them.
+    pub events: Option<EventsOf>,
+    pub also: Vec<RelRef>,
+    /// The aggregates that `rel` is made of, if it is several.
+    pub fused: Vec<FusedPart>,
+    pub needs: BTreeSet<String>,
+    /// The chains it takes in that no pass has run yet, each over one scan, with their numbers.
+    pub legs: Vec<(u64, RelRef)>,
+    /// How many of its chains are not taken in yet.
+    pub open: usize,
+    /// True if there is one chain, and so one pass: each pass numbers customers anew.
+    pub single: bool,
+    /// What the passes so far have come to.
+    pub state: Option<AnyState>,
+}
+
+/// What becomes of the rows of a job's chains.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Task {
+    /// They are the table.
+    Collect,
+    /// They are folded.
+    Fold,
+    /// They are events, gathered for one or more folds of days.
+    Days,
+    /// The places of those that a `Dedupe` keeps are noted.
+    FirstRows,
+}
+
+/// The jobs of a run, as they are found.
+#[derive(Default)]
+pub(super) struct Jobs {
+    pub list: Vec<Job>,
+    pub legs: Legs,
+    seen: BTreeSet<usize>,
+    seen_dedupes: BTreeSet<usize>,
+}
+
+impl Jobs {
+    /// The folds and chains that need a pass over a scan.
+    pub fn find(&mut self, rel: &RelRef) {
+        if !self.seen.insert(identity(rel)) {
+            return;
+        }
+        if self.days(rel).is_some() {
+            return;
+        }
+        let streams = rel.streams() || matches!(rel.node, RelNode::Union { .. });
+        let work = if streams {
+            let needs = rel.schema.names().map(str::to_owned).collect();
+            self.legs.of(rel).map(|legs| (Task::Collect, needs, legs))
+        } else {
+            fold::needs(rel)
+                .and_then(|(input, needs)| Some((Task::Fold, needs, self.legs.of(input)?)))
+        };
+        match work {
+            Some((task, needs, legs)) => self.push(rel, task, needs, legs),
+            None => match &rel.node {
+                RelNode::Movements(movements) => self.find(movements.expand()),
+                _ => rel.inputs().into_iter().for_each(|input| self.find(input)),
+            },
+        }
+    }
+
+    /// A fold of days over one scan: with another one over the same events, if there is one.
+    fn days(&mut self, rel: &RelRef) -> Option<()> {
+        let (input, events, by) = days::events_of(rel)?;
+        let legs = self.legs.of(input)?;
+        let [chain] = legs.as_slice() else { return None };
+        origin(chain, events.customer.value.as_column()?)?;
+        let of = EventsOf::new(chain, events);
+        let people = people_of(events, None).ok()?;
+        by.iter()
+            .try_for_each(|by| by_customer(chain, &by.value, &people, events, &of).map(|_| ()))?;
+        // What must be computed first could depend on the very events.
+        let plain = |chain: &RelRef| {
+            lookup_tables(chain).iter().all(|table| {
+                matches!(leaf(table).node, RelNode::Scan(_) | RelNode::Values(_))
+                    && lookup_tables(table).is_empty()
+            })
+        };
+        let chain = chain.clone();
+        let same = |job: &Job| job.events.as_ref() == Some(&of);
+        match self.list.iter().position(same).filter(|_| plain(&chain)) {
+            Some(place) => {
+                self.find_tables(&chain);
+                self.list[place].also.push(rel.clone());
+            }
+            None => {
+                self.push(rel, Task::Days, days::needs(events), vec![chain]);
+                if let Some(job) = self.list.last_mut() {
+                    job.events = Some(of);
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn find_tables(&mut self, leg: &RelRef) {
+        for table in lookup_tables(leg) {
+            self.find(table);
+        }
+        for rel in dedupes(leg) {
+            self.first_rows(rel);
+        }
+    }
+
+    fn push(&mut self, rel: &RelRef, task: Task, needs: BTreeSet<String>, legs: Vec<RelRef>) {
+        for leg in &legs {
+            self.find_tables(leg);
+        }
+        let open = legs.len();
+        let single = open == 1;
+        let legs = (0..).zip(legs).collect();
+        self.list.push(Job {
+            rel: rel.clone(),
+            task,
+            events: None,
+            also: Vec::new(),
+            fused: Vec::new(),
+            needs,
+            legs,
+            open,
+            single,
+            state: None,
+        });
+    }
+
+    fn first_rows(&mut self, rel: &RelRef) {
+        if !self.seen_dedupes.insert(identity(rel)) {
+            return;
+        }
+        if let RelNode::Dedupe(dedupe) = &rel.node {
+            let needs = fold::dedupe_needs(dedupe);
+            self.push(rel, Task::FirstRows, needs, vec![dedupe.input.clone()]);
+        }
+    }
+
+    /// Aggregates by the same keys over the same rows become one job.
+    pub fn fuse(&mut self) -> Result<(), EngineError> {
+        let mut place = 0;
+        while place < self.list.len() {
+            let alike = |job: &Job| {
+                job.task == Task::Fold && job.single && job.fused.is_empty() && !job.legs.is_empty()
+            };
+            let candidates: Vec<usize> =
+                (0..self.list.len()).filter(|&n| n != place && alike(&self.list[n])).collect();
+            let others: Vec<&RelRef> = candidates.iter().map(|&n| &self.list[n].rel).collect();
+            let base = &self.list[place];
+            // The chain of a job over one scan is its input.
+            let whole = alike(base)
+                && base
+                    .rel
+                    .inputs()
+                    .first()
+                    .zip(base.legs.first())
+                    .is_some_and(|(input, (_, leg))| identity(input) == identity(leg));
+            if whole && let Some((Fused { rel, parts }, taken)) = fuse(&base.rel, &others)? {
+                let needs = fold::needs(&rel).map(|(_, needs)| needs).unwrap_or_default();
+                let job = &mut self.list[place];
+                (job.rel, job.needs, job.fused) = (rel, needs, parts);
+                for number in taken.into_iter().rev() {
+                    let number = candidates[number];
+                    self.list.remove(number);
+                    place -= usize::from(number < place);
+                }
+            }
+            place += 1;
+        }
+        Ok(())
+    }
+
+    /// Relations whose tables wait for a pass.
+    pub fn pending(&self) -> HashSet<usize> {
+        let open = self.list.iter().filter(|job| job.task != Task::FirstRows);
+        let open = open.filter(|job| job.open > 0);
+        let tables = |job: &'_ Job| {
+            let parts = job.fused.iter().map(|part| &part.rel);
+            let rels = std::iter::once(&job.rel).chain(&job.also).chain(parts);
+            rels.map(identity).collect::<Vec<_>>()
+        };
+        open.flat_map(tables).collect()
+    }
+}
+
+/// The column of the customers of a fold of days.
+pub(super) const CUSTOMER: &str = "#customer";
+
+/// A relation of customers, or of none as yet.
+pub(super) fn people_of(
+    events: &Events,
+    customers: Option<ArrayRef>,
+) -> Result<RelRef, EngineError> {
+    let data_type = events.customer.value.data_type;
+    let schema = Arc::new(Schema::new(vec![Field::new(CUSTOMER, data_type)]));
+    let rows = customers.as_ref().map_or(0, |customers| customers.len());
+    let column = customers.unwrap_or_else(|| arrow::array::new_empty_array(&data_type.arrow()));
+    Ok(relation::values(Frame::new(schema, vec![column], rows)?))
+}
+
+/// An expression over a chain as one over its customers; `None` if it depends on more than them.
+pub(super) fn by_customer(
+    chain: &RelRef,
+    expr: &Expr,
+    people: &RelRef,
+    events: &Events,
+    of: &EventsOf,
+) -> Option<(RelRef, Expr)> {
+    let own = Expr::column(CUSTOMER, events.customer.value.data_type);
+    over_people(chain, expr, people, (&of.customer, &own)).ok().flatten()
+}
