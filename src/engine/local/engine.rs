@@ -373,8 +373,10 @@ fn pieces(input: &Frame, rows: usize) -> Vec<(usize, RecordBatch)> {
 
 impl Engine for Local<'_> {
     fn run(&self, outputs: &[RelRef]) -> Result<Vec<Frame>, EngineError> {
-        let mut frames = Frames::default();
-        self.passes(outputs, &mut frames)?;
-        outputs.iter().map(|output| self.frame(output, &mut frames)).collect()
+        self.pool.install(|| {
+            let mut frames = Frames::default();
+            self.passes(outputs, &mut frames)?;
+            outputs.iter().map(|output| self.frame(output, &mut frames)).collect()
+        })
     }
 }

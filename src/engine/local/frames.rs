@@ -9,6 +9,7 @@ use arrow::array::{
 use arrow::compute::{self, SortOptions};
 use arrow::datatypes::{Decimal128Type, Int64Type};
 use arrow::row::{RowConverter, SortField};
+use rayon::prelude::*;
 
 use super::evaluate::{Program, flat};
 use super::intern::{Interner, Keys, columns_at, with_precision};
@@ -25,12 +26,10 @@ fn internal(message: &str) -> EngineError {
 
 /// Rows of a frame by their numbers; `None` gives nulls.
 fn rows_at(frame: &Frame, rows: &UInt32Array) -> Result<Vec<ArrayRef>, EngineError> {
-    frame
-        .batch
-        .columns()
-        .iter()
-        .map(|column| compute::take(column, rows, None).map_err(arrow_error))
-        .collect()
+    let columns = frame.batch.columns().par_iter();
+    let taken: Vec<Result<ArrayRef, EngineError>> =
+        columns.map(|column| compute::take(column, rows, None).map_err(arrow_error)).collect();
+    taken.into_iter().collect()
 }
 
 fn place(frame: &Frame, name: &str) -> Result<usize, EngineError> {
@@ -61,7 +60,11 @@ fn order(frame: &Frame, keys: &[SortKey]) -> Result<Vec<u32>, EngineError> {
 
 /// The frame in order.
 pub(super) fn sort(frame: &Frame, keys: &[SortKey]) -> Result<Frame, EngineError> {
-    let rows = UInt32Array::from(order(frame, keys)?);
+    let rows = order(frame, keys)?;
+    if rows.is_sorted() {
+        return Ok(frame.clone());
+    }
+    let rows = UInt32Array::from(rows);
     Ok(Frame::new(frame.schema.clone(), rows_at(frame, &rows)?, frame.rows())?)
 }
 
@@ -83,8 +86,9 @@ pub(super) fn concat(rel: &Rel, parts: &[RecordBatch]) -> Result<Frame, EngineEr
             compute::concat(&columns).map_err(arrow_error)
         }
     };
-    let columns = (0..rel.schema.fields.len()).map(column).collect::<Result<Vec<_>, _>>()?;
-    finish(rel, columns, rows)
+    let places = (0..rel.schema.fields.len()).into_par_iter();
+    let columns: Vec<Result<ArrayRef, EngineError>> = places.map(column).collect();
+    finish(rel, columns.into_iter().collect::<Result<Vec<_>, _>>()?, rows)
 }
 
 /// The rows of several frames.
@@ -166,7 +170,12 @@ pub(super) fn join(
         .collect();
     right_rows.extend(alone.iter().map(|&row| Some(row)));
     let rows = with_alone.len();
-    let mut columns = rows_at(left, &UInt32Array::from(with_alone))?;
+    // Each left row once, in order: what stands beside it may be the one row of a table of totals.
+    let as_it_is = rows == left.rows() && with_alone.iter().zip(0..).all(|(a, b)| *a == Some(b));
+    let mut columns = match as_it_is {
+        true => left.batch.columns().to_vec(),
+        false => rows_at(left, &UInt32Array::from(with_alone))?,
+    };
     let right_columns = rows_at(right, &UInt32Array::from(right_rows))?;
     for (own, other) in join.keys.iter().filter(|_| !alone.is_empty()) {
         let (own, other) = (place(left, own)?, place(right, other)?);

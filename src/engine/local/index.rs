@@ -2,13 +2,13 @@
 
 use std::sync::{Arc, OnceLock};
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, UInt32Array};
+use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute;
-use arrow::datatypes::{DataType as ArrowType, Int32Type, Int64Type};
+use arrow::datatypes::DataType as ArrowType;
 
 use super::intern::{Interner, Keys, columns_at};
 use super::kernel::arrow_error;
-use super::people::{NOBODY, Numbers, People};
+use super::people::{NOBODY, Numbers, People, whole};
 use crate::engine::{EngineError, NodeId};
 use crate::frame::{DataType, Frame};
 
@@ -74,18 +74,6 @@ enum Known {
     },
 }
 
-/// The values of a column of whole numbers.
-fn whole(column: &ArrayRef) -> Option<Int64Array> {
-    match column.data_type() {
-        ArrowType::Int64 => Some(column.as_primitive::<Int64Type>().clone()),
-        ArrowType::Int32 => {
-            let column = column.as_primitive::<Int32Type>();
-            Some(column.unary(i64::from))
-        }
-        _ => None,
-    }
-}
-
 /// Two rows with the same key.
 fn not_unique(frame: &Frame, places: &[usize], row: usize, title: &str) -> EngineError {
     let key: Vec<String> =
@@ -122,8 +110,10 @@ impl RowsByKey {
         };
         let known = match columns.as_slice() {
             [column] if matches!(column.data_type(), ArrowType::Int64 | ArrowType::Int32) => {
-                let mut numbers = Numbers::with_room(frame.rows());
-                for (row, key) in whole(column).iter().flatten().enumerate() {
+                let mut numbers = Numbers::new();
+                let keys = whole(column);
+                keys.iter().for_each(|keys| numbers.reserve(keys.values()));
+                for (row, key) in keys.iter().flatten().enumerate() {
                     if let Some(key) = key {
                         note(row, numbers.insert(key)?)?;
                     }
@@ -206,7 +196,7 @@ impl RowsOfPeople {
     ) -> Result<Self, EngineError> {
         let places = places_of(frame, &[key]);
         let column = frame.batch.column(places[0]).clone();
-        people.reserve(frame.rows());
+        people.reserve(&column);
         let ids = people.number(&column)?;
         let mut rows = vec![NOBODY; people.len()];
         for (row, &id) in ids.values().iter().enumerate().filter(|(_, id)| **id != NOBODY) {

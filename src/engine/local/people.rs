@@ -6,7 +6,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, UInt32Array};
-use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::datatypes::{DataType as ArrowType, Int32Type, Int64Type};
 use rayon::prelude::*;
 
 use super::intern::{Interner, Keys};
@@ -30,33 +30,55 @@ enum Known {
     Bytes { interner: Interner, keys: Keys },
 }
 
-/// Whole numbers in a table with open places.
+/// How many numbers a table may have places for to each that is there, to be addressed by the numbers
+/// themselves. A table with open places takes as much.
+const SPARSE: u64 = 8;
+
+/// Whole numbers, in the order in which they were met.
 pub(super) struct Numbers {
-    /// The key and the number of who has it; [`NOBODY`] where the place is free. A power of two.
-    places: Vec<(i64, u32)>,
     keys: Vec<i64>,
+    /// The keys from `low` on, where they lie close together: the number of who has each, or [`NOBODY`].
+    low: i64,
+    direct: Vec<u32>,
+    /// All others in a table with open places: the key and the number of who has it, [`NOBODY`] where the
+    /// place is free. A power of two of places, of which at most half are taken.
+    places: Vec<(i64, u32)>,
+    taken: usize,
 }
 
 impl Numbers {
-    /// No keys yet, and room for so many.
-    pub fn with_room(keys: usize) -> Self {
-        let places = vec![(0, NOBODY); (keys * 2).next_power_of_two().max(1 << 12)];
-        Numbers { places, keys: Vec::with_capacity(keys) }
+    /// No keys yet.
+    pub fn new() -> Self {
+        let places = vec![(0, NOBODY); 1 << 10];
+        Numbers { keys: Vec::new(), low: 0, direct: Vec::new(), places, taken: 0 }
     }
 
-    /// Makes room for so many more keys, if they are more than a few.
-    fn reserve(&mut self, more: usize) {
-        let wanted = ((self.keys.len() + more) * 2).next_power_of_two();
-        if wanted > self.places.len() && more > self.keys.len() {
-            self.grow(wanted);
+    /// Makes room for more keys.
+    pub fn reserve(&mut self, more: &[i64]) {
+        if more.len() > self.keys.len() {
+            self.make_room(more);
         }
     }
 
-    fn grow(&mut self, places: usize) {
-        self.places = vec![(0, NOBODY); places];
+    /// Puts the keys where they are found fastest, these that are still to come among them.
+    fn make_room(&mut self, more: &[i64]) {
+        let count = (self.keys.len() + more.len()) as u64;
+        let all = || self.keys.iter().chain(more).copied();
+        let (low, high) = (all().min().unwrap_or(0), all().max().unwrap_or(0));
+        let close = high.abs_diff(low) < count.saturating_mul(SPARSE);
+        let direct = if close { high.abs_diff(low) + 1 } else { 0 };
+        // Later keys are mostly higher.
+        (self.low, self.direct) = (low, vec![NOBODY; (direct + direct / 2) as usize]);
+        let open = if close { 0 } else { count as usize * 2 };
+        self.places = vec![(0, NOBODY); (open + 1).next_power_of_two().max(1 << 10)];
+        self.taken = 0;
         for id in 0..self.keys.len() {
-            self.occupy(self.keys[id], id as u32);
+            self.put(self.keys[id], id as u32);
         }
+    }
+
+    fn direct_place(&self, key: i64) -> usize {
+        key.wrapping_sub(self.low) as u64 as usize
     }
 
     fn place_of(&self, key: i64) -> usize {
@@ -68,7 +90,7 @@ impl Numbers {
     }
 
     /// Who has the key, looking on from a place.
-    fn find(&self, key: i64, mut place: usize) -> u32 {
+    fn find_from(&self, key: i64, mut place: usize) -> u32 {
         loop {
             let (known, id) = self.places[place];
             if id == NOBODY || known == key {
@@ -78,37 +100,54 @@ impl Numbers {
         }
     }
 
+    fn find(&self, key: i64) -> u32 {
+        match self.direct.get(self.direct_place(key)) {
+            Some(&id) => id,
+            None => self.find_from(key, self.place_of(key)),
+        }
+    }
+
     /// The number of a key, a new one if it has none.
     ///
     /// # Errors
     /// More keys than there are numbers.
     pub fn insert(&mut self, key: i64) -> Result<u32, EngineError> {
-        let known = self.find(key, self.place_of(key));
+        let known = self.find(key);
         if known != NOBODY {
             return Ok(known);
         }
-        if self.keys.len() * 2 >= self.places.len() {
-            self.grow(self.places.len() * 2);
+        if self.taken * 2 >= self.places.len() {
+            self.make_room(&[]);
         }
         let id =
             u32::try_from(self.keys.len()).ok().filter(|&id| id < NOBODY).ok_or_else(|| {
                 EngineError::Internal("more than four thousand million customers".into())
             })?;
         self.keys.push(key);
-        self.occupy(key, id);
+        self.put(key, id);
         Ok(id)
     }
 
-    fn occupy(&mut self, key: i64, id: u32) {
+    fn put(&mut self, key: i64, id: u32) {
+        let place = self.direct_place(key);
+        if let Some(entry) = self.direct.get_mut(place) {
+            *entry = id;
+            return;
+        }
         let mut place = self.place_of(key);
         while self.places[place].1 != NOBODY {
             place = (place + 1) & (self.places.len() - 1);
         }
         self.places[place] = (key, id);
+        self.taken += 1;
     }
 
     /// The numbers of keys, [`NOBODY`] for those that are not known.
     pub fn find_all(&self, keys: &[i64], ids: &mut Vec<u32>) {
+        if !self.direct.is_empty() {
+            ids.extend(keys.iter().map(|&key| self.find(key)));
+            return;
+        }
         let mut places = [0; AHEAD];
         let mut met = [(0, NOBODY); AHEAD];
         for keys in keys.chunks(AHEAD) {
@@ -120,7 +159,7 @@ impl Numbers {
             }
             for ((&key, &(known, id)), &place) in keys.iter().zip(&met).zip(&places) {
                 let settled = known == key || id == NOBODY;
-                ids.push(if settled { id } else { self.find(key, place) });
+                ids.push(if settled { id } else { self.find_from(key, place) });
             }
         }
     }
@@ -133,7 +172,7 @@ impl People {
     /// A type that cannot be a key.
     pub fn new(data_type: DataType) -> Result<Self, EngineError> {
         let known = match data_type {
-            DataType::Int32 | DataType::Int64 => Known::Numbers(Numbers::with_room(0)),
+            DataType::Int32 | DataType::Int64 => Known::Numbers(Numbers::new()),
             _ => Known::Bytes { interner: Interner::default(), keys: Keys::new(vec![data_type])? },
         };
         Ok(People { data_type, known: RwLock::new(known) })
@@ -144,11 +183,11 @@ impl People {
         self.data_type
     }
 
-    /// Makes room for so many more.
-    pub fn reserve(&self, more: usize) {
+    /// Makes room for the customers of a column.
+    pub fn reserve(&self, column: &ArrayRef) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if let Known::Numbers(numbers) = &mut *known {
-            numbers.reserve(more);
+        if let (Known::Numbers(numbers), Some(keys)) = (&mut *known, whole(column)) {
+            numbers.reserve(keys.values());
         }
     }
 
@@ -166,16 +205,8 @@ impl People {
     /// More customers than there are numbers.
     pub fn number(&self, column: &ArrayRef) -> Result<UInt32Array, EngineError> {
         let mut ids: Vec<u32> = Vec::with_capacity(column.len());
-        let numbers: Vec<i64>;
-        let keys = match column.data_type() {
-            arrow::datatypes::DataType::Int32 => {
-                numbers =
-                    column.as_primitive::<Int32Type>().values().iter().map(|&n| n.into()).collect();
-                &numbers
-            }
-            arrow::datatypes::DataType::Int64 => &column.as_primitive::<Int64Type>().values()[..],
-            _ => return self.number_bytes(column),
-        };
+        let Some(keys) = whole(column) else { return self.number_bytes(column) };
+        let keys = &keys.values()[..];
         {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
             let Known::Numbers(known) = &*known else { return Err(foreign()) };
@@ -258,6 +289,15 @@ impl People {
     }
 }
 
+/// The values of a column of whole numbers.
+pub(super) fn whole(column: &ArrayRef) -> Option<Int64Array> {
+    match column.data_type() {
+        ArrowType::Int64 => Some(column.as_primitive::<Int64Type>().clone()),
+        ArrowType::Int32 => Some(column.as_primitive::<Int32Type>().unary(i64::from)),
+        _ => None,
+    }
+}
+
 fn foreign() -> EngineError {
     EngineError::Internal("a customer of another type".into())
 }
@@ -284,6 +324,28 @@ mod tests {
         let mut order = vec![0, 1, 2];
         people.sort(&mut order);
         assert_eq!(order, [1, 2, 0]);
+    }
+
+    #[test]
+    fn numbers_do_not_depend_on_how_close_keys_lie() {
+        for step in [1, 5, 97, i64::MAX / 10_000] {
+            let close: Vec<i64> = (0..3_000).map(|n| n * 7 % 3_000 * step - 50).collect();
+            let far = [i64::MIN, i64::MAX, 1 << 40, -1_000_000];
+            let mut numbers = Numbers::new();
+            if step % 2 == 1 {
+                numbers.reserve(&close);
+            }
+            let keys: Vec<i64> = close.iter().chain(&far).copied().collect();
+            for (place, &key) in keys.iter().enumerate() {
+                assert_eq!(numbers.insert(key).expect("few"), place as u32);
+            }
+            let mut ids = Vec::new();
+            numbers.find_all(&keys, &mut ids);
+            assert_eq!(ids, (0..keys.len() as u32).collect::<Vec<_>>());
+            ids.clear();
+            numbers.find_all(&[12_345_678_901, -51], &mut ids);
+            assert_eq!(ids, [NOBODY, NOBODY]);
+        }
     }
 
     #[test]

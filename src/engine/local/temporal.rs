@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Date32Array, DurationMicrosecondArray, Float64Array, Int64Array,
-    TimestampMicrosecondArray,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, Date32Array, DurationMicrosecondArray,
+    Float64Array, Int64Array, PrimitiveArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType as ArrowType, Date32Type, Int64Type, TimestampMicrosecondType};
 
@@ -56,42 +56,48 @@ impl<'a> Periods<'a> {
 }
 
 /// A function of each time's period.
-fn by_period<T>(
+fn by_period<T: ArrowPrimitiveType>(
     array: &ArrayRef,
     unit: TimeUnit,
     calendar: &Calendar,
-    mut f: impl FnMut(i64) -> T,
-) -> Vec<Option<T>> {
+    mut f: impl FnMut(i64) -> T::Native,
+) -> PrimitiveArray<T> {
     let mut periods = Periods::new(calendar, unit);
     match array.data_type() {
-        ArrowType::Date32 => array
-            .as_primitive::<Date32Type>()
-            .iter()
-            .map(|day| day.map(|day| f(periods.of_day(day))))
-            .collect(),
-        _ => array
-            .as_primitive::<TimestampMicrosecondType>()
-            .iter()
-            .map(|at| at.map(|at| f(periods.of_instant(at))))
-            .collect(),
+        ArrowType::Date32 => {
+            let days = array.as_primitive::<Date32Type>();
+            each(days, |day| f(periods.of_day(day)))
+        }
+        _ => {
+            let instants = array.as_primitive::<TimestampMicrosecondType>();
+            each(instants, |at| f(periods.of_instant(at)))
+        }
+    }
+}
+
+/// A function of each value that is there: what stands in the place of a null is nothing to compute with.
+fn each<A: ArrowPrimitiveType, T: ArrowPrimitiveType>(
+    array: &PrimitiveArray<A>,
+    mut f: impl FnMut(A::Native) -> T::Native,
+) -> PrimitiveArray<T> {
+    match array.null_count() {
+        0 => PrimitiveArray::from_iter_values(array.values().iter().map(|&value| f(value))),
+        _ => array.iter().map(|value| value.map(&mut f)).collect(),
     }
 }
 
 pub(super) fn period_of(array: &ArrayRef, unit: TimeUnit, calendar: &Calendar) -> ArrayRef {
-    Arc::new(Int64Array::from(by_period(array, unit, calendar, |period| period)))
+    Arc::new(by_period::<Int64Type>(array, unit, calendar, |period| period))
 }
 
 pub(super) fn period_start_of(array: &ArrayRef, unit: TimeUnit, calendar: &Calendar) -> ArrayRef {
-    let mut last: Option<(i64, i32)> = None;
-    let starts = by_period(array, unit, calendar, |period| match last {
-        Some((known, start)) if known == period => start,
-        _ => {
-            let start = calendar.period_start(unit, period);
-            last = Some((period, start));
-            start
+    let mut last: (Option<i64>, i32) = (None, 0);
+    Arc::new(by_period::<Date32Type>(array, unit, calendar, |period| {
+        if last.0 != Some(period) {
+            last = (Some(period), calendar.period_start(unit, period));
         }
-    });
-    Arc::new(Date32Array::from(starts))
+        last.1
+    }))
 }
 
 pub(super) fn truncate_clock(array: &ArrayRef, unit: TimeUnit, calendar: &Calendar) -> ArrayRef {
@@ -271,23 +277,20 @@ pub(super) fn date_diff(
     unit: TimeUnit,
     calendar: &Calendar,
 ) -> ArrayRef {
-    let index = |array: &ArrayRef| -> Vec<Option<i64>> {
+    let index = |array: &ArrayRef| -> Int64Array {
         match unit {
             TimeUnit::Second | TimeUnit::Minute | TimeUnit::Hour => {
                 let step = unit.micros().unwrap_or(DAY_MICROS);
-                array
-                    .as_primitive::<TimestampMicrosecondType>()
-                    .iter()
-                    .map(|at| at.map(|at| (at + calendar.offset(at)).div_euclid(step)))
-                    .collect()
+                let instants = array.as_primitive::<TimestampMicrosecondType>();
+                each(instants, |at| (at + calendar.offset(at)).div_euclid(step))
             }
-            _ => by_period(array, unit, calendar, |period| period),
+            _ => by_period::<Int64Type>(array, unit, calendar, |period| period),
         }
     };
     Arc::new(
         index(from)
-            .into_iter()
-            .zip(index(to))
+            .iter()
+            .zip(&index(to))
             .map(|(from, to)| Some(to? - from?))
             .collect::<Int64Array>(),
     )

@@ -166,7 +166,7 @@ impl DaysFold {
             for rows in people {
                 let events = &mut grouped.rows[rows];
                 if !events.is_sorted_by_key(|event| event.day) {
-                    events.sort_by_key(|event| event.day);
+                    events.sort_unstable_by_key(|event| event.day);
                 }
             }
             grouped
@@ -193,15 +193,19 @@ impl Fold for DaysFold {
         let columns = self.program.run(morsel.batch, &self.calendar)?;
         let people: &UInt32Array = columns[0].as_primitive();
         let days = self.days(&columns[1]);
+        let no_time = columns[1].nulls().filter(|nulls| nulls.null_count() > 0);
         let values = self.has_value.then(|| columns[2].as_primitive::<Decimal128Type>());
+        let no_value = values.and_then(|values| values.nulls().filter(|n| n.null_count() > 0));
         let (mut first, mut last) = state.days.unwrap_or((i32::MAX, i32::MIN));
-        for (row, (&person, day)) in people.values().iter().zip(days).enumerate() {
-            let Some(day) = day.filter(|_| person != NOBODY) else { continue };
+        for (row, (&person, &day)) in people.values().iter().zip(&days).enumerate() {
+            if person == NOBODY || no_time.is_some_and(|nulls| nulls.is_null(row)) {
+                continue;
+            }
             let value = match values {
-                Some(values) if values.is_valid(row) => i64::try_from(values.value(row))
-                    .ok()
-                    .filter(|&value| value != NO_VALUE)
-                    .ok_or_else(overflow)?,
+                Some(values) if no_value.is_none_or(|nulls| nulls.is_valid(row)) => {
+                    let value = i64::try_from(values.values()[row]).ok();
+                    value.filter(|&value| value != NO_VALUE).ok_or_else(overflow)?
+                }
                 _ => NO_VALUE,
             };
             (first, last) = (first.min(day), last.max(day));
@@ -226,28 +230,25 @@ impl Fold for DaysFold {
 }
 
 impl DaysFold {
-    /// The day of each row's time.
-    fn days(&self, time: &ArrayRef) -> Vec<Option<i32>> {
-        match time.data_type() {
-            arrow::datatypes::DataType::Date32 => {
-                time.as_primitive::<Date32Type>().iter().collect()
-            }
-            _ => {
-                // Neighbours mostly share their day; where a day begins and ends depends on the zone.
-                let mut last: (std::ops::Range<i64>, i32) = (0..0, 0);
-                let day = |ticks: i64| {
-                    if !last.0.contains(&ticks) {
-                        let day = day_of(ticks, self.time, &self.calendar);
-                        let span = self.calendar.midnight(day)..self.calendar.midnight(day + 1);
-                        last = (span, day);
-                    }
-                    last.1
-                };
-                let times = time.as_primitive::<TimestampMicrosecondType>().iter();
-                let mut day = day;
-                times.map(|ticks| ticks.map(&mut day)).collect()
-            }
+    /// The day of each row's time; any day where there is none.
+    fn days(&self, time: &ArrayRef) -> Vec<i32> {
+        if let arrow::datatypes::DataType::Date32 = time.data_type() {
+            return time.as_primitive::<Date32Type>().values().to_vec();
         }
+        // Neighbours mostly share their day; where a day begins and ends depends on the zone.
+        let (mut begin, mut end, mut day) = (0, 0, 0);
+        let nulls = time.nulls().filter(|nulls| nulls.null_count() > 0);
+        let times = time.as_primitive::<TimestampMicrosecondType>().values().iter().enumerate();
+        times
+            .map(|(row, &ticks)| {
+                let known = begin <= ticks && ticks < end;
+                if !known && nulls.is_none_or(|nulls| nulls.is_valid(row)) {
+                    day = day_of(ticks, self.time, &self.calendar);
+                    (begin, end) = (self.calendar.midnight(day), self.calendar.midnight(day + 1));
+                }
+                day
+            })
+            .collect()
     }
 }
 

@@ -19,7 +19,10 @@ pub(super) trait OfPerson: Copy + Send + Sync {
 
 /// Rows by customer.
 pub(super) struct Gather<T> {
-    partitions: Vec<Vec<Vec<T>>>,
+    /// The piece that each partition's rows go to.
+    open: Vec<Vec<T>>,
+    /// Pieces that are full.
+    full: Vec<Vec<Vec<T>>>,
 }
 
 /// The rows of a partition in the order of its customers.
@@ -32,34 +35,48 @@ pub(super) struct Grouped<T> {
 
 impl<T> Default for Gather<T> {
     fn default() -> Self {
-        Gather { partitions: (0..PARTITIONS).map(|_| Vec::new()).collect() }
+        let none = || (0..PARTITIONS).map(|_| Vec::new());
+        Gather { open: none().collect(), full: (0..PARTITIONS).map(|_| Vec::new()).collect() }
     }
 }
 
 impl<T: OfPerson> Gather<T> {
     /// Takes a row.
     pub fn push(&mut self, row: T) {
-        let pieces = &mut self.partitions[row.person() as usize % PARTITIONS];
-        match pieces.last_mut() {
-            Some(piece) if piece.len() < PIECE => piece.push(row),
-            _ => {
-                let mut piece = Vec::with_capacity(PIECE);
-                piece.push(row);
-                pieces.push(piece);
-            }
+        let partition = row.person() as usize % PARTITIONS;
+        let piece = &mut self.open[partition];
+        if piece.len() == piece.capacity() {
+            self.next_piece(partition);
+        }
+        self.open[partition].push(row);
+    }
+
+    #[cold]
+    fn next_piece(&mut self, partition: usize) {
+        let piece = std::mem::replace(&mut self.open[partition], Vec::with_capacity(PIECE));
+        if !piece.is_empty() {
+            self.full[partition].push(piece);
         }
     }
 
     /// Takes the rows of another.
     pub fn merge(&mut self, other: Gather<T>) {
-        for (pieces, others) in self.partitions.iter_mut().zip(other.partitions) {
-            pieces.extend(others);
+        for (partition, pieces) in other.into_partitions() {
+            self.full[partition].extend(pieces);
         }
     }
 
     /// Changes every row.
     pub fn for_each_mut(&mut self, change: impl Fn(&mut T)) {
-        self.partitions.iter_mut().flatten().flatten().for_each(change);
+        self.full.iter_mut().flatten().chain(&mut self.open).flatten().for_each(change);
+    }
+
+    fn into_partitions(self) -> impl Iterator<Item = (usize, Vec<Vec<T>>)> {
+        let all = self.full.into_iter().zip(self.open);
+        all.enumerate().map(|(partition, (mut pieces, open))| {
+            pieces.push(open);
+            (partition, pieces)
+        })
     }
 
     /// The rows of each partition by customer, of so many customers; what was gathered is let go.
@@ -68,8 +85,7 @@ impl<T: OfPerson> Gather<T> {
         people: usize,
         each: impl Fn(Grouped<T>) -> R + Sync + Send,
     ) -> Vec<R> {
-        let partitions: Vec<(usize, Vec<Vec<T>>)> =
-            self.partitions.into_iter().enumerate().collect();
+        let partitions: Vec<(usize, Vec<Vec<T>>)> = self.into_partitions().collect();
         partitions
             .into_par_iter()
             .map(|(partition, pieces)| each(grouped(partition, pieces, people)))

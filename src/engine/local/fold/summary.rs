@@ -233,13 +233,13 @@ impl Fold for SummaryFold {
             if summary.refunds == Refunds::Net {
                 buckets = net_by_day(buckets)?;
             }
-            let Some(row) = row(summary, &buckets, &self.calendar)? else { continue };
+            let Some(purchases) = purchases(summary, &buckets)? else { continue };
             if !summary.carry.is_empty() {
                 let first = buckets.into_iter().next().and_then(|(_, bucket)| bucket.first);
                 carried.push(first.map_or_else(Default::default, |first| first.carry));
             }
             people.push(id);
-            rows.push(row);
+            rows.push(row(summary, &purchases, &self.calendar));
         }
         let mut columns: Vec<ArrayRef> = vec![self.reader.customers(&state.customers, &people)?];
         if !summary.carry.is_empty() {
@@ -318,16 +318,26 @@ fn table(
     Ok(Frame::new(rel.schema.clone(), columns, rows.len())?)
 }
 
-/// What is told of a customer; `None` without a purchase.
-fn row(
+/// What the purchases of a customer come to.
+struct Purchases {
+    /// In ticks of the bucket's type.
+    first: i64,
+    last: i64,
+    orders: i64,
+    days: i64,
+    value: i128,
+    /// The part of the value that is that of the first purchase.
+    first_value: i128,
+}
+
+/// The purchases in buckets; `None` without one.
+fn purchases(
     summary: &Summary,
     buckets: &[(i64, Bucket)],
-    calendar: &Calendar,
-) -> Result<Option<Row>, EngineError> {
+) -> Result<Option<Purchases>, EngineError> {
     let (Some((first, first_bucket)), Some((last, _))) = (buckets.first(), buckets.last()) else {
         return Ok(None);
     };
-    let (first, last) = (*first, *last);
     let (mut orders, mut value, mut days) = (0, 0, 0);
     let mut known = None;
     for (_, bucket) in buckets {
@@ -338,11 +348,51 @@ fn row(
             days += 1;
         }
     }
-    let frequency = if summary.collapse { days } else { orders } - 1;
     let first_value = match &first_bucket.first {
         Some(first) if !summary.collapse => add(first.value, first_bucket.refunds)?,
         _ => first_bucket.total,
     };
+    let (first, last) = (*first, *last);
+    Ok(Some(Purchases { first, last, orders, days, value, first_value }))
+}
+
+/// The purchases of a customer whose events are in the order of their days, each day being one; `None`
+/// without one.
+fn purchases_of_days(summary: &Summary, events: &[DayEvent]) -> Option<Purchases> {
+    let mut found: Option<Purchases> = None;
+    for of_day in events.chunk_by(|left, right| left.day == right.day) {
+        let (mut orders, mut total) = (0, 0);
+        for event in of_day {
+            if let Some(bucket) = bucket(summary, event.value(), event.day) {
+                orders += bucket.orders;
+                total += bucket.total;
+            }
+        }
+        // A day left below 0 is no purchase, and neither is one that only gives back.
+        if orders == 0 || (total < 0 && summary.refunds == Refunds::Net) {
+            continue;
+        }
+        let day = i64::from(of_day[0].day);
+        let known = found.get_or_insert(Purchases {
+            first: day,
+            last: day,
+            orders: 0,
+            days: 0,
+            value: 0,
+            first_value: total,
+        });
+        known.last = day;
+        known.orders += orders;
+        known.days += 1;
+        known.value += total;
+    }
+    found
+}
+
+/// What is told of a customer.
+fn row(summary: &Summary, purchases: &Purchases, calendar: &Calendar) -> Row {
+    let &Purchases { first, last, orders, days, value, first_value } = purchases;
+    let frequency = if summary.collapse { days } else { orders } - 1;
     let bucket_type = summary.bucket_type();
     let instant = |at: i64| match bucket_type {
         DataType::Date if summary.collapse => at.saturating_mul(DAY_MICROS),
@@ -367,7 +417,7 @@ fn row(
         let amount = minor as f64 / pow10(scale) as f64;
         (count != 0 && summary.events.value.is_some()).then(|| amount / count as f64)
     };
-    Ok(Some(Row {
+    Row {
         first,
         last,
         orders,
@@ -379,7 +429,7 @@ fn row(
         value,
         average: per(value, orders),
         monetary: per(value - first_value, frequency),
-    }))
+    }
 }
 
 /// The summaries of customers whose events are gathered by day.
@@ -390,29 +440,18 @@ pub(super) fn of_days(
     segments: &Segments,
     calendar: &Calendar,
 ) -> Result<Frame, EngineError> {
-    let part = |partitions: &[Grouped<DayEvent>]| -> Result<Vec<(u32, Row)>, EngineError> {
-        let mut found = Vec::new();
-        let mut buckets = Buckets::new();
-        for grouped in partitions {
-            for (person, events) in grouped.people() {
-                buckets.clear();
-                let mut given_back = false;
-                for event in &grouped.rows[events] {
-                    if let Some(bucket) = bucket(summary, event.value(), event.day) {
-                        given_back |= bucket.refunds < 0;
-                        keep(&mut buckets, event.day.into(), bucket)?;
-                    }
-                }
-                if given_back {
-                    buckets = net_by_day(std::mem::take(&mut buckets))?;
-                }
-                found.extend(row(summary, &buckets, calendar)?.map(|row| (person, row)));
-            }
-        }
-        Ok(found)
+    let part = |partitions: &[Grouped<DayEvent>]| -> Vec<(u32, Row)> {
+        let people = partitions.iter().flat_map(|grouped| {
+            grouped.people().map(|(person, events)| (person, &grouped.rows[events]))
+        });
+        people
+            .filter_map(|(person, events)| {
+                let purchases = purchases_of_days(summary, events)?;
+                Some((person, row(summary, &purchases, calendar)))
+            })
+            .collect()
     };
-    let parts: Vec<Vec<(u32, Row)>> =
-        days.partitions.par_chunks(days.share(1)).map(part).collect::<Result<_, _>>()?;
+    let parts: Vec<Vec<(u32, Row)>> = days.partitions.par_chunks(days.share(1)).map(part).collect();
     // Where each customer's row is; rows are large, and stay where they are.
     let mut places: Vec<Option<(u32, u32)>> = vec![None; days.people.len()];
     for (part, rows) in (0..).zip(&parts) {
