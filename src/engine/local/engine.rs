@@ -336,7 +336,7 @@ impl<'a> Local<'a> {
             return Err(EngineError::Internal("not a fold".into()));
         };
         let input = self.frame(input, frames)?;
-        let fold = fold::of(rel, &input.schema, None, &self.calendar)?
+        let fold = fold::of(rel, &input.schema, None, None, &self.calendar)?
             .ok_or_else(|| EngineError::Internal("not a fold".into()))?;
         self.fold_over(fold.as_ref(), &input)
     }

@@ -218,6 +218,17 @@ impl InputFile {
         }
     }
 
+    /// The rows of a row group of Parquet; 0 of a piece of CSV.
+    pub(super) fn rows_of(&self, group: usize) -> u64 {
+        match &self.form {
+            Form::Parquet(metadata) => {
+                let groups = metadata.metadata().row_groups();
+                groups.get(group).map_or(0, |group| group.num_rows().unsigned_abs())
+            }
+            Form::Csv(_) => 0,
+        }
+    }
+
     /// The value that its folders give to a column, if they give it one.
     pub(super) fn folder(&self, column: &str) -> Option<Option<&str>> {
         let (_, value) = self.folders.iter().find(|(name, _)| name == column)?;

@@ -17,6 +17,7 @@ mod convert;
 mod csv;
 mod decode;
 mod engine;
+mod epochs;
 mod evaluate;
 mod file;
 mod fold;

@@ -72,7 +72,7 @@ pub(super) fn replaced(expr: &Expr, by: &impl Fn(&str) -> Option<Expr>) -> Expr 
 }
 
 /// An expression over a chain's columns as one over those of its leaf and of the tables it looks up in.
-fn resolve(chain: &RelRef, expr: &Expr) -> Expr {
+pub(super) fn resolve(chain: &RelRef, expr: &Expr) -> Expr {
     match &chain.node {
         RelNode::Filter { input, .. } => resolve(input, expr),
         RelNode::Dedupe(dedupe) => resolve(&dedupe.input, expr),

@@ -13,17 +13,19 @@ use super::chain::{
 use super::contract::{Admitted, Contract};
 use super::decode::Decoding;
 use super::engine::{Computed, Frames, Local};
+use super::epochs::{Epochs, Settled};
 use super::fold::{
     self, AnyFold, AnyState, CollectFold, Days, DaysFold, DedupeFold, FirstRows, Morsel, ScanFacts,
     Segments, days,
 };
 use super::jobs::{CUSTOMER, Job, Jobs, Task, by_customer, people_of};
-use super::normal::EventsOf;
+use super::normal::{EventsOf, resolve};
+use crate::document::TimeUnit;
 use crate::engine::{EngineError, NodeId, Place};
 use crate::frame::{DataType, Field};
 use crate::ir::relation;
 use crate::ir::typing::TypeError;
-use crate::ir::{Events, Expr, Named, RelNode, RelRef, named};
+use crate::ir::{Events, Expr, ExprNode, Func, Named, RelNode, RelRef, named};
 
 /// A job's part in a pass.
 struct Part {
@@ -49,6 +51,26 @@ fn gathered_by<'a>(part: &'a Part, jobs: &'a [Job]) -> Option<&'a str> {
     let job = &jobs[part.job];
     let (_, events, _) = days::events_of(&job.rel).filter(|_| job.task == Task::Days)?;
     origin(&part.chain, events.customer.value.as_column()?)
+}
+
+/// The key of an aggregate that is a period of a column of the scan: its place, its unit and the column.
+fn period_of(part: &Part, jobs: &[Job]) -> Option<(usize, TimeUnit, (String, DataType))> {
+    let job = &jobs[part.job];
+    let RelNode::Aggregate(aggregate) = &job.rel.node else { return None };
+    let of_key = |key: &Named<Expr>| {
+        let ExprNode::Call(Func::DateTrunc(unit), arguments) =
+            resolve(&part.chain, &key.value).node
+        else {
+            return None;
+        };
+        let column = arguments.first()?.as_column()?;
+        let field = leaf(&part.chain).schema.field(column)?;
+        Some((unit, (field.name.clone(), field.data_type)))
+    };
+    let periods =
+        aggregate.keys.iter().enumerate().filter(|_| job.single && job.task == Task::Fold);
+    let days = |(_, key): &(usize, &Named<Expr>)| key.value.data_type == DataType::Date;
+    periods.filter(days).find_map(|(place, key)| of_key(key).map(|(unit, of)| (place, unit, of)))
 }
 
 /// A pass numbers one column, so events of other customers are gathered in passes of their own.
@@ -210,7 +232,8 @@ impl Local<'_> {
         ends.push((scan_rel.clone(), of_scan));
         let mut known = Computed { frames };
         let chains = Chains::bind(&ends, None, numbering, &self.calendar, &mut known)?;
-        let (folds, places) = self.folds(parts, jobs, &chains)?;
+        let period = parts.iter().find_map(|part| period_of(part, jobs).map(|(_, _, of)| of));
+        let (folds, places) = self.folds(parts, jobs, &chains, period.as_ref())?;
         let facts = ScanFacts { rows: source.files.iter().map(|file| file.rows).sum() };
 
         let decoding = Decoding {
@@ -284,20 +307,42 @@ impl Local<'_> {
         };
         // One state per thread, not one per piece of work: a state grows with the customers, and
         // merging two of them costs as much as making one.
+        let threads = self.pool.current_num_threads();
+        let epochs = period
+            .and_then(|(column, data_type)| {
+                Epochs::by_time(source, &items, (&column, data_type), &self.calendar)
+            })
+            .unwrap_or_else(|| Epochs::one(items.len()));
+        let settled = Settled::new(&epochs, &folds, threads);
         let next = AtomicUsize::new(0);
         let work = |_| {
             let mut states: Option<Vec<AnyState>> = None;
+            let mut epoch = 0;
             loop {
-                let item = next.fetch_add(1, Ordering::Relaxed);
-                if item >= items.len() || failure.before(item) || self.monitor.stopped() {
+                let place = next.fetch_add(1, Ordering::Relaxed);
+                // Behind the last row group a thread is through with all epochs but the last.
+                let now = epochs.of(place);
+                let passed =
+                    settled.pass(epoch, now, states.as_mut(), |fold| folds[fold].start(&facts));
+                epoch = now;
+                let Some(&item) = epochs.order.get(place) else {
+                    if let Err(error) = passed {
+                        failure.note(usize::MAX, error);
+                    }
+                    return states;
+                };
+                if failure.before(item) {
+                    continue;
+                }
+                if self.monitor.stopped() {
                     return states;
                 }
-                if let Err(error) = take(states.get_or_insert_with(start), item) {
+                let taken = passed.and_then(|()| take(states.get_or_insert_with(start), item));
+                if let Err(error) = taken {
                     failure.note(item, error);
                 }
             }
         };
-        let threads = self.pool.current_num_threads();
         let mut results: Vec<Vec<AnyState>> = self
             .pool
             .install(|| (0..threads).into_par_iter().with_max_len(1).filter_map(work).collect());
@@ -324,6 +369,7 @@ impl Local<'_> {
         for result in results {
             states = self.pool.install(|| merge(&folds, states, result))?;
         }
+        settled.join(&mut states)?;
         let mut last: BTreeMap<usize, usize> = BTreeMap::new();
         for (number, (part, state)) in parts.iter().zip(states).enumerate() {
             let job = &mut jobs[part.job];
@@ -446,6 +492,7 @@ impl Local<'_> {
         parts: &[Part],
         jobs: &[Job],
         chains: &Chains,
+        period: Option<&(String, DataType)>,
     ) -> Result<(Folds, Vec<usize>), EngineError> {
         let (mut folds, mut places) = (Vec::new(), Vec::new());
         let odd = |what: &str| EngineError::Internal(what.into());
@@ -469,7 +516,9 @@ impl Local<'_> {
                 }
                 _ => {
                     let persons = chains.people_at(place).filter(|_| job.single);
-                    fold::of(&job.rel, chains.schema(place), persons, &self.calendar)?
+                    let own = period_of(part, jobs).filter(|(_, _, of)| Some(of) == period);
+                    let own = own.map(|(key, unit, _)| (key, unit));
+                    fold::of(&job.rel, chains.schema(place), persons, own, &self.calendar)?
                         .ok_or_else(|| odd("a job that is no fold"))?
                 }
             });

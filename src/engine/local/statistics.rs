@@ -63,6 +63,20 @@ impl LocalSource {
     }
 }
 
+impl InputFile {
+    /// The least value of a column in each row group, null where it has none; `None` if the footer does
+    /// not settle it.
+    pub(super) fn least_of_row_groups(
+        &self,
+        column: &str,
+        data_type: DataType,
+        calendar: &Calendar,
+    ) -> Option<Vec<Value>> {
+        self.columns.iter().find(|found| found.name == column)?.data_type?;
+        extremes(self, column, data_type, calendar, End::Least)
+    }
+}
+
 /// Which end of the values.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {

@@ -1,9 +1,10 @@
 //! The fold of `Aggregate`: rows into groups.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray};
+use arrow::datatypes::Date32Type;
 
 use super::super::chain::PERSON;
 use super::super::evaluate::Program;
@@ -14,6 +15,7 @@ use super::super::people::People;
 use super::groups::Groups;
 use super::state::{Accumulator, Arguments, Kind, Reading};
 use super::{Fold, Morsel, Persons, ScanFacts};
+use crate::document::TimeUnit;
 use crate::engine::EngineError;
 use crate::frame::{DataType, Frame, Schema, Value, column_of};
 use crate::ir::{Aggregate, Calendar, Expr, ExprNode, Func, Measure, MeasureFunc, RelNode, RelRef};
@@ -61,6 +63,8 @@ pub struct AggregateFold {
     /// Slot and reading of each measure.
     readings: Vec<(usize, Reading)>,
     people: Option<Arc<People>>,
+    /// The key that is a period of time, and its unit: with its end a group is complete.
+    period: Option<(usize, TimeUnit)>,
     calendar: Calendar,
 }
 
@@ -68,6 +72,10 @@ pub struct AggregateFold {
 pub struct AggregateState {
     groups: Groups,
     accumulators: Vec<Accumulator>,
+    /// The day after each group's last, as far as it is known.
+    ends: Vec<Option<i32>>,
+    /// What the readings of each slot come to in groups that are settled.
+    settled: Vec<HashMap<u32, Vec<Value>>>,
 }
 
 fn plan(func: &MeasureFunc, is_person: impl Fn(&Expr) -> bool) -> (Kind, Vec<Expr>, Reading) {
@@ -126,6 +134,11 @@ fn guarded(argument: &Expr, filter: &Option<Expr>) -> Expr {
         }
         _ => argument.clone(),
     }
+}
+
+/// A row of a group whose time was past.
+fn goes_on() -> EngineError {
+    EngineError::Internal("rows of a file lie before the least time that its footer tells".into())
 }
 
 impl AggregateFold {
@@ -223,8 +236,35 @@ impl AggregateFold {
             slots,
             readings,
             people: persons.map(|(people, _)| people.clone()),
+            period: None,
             calendar: calendar.clone(),
         })
+    }
+
+    /// The same by a period of time.
+    pub(super) fn by_period(self, period: Option<(usize, TimeUnit)>) -> Self {
+        AggregateFold { period, ..self }
+    }
+
+    /// The readings of a slot: their measures and what each reads, with its type.
+    fn readings_of(&self, slot: usize) -> (Vec<usize>, Vec<(Reading, DataType)>) {
+        let fields = &self.rel.schema.fields[self.group_count..];
+        let of_slot = self.readings.iter().enumerate().filter(|(_, (of, _))| *of == slot);
+        of_slot.map(|(place, (_, reading))| (place, (*reading, fields[place].data_type))).unzip()
+    }
+
+    /// The days after the last of groups that are new.
+    fn note_ends(&self, state: &mut AggregateState) -> Result<(), EngineError> {
+        let Some((key, unit)) = self.period else { return Ok(()) };
+        let new = state.ends.len() as u32..state.groups.known.len() as u32;
+        let keys = self.group_keys.decode(new.map(|group| state.groups.known.get(group)))?;
+        let end = |first: i32| {
+            let period = self.calendar.period_of(unit, first);
+            self.calendar.period_start(unit, period + 1)
+        };
+        let starts = keys[key].as_primitive::<Date32Type>().iter();
+        state.ends.extend(starts.map(|first| first.map(end)));
+        Ok(())
     }
 
     fn group_types(&self) -> Vec<DataType> {
@@ -243,6 +283,8 @@ impl Fold for AggregateFold {
         let mut state = AggregateState {
             groups: Groups::new(&self.group_types()),
             accumulators: self.slots.iter().map(|slot| Accumulator::new(slot.kind)).collect(),
+            ends: Vec::new(),
+            settled: self.slots.iter().map(|_| HashMap::new()).collect(),
         };
         if self.group_count == 0 {
             // Without keys there is one group, even of nothing.
@@ -297,7 +339,32 @@ impl Fold for AggregateFold {
             accumulator.grow(count);
             accumulator.merge(other, &places)?;
         }
+        for (known, other) in left.settled.iter_mut().zip(right.settled) {
+            let here = |(group, values): (u32, _)| (places[group as usize], values);
+            known.extend(other.into_iter().map(here));
+        }
         Ok(left)
+    }
+
+    fn settles(&self) -> bool {
+        let grows = |slot: &Slot| matches!(slot.kind, Kind::Values | Kind::People);
+        self.period.is_some() && self.slots.iter().any(grows)
+    }
+
+    fn settle(&self, state: &mut AggregateState, bound: i32) -> Result<(), EngineError> {
+        self.note_ends(state)?;
+        let over: Vec<bool> =
+            state.ends.iter().map(|end| end.is_some_and(|end| end <= bound)).collect();
+        let people = self.people.as_ref().map_or(0, |people| people.len());
+        for (slot, accumulator) in state.accumulators.iter_mut().enumerate() {
+            let (_, readings) = self.readings_of(slot);
+            for (group, values) in accumulator.settle(&readings, &over, people) {
+                if state.settled[slot].insert(group, values).is_some() {
+                    return Err(goes_on());
+                }
+            }
+        }
+        Ok(())
     }
 
     fn finish(&self, state: AggregateState) -> Result<Frame, EngineError> {
@@ -315,14 +382,24 @@ impl Fold for AggregateFold {
         let people = self.people.as_ref().map_or(0, |people| people.len());
         // What is read off an accumulator is read at once, and the accumulator let go.
         let mut read: Vec<Option<Vec<Value>>> = vec![None; self.readings.len()];
-        for (slot, accumulator) in state.accumulators.into_iter().enumerate() {
+        let settled = state.settled.into_iter();
+        for (slot, (accumulator, settled)) in
+            state.accumulators.into_iter().zip(settled).enumerate()
+        {
             let argument = self.slots[slot].arguments.first();
             let argument = argument.map_or(DataType::Int64, |argument| argument.data_type);
-            let of_slot = self.readings.iter().enumerate().filter(|(_, (of, _))| *of == slot);
-            let (places, readings): (Vec<usize>, Vec<(Reading, DataType)>) = of_slot
-                .map(|(place, (_, reading))| (place, (*reading, fields[place].data_type)))
-                .unzip();
-            let found = accumulator.read(&readings, argument, order.len(), people)?;
+            let (places, readings) = self.readings_of(slot);
+            let mut found = accumulator.read(&readings, argument, order.len(), people)?;
+            for (group, values) in settled {
+                for (found, value) in found.iter_mut().zip(values) {
+                    let there = &mut found[group as usize];
+                    // Of nothing a count is 0 and everything else null.
+                    if !matches!(there, Value::Null | Value::Int(0)) {
+                        return Err(goes_on());
+                    }
+                    *there = value;
+                }
+            }
             for (place, values) in places.into_iter().zip(found) {
                 read[place] = Some(values);
             }

@@ -7,12 +7,9 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
 };
 
-use rayon::prelude::*;
-
 use super::super::intern::{Interner, Keys, with_precision};
 use super::super::kernel::arrow_error;
 use super::days::{DayEvent, Days, Periods, Segments};
-use super::gather::Grouped;
 use super::people::{Reader, add, day_of, overflow};
 use super::{Fold, Morsel, ScanFacts};
 use crate::document::DAY_MICROS;
@@ -438,23 +435,13 @@ pub(super) fn of_days(
     let follower = Follower::new(rel, grid, &segments.keys, calendar);
     let numbers = Periods::new(days.span, calendar, grid.cohort);
     let ages = Periods::new(days.span, calendar, grid.age);
-    let number_of = |events: &[DayEvent]| {
-        events.first().map(|first| numbers.of(first.day, calendar, grid.cohort))
-    };
-    let sizes = |partitions: &[Grouped<DayEvent>]| {
-        let mut sizes: BTreeMap<(i64, u32), i64> = BTreeMap::new();
-        for grouped in partitions {
-            for (person, events) in grouped.people() {
-                if let Some(number) = number_of(&grouped.rows[events]) {
-                    *sizes.entry((number, segments.of(person))).or_default() += 1;
-                }
-            }
-        }
-        sizes
-    };
+    let number_of = |first: i32| numbers.of(first, calendar, grid.cohort);
     let mut cohorts: BTreeMap<(i64, &[u8]), Cohort> = BTreeMap::new();
-    let parts: Vec<_> = days.partitions.par_chunks(days.share(1)).map(sizes).collect();
-    for ((number, segment), size) in parts.into_iter().flatten() {
+    let mut sizes: BTreeMap<(i64, u32), i64> = BTreeMap::new();
+    for (person, first) in days.firsts() {
+        *sizes.entry((number_of(first), segments.of(person))).or_default() += 1;
+    }
+    for ((number, segment), size) in sizes {
         cohorts.entry((number, segments.get(segment))).or_default().size += size;
     }
     let first = days.span.map(|(first, _)| match grid.events.time.data_type {
@@ -476,36 +463,32 @@ pub(super) fn of_days(
             places[(number - oldest) as usize * width + codes[code] as usize] = place;
         }
     }
-    let follow = |partitions: &[Grouped<DayEvent>]| -> Result<Vec<Cohort>, EngineError> {
+    let start = || {
         let mut found: Vec<Cohort> = Vec::new();
         found.resize_with(cohorts.len(), Cohort::default);
-        let mut history: Vec<(i64, Activity)> = Vec::new();
-        for grouped in partitions {
-            for (person, rows) in grouped.people() {
-                let events = &grouped.rows[rows];
-                let Some(number) = number_of(events) else { continue };
-                history.clear();
-                for event in events {
-                    let when = ages.of(event.day, calendar, grid.age);
-                    let activity = Activity { orders: 1, value: event.value().unwrap_or(0) };
-                    match history.last_mut() {
-                        Some((known, sum)) if *known == when => sum.add(activity)?,
-                        _ => history.push((when, activity)),
-                    }
-                }
-                let place = (number - oldest) as usize * width + segments.of(person) as usize;
-                let cohort = &mut found[places[place]];
-                follower.follow(cohort, number, 0, &history, &cells)?;
+        (found, Vec::new())
+    };
+    type Found = (Vec<Cohort>, Vec<(i64, Activity)>);
+    let follow = |(found, history): &mut Found, person, events: &[DayEvent]| {
+        let number = number_of(events[0].day);
+        history.clear();
+        for event in events {
+            let when = ages.of(event.day, calendar, grid.age);
+            let activity = Activity { orders: 1, value: event.value().unwrap_or(0) };
+            match history.last_mut() {
+                Some((known, sum)) if *known == when => sum.add(activity)?,
+                _ => history.push((when, activity)),
             }
         }
-        Ok(found)
-    };
-    let merged = |left: Vec<Cohort>, right: Vec<Cohort>| -> Result<Vec<Cohort>, EngineError> {
-        left.into_iter().zip(right).map(|(left, right)| left.merge(right)).collect()
+        let place = (number - oldest) as usize * width + segments.of(person) as usize;
+        follower.follow(&mut found[places[place]], number, 0, history, &cells)
     };
     let bytes = cohorts.len() * cells.count * 100;
-    let found = days.partitions.par_chunks(days.share(bytes)).map(follow).try_reduce_with(merged);
-    let found = found.transpose()?.unwrap_or_default();
+    let mut parts = days.fold(bytes, start, follow)?.into_iter().map(|(found, _)| found);
+    let first = parts.next().unwrap_or_default();
+    let found = parts.try_fold(first, |left, right| {
+        left.into_iter().zip(right).map(|(left, right)| left.merge(right)).collect::<Result<_, _>>()
+    })?;
     for (cohort, found) in cohorts.values_mut().zip(found) {
         *cohort = Cohort { size: cohort.size, ..found };
     }

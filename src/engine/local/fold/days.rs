@@ -10,11 +10,14 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
 use arrow::datatypes::{Date32Type, Decimal128Type, TimestampMicrosecondType};
 
+use rayon::prelude::*;
+
 use super::super::chain::PERSON;
 use super::super::evaluate::Program;
 use super::super::intern::{Interner, Keys};
 use super::super::people::{NOBODY, People};
-use super::gather::{Gather, Grouped, OfPerson};
+use super::gather::{Gather, Grouped, OfPerson, PackedGrouped};
+use super::pack::{self, Bytes};
 use super::people::{day_of, overflow};
 use super::{Fold, Morsel, ScanFacts, cohort, movements, summary};
 use crate::engine::EngineError;
@@ -35,6 +38,17 @@ pub(super) struct DayEvent {
 impl OfPerson for DayEvent {
     fn person(&self) -> u32 {
         self.person
+    }
+
+    fn pack(&self, before: Option<&Self>, bytes: &mut Vec<u8>) {
+        let day = before.map_or(0, |before| before.day);
+        pack::signed(i64::from(self.day) - i64::from(day), bytes);
+        pack::signed(self.value, bytes);
+    }
+
+    fn unpack(person: u32, before: Option<&Self>, bytes: &mut Bytes) -> Self {
+        let day = i64::from(before.map_or(0, |before| before.day)) + bytes.signed();
+        DayEvent { person, day: day as i32, value: bytes.signed() }
     }
 }
 
@@ -95,9 +109,23 @@ pub(in super::super) struct DaysState {
 /// Events of customers, in the order of their days.
 pub(in super::super) struct Days {
     pub people: Arc<People>,
-    pub(super) partitions: Vec<Grouped<DayEvent>>,
+    partitions: Vec<Kept>,
+    /// The first day with an event of each customer who has one, else [`NEVER`].
+    first_days: Vec<i32>,
     /// The first and the last day with an event.
     pub(super) span: Option<(i32, i32)>,
+}
+
+/// The day of nothing.
+const NEVER: i32 = i32::MIN;
+
+/// So many events are kept as they are; more of them are packed until they are read.
+const KEPT: usize = 20_000_000;
+
+/// The events of a partition, by customer and day.
+enum Kept {
+    Rows(Grouped<DayEvent>),
+    Packed(PackedGrouped),
 }
 
 /// The segment of each customer, by number.
@@ -118,21 +146,52 @@ impl Days {
         self.people.column(&ids)
     }
 
-    /// How many partitions are one piece of work that gives so many bytes: more pieces than there are
-    /// threads, but few enough that their results take no more than some hundred megabytes.
-    pub(super) fn share(&self, bytes: usize) -> usize {
+    /// Takes the events of one customer after the other, in the order of their days, into what each piece
+    /// of work begins with and gives so many bytes of: more pieces than there are threads, but few enough
+    /// that their results take no more than some hundred megabytes.
+    ///
+    /// # Errors
+    /// What `each` has.
+    pub(super) fn fold<A: Send>(
+        &self,
+        bytes: usize,
+        start: impl Fn() -> A + Sync,
+        each: impl Fn(&mut A, u32, &[DayEvent]) -> Result<(), EngineError> + Sync,
+    ) -> Result<Vec<A>, EngineError> {
         let pieces = (rayon::current_num_threads() * 4).min((1 << 28) / bytes.max(1)).max(1);
-        self.partitions.len().div_ceil(pieces).max(1)
+        let share = self.partitions.len().div_ceil(pieces).max(1);
+        let part = |partitions: &[Kept]| -> Result<A, EngineError> {
+            let mut found = start();
+            for kept in partitions {
+                let unpacked;
+                let grouped = match kept {
+                    Kept::Rows(grouped) => grouped,
+                    Kept::Packed(packed) => {
+                        unpacked = packed.unpack();
+                        &unpacked
+                    }
+                };
+                for (person, events) in grouped.people() {
+                    each(&mut found, person, &grouped.rows[events])?;
+                }
+            }
+            Ok(found)
+        };
+        let found: Vec<Result<A, EngineError>> =
+            self.partitions.par_chunks(share).map(part).collect();
+        found.into_iter().collect()
+    }
+
+    /// The customers who have an event, with the day of their first.
+    pub(super) fn firsts(&self) -> impl Iterator<Item = (u32, i32)> {
+        let days = (0..).zip(self.first_days.iter().copied());
+        days.filter(|(_, day)| *day != NEVER)
     }
 
     /// True for each segment that has a customer with an event.
     pub(super) fn used(&self, segments: &Segments) -> Vec<bool> {
         let mut used = vec![false; segments.len()];
-        for grouped in &self.partitions {
-            for (person, _) in grouped.people() {
-                used[segments.of(person) as usize] = true;
-            }
-        }
+        self.firsts().for_each(|(person, _)| used[segments.of(person) as usize] = true);
         used
     }
 }
@@ -161,17 +220,27 @@ impl DaysFold {
 
     /// The events of a state, by customer and day.
     pub fn gathered(&self, state: DaysState) -> Days {
-        let partitions = state.events.into_grouped(self.people.len(), |mut grouped| {
-            let people: Vec<_> = grouped.people().map(|(_, rows)| rows).collect();
-            for rows in people {
+        let keep = state.events.rows() <= KEPT;
+        let found = state.events.into_grouped(self.people.len(), |mut grouped| {
+            let people: Vec<_> = grouped.people().collect();
+            let mut firsts = Vec::with_capacity(people.len());
+            for (person, rows) in people {
                 let events = &mut grouped.rows[rows];
                 if !events.is_sorted_by_key(|event| event.day) {
                     events.sort_unstable_by_key(|event| event.day);
                 }
+                firsts.push((person, events[0].day));
             }
-            grouped
+            let kept = if keep { Kept::Rows(grouped) } else { Kept::Packed(grouped.pack()) };
+            (kept, firsts)
         });
-        Days { people: self.people.clone(), partitions, span: state.days }
+        let mut first_days = vec![NEVER; self.people.len()];
+        let mut partitions = Vec::with_capacity(found.len());
+        for (kept, firsts) in found {
+            firsts.into_iter().for_each(|(person, day)| first_days[person as usize] = day);
+            partitions.push(kept);
+        }
+        Days { people: self.people.clone(), partitions, first_days, span: state.days }
     }
 }
 
@@ -216,7 +285,7 @@ impl Fold for DaysFold {
     }
 
     fn merge(&self, mut left: DaysState, right: DaysState) -> Result<DaysState, EngineError> {
-        left.events.merge(right.events);
+        left.events.merge(right.events, &[]);
         left.days = match (left.days, right.days) {
             (Some((first, last)), Some((other, end))) => Some((first.min(other), last.max(end))),
             (one, other) => one.or(other),

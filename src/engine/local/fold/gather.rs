@@ -1,9 +1,15 @@
 //! Rows put together by their customers, whatever order they came in.
 //!
 //! Rows go to one of [`PARTITIONS`] lists by the number of their customer. In the end each list is
-//! small enough for the caches, and is put in the order of its customers by counting.
+//! small enough for the caches, and is put in the order of its customers by counting. Of a list that
+//! grows long the rows so far are packed: by customer they are like their neighbours, and a few bytes say
+//! how they differ.
+
+use std::sync::Arc;
 
 use rayon::prelude::*;
+
+use super::pack::{self, Bytes};
 
 /// How many lists there are; a customer's is the remainder of the number.
 pub(super) const PARTITIONS: usize = 256;
@@ -11,10 +17,25 @@ pub(super) const PARTITIONS: usize = 256;
 /// Rows of a piece: lists grow by whole pieces, and nothing is moved.
 const PIECE: usize = 2048;
 
+/// Pieces of a list that are packed together: 10 million rows of all lists stay as they are.
+const PACKED: usize = 20;
+
 /// Something that a customer did.
 pub(super) trait OfPerson: Copy + Send + Sync {
     /// The number of the customer.
     fn person(&self) -> u32;
+
+    /// Writes all but the customer, as numbers that are small if it is like the row before.
+    fn pack(&self, before: Option<&Self>, bytes: &mut Vec<u8>);
+
+    /// Reads what was packed.
+    fn unpack(person: u32, before: Option<&Self>, bytes: &mut Bytes) -> Self;
+
+    /// The same with another number for its group, if it has one.
+    fn renumbered(self, places: &[u32]) -> Self {
+        let _ = places;
+        self
+    }
 }
 
 /// Rows by customer.
@@ -23,6 +44,21 @@ pub(super) struct Gather<T> {
     open: Vec<Vec<T>>,
     /// Pieces that are full.
     full: Vec<Vec<Vec<T>>>,
+    packed: Vec<Vec<Packed>>,
+}
+
+/// Rows of a partition, packed.
+struct Packed {
+    bytes: Box<[u8]>,
+    rows: usize,
+    /// New numbers of groups that apply to what is read, one after the other.
+    places: Vec<Arc<[u32]>>,
+}
+
+/// The rows of a partition, in any order.
+struct Rows<T> {
+    pieces: Vec<Vec<T>>,
+    packed: Vec<Packed>,
 }
 
 /// The rows of a partition in the order of its customers.
@@ -35,8 +71,11 @@ pub(super) struct Grouped<T> {
 
 impl<T> Default for Gather<T> {
     fn default() -> Self {
-        let none = || (0..PARTITIONS).map(|_| Vec::new());
-        Gather { open: none().collect(), full: (0..PARTITIONS).map(|_| Vec::new()).collect() }
+        Gather {
+            open: (0..PARTITIONS).map(|_| Vec::new()).collect(),
+            full: (0..PARTITIONS).map(|_| Vec::new()).collect(),
+            packed: (0..PARTITIONS).map(|_| Vec::new()).collect(),
+        }
     }
 }
 
@@ -57,25 +96,39 @@ impl<T: OfPerson> Gather<T> {
         if !piece.is_empty() {
             self.full[partition].push(piece);
         }
-    }
-
-    /// Takes the rows of another.
-    pub fn merge(&mut self, other: Gather<T>) {
-        for (partition, pieces) in other.into_partitions() {
-            self.full[partition].extend(pieces);
+        if self.full[partition].len() == PACKED {
+            let pieces = std::mem::take(&mut self.full[partition]);
+            self.packed[partition].push(Packed::of(partition, pieces));
         }
     }
 
-    /// Changes every row.
-    pub fn for_each_mut(&mut self, change: impl Fn(&mut T)) {
-        self.full.iter_mut().flatten().chain(&mut self.open).flatten().for_each(change);
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
+        let packed = self.packed.iter().flatten().map(|packed| packed.rows);
+        let pieces = self.full.iter().flatten().chain(&self.open).map(Vec::len);
+        packed.chain(pieces).sum()
     }
 
-    fn into_partitions(self) -> impl Iterator<Item = (usize, Vec<Vec<T>>)> {
-        let all = self.full.into_iter().zip(self.open);
-        all.enumerate().map(|(partition, (mut pieces, open))| {
+    /// Takes the rows of another, whose groups have these numbers here.
+    pub fn merge(&mut self, other: Gather<T>, places: &[u32]) {
+        let shared: Arc<[u32]> = places.into();
+        for (partition, rows) in other.into_partitions() {
+            for mut piece in rows.pieces {
+                piece.iter_mut().for_each(|row| *row = row.renumbered(places));
+                self.full[partition].push(piece);
+            }
+            for mut packed in rows.packed {
+                packed.places.push(shared.clone());
+                self.packed[partition].push(packed);
+            }
+        }
+    }
+
+    fn into_partitions(self) -> impl Iterator<Item = (usize, Rows<T>)> {
+        let all = self.full.into_iter().zip(self.open).zip(self.packed);
+        all.enumerate().map(|(partition, ((mut pieces, open), packed))| {
             pieces.push(open);
-            (partition, pieces)
+            (partition, Rows { pieces, packed })
         })
     }
 
@@ -85,15 +138,64 @@ impl<T: OfPerson> Gather<T> {
         people: usize,
         each: impl Fn(Grouped<T>) -> R + Sync + Send,
     ) -> Vec<R> {
-        let partitions: Vec<(usize, Vec<Vec<T>>)> = self.into_partitions().collect();
+        let partitions: Vec<(usize, Rows<T>)> = self.into_partitions().collect();
         partitions
             .into_par_iter()
-            .map(|(partition, pieces)| each(grouped(partition, pieces, people)))
+            .map(|(partition, rows)| each(grouped(partition, rows, people)))
             .collect()
+    }
+
+    /// The same on one thread, and one after the other.
+    pub fn each_grouped(self, people: usize, mut each: impl FnMut(Grouped<T>)) {
+        for (partition, rows) in self.into_partitions() {
+            each(grouped(partition, rows, people));
+        }
     }
 }
 
-fn grouped<T: OfPerson>(partition: usize, pieces: Vec<Vec<T>>, people: usize) -> Grouped<T> {
+impl Packed {
+    fn of<T: OfPerson>(partition: usize, pieces: Vec<Vec<T>>) -> Self {
+        let most = pieces.iter().flatten().map(OfPerson::person).max().unwrap_or(0);
+        let rows = Rows { pieces, packed: Vec::new() };
+        Packed::of_ordered(&grouped(partition, rows, most as usize + 1).rows)
+    }
+
+    /// Rows in the order of their customers.
+    fn of_ordered<T: OfPerson>(rows: &[T]) -> Self {
+        let mut bytes = Vec::with_capacity(rows.len() * 6);
+        let mut before: Option<&T> = None;
+        for row in rows {
+            let local = |row: &T| row.person() as usize / PARTITIONS;
+            pack::number((local(row) - before.map_or(0, local)) as u64, &mut bytes);
+            row.pack(before.filter(|before| before.person() == row.person()), &mut bytes);
+            before = Some(row);
+        }
+        Packed { bytes: bytes.into(), rows: rows.len(), places: Vec::new() }
+    }
+
+    /// Puts the rows behind others.
+    fn unpack<T: OfPerson>(&self, partition: usize, rows: &mut Vec<T>) {
+        let mut bytes = Bytes::new(&self.bytes);
+        let mut local = 0;
+        let mut before: Option<T> = None;
+        for _ in 0..self.rows {
+            local += bytes.number() as usize;
+            let person = (local * PARTITIONS + partition) as u32;
+            let like = before.as_ref().filter(|before| before.person() == person);
+            let row = T::unpack(person, like, &mut bytes);
+            before = Some(row);
+            rows.push(self.places.iter().fold(row, |row, places| row.renumbered(places)));
+        }
+    }
+}
+
+fn grouped<T: OfPerson>(partition: usize, rows: Rows<T>, people: usize) -> Grouped<T> {
+    let Rows { mut pieces, packed } = rows;
+    for packed in packed {
+        let mut rows = Vec::with_capacity(packed.rows);
+        packed.unpack(partition, &mut rows);
+        pieces.push(rows);
+    }
     let local = |row: &T| row.person() as usize / PARTITIONS;
     let count = people.saturating_sub(partition).div_ceil(PARTITIONS);
     let mut starts = vec![0_u32; count + 1];
@@ -116,6 +218,30 @@ fn grouped<T: OfPerson>(partition: usize, pieces: Vec<Vec<T>>, people: usize) ->
         }
     }
     Grouped { partition, starts, rows }
+}
+
+/// The rows of a partition in the order of its customers, packed.
+pub(super) struct PackedGrouped {
+    partition: usize,
+    starts: Vec<u32>,
+    rows: Packed,
+}
+
+impl PackedGrouped {
+    /// The rows as they were.
+    pub fn unpack<T: OfPerson>(&self) -> Grouped<T> {
+        let mut rows = Vec::with_capacity(self.rows.rows);
+        self.rows.unpack(self.partition, &mut rows);
+        Grouped { partition: self.partition, starts: self.starts.clone(), rows }
+    }
+}
+
+impl<T: OfPerson> Grouped<T> {
+    /// The same in fewer bytes.
+    pub fn pack(self) -> PackedGrouped {
+        let rows = Packed::of_ordered(&self.rows);
+        PackedGrouped { partition: self.partition, starts: self.starts, rows }
+    }
 }
 
 impl<T> Grouped<T> {
@@ -141,6 +267,44 @@ impl OfPerson for Pair {
     fn person(&self) -> u32 {
         self.person
     }
+
+    fn pack(&self, _before: Option<&Self>, bytes: &mut Vec<u8>) {
+        pack::number(self.group.into(), bytes);
+    }
+
+    fn unpack(person: u32, _before: Option<&Self>, bytes: &mut Bytes) -> Self {
+        Pair { person, group: bytes.number() as u32 }
+    }
+
+    fn renumbered(self, places: &[u32]) -> Self {
+        Pair { group: places[self.group as usize], ..self }
+    }
+}
+
+/// Counts the customers of one partition after the other.
+struct Counting<'a> {
+    least: &'a [i64],
+    /// Whose rows were counted last in a group, and how many there were.
+    counted: Vec<(u32, u32)>,
+    /// How many customers have enough rows in each group, for each of `least`.
+    found: Vec<Vec<u32>>,
+}
+
+impl<'a> Counting<'a> {
+    fn new(groups: usize, least: &'a [i64]) -> Self {
+        let found = vec![vec![0; groups]; least.len()];
+        Counting { least, counted: vec![(u32::MAX, 0); groups], found }
+    }
+
+    fn count(&mut self, pair: &Pair) {
+        let group = pair.group as usize;
+        let (last, count) = &mut self.counted[group];
+        *count = if *last == pair.person { *count + 1 } else { 1 };
+        *last = pair.person;
+        for (found, &least) in self.found.iter_mut().zip(self.least) {
+            found[group] += u32::from(i64::from(*count) == least.max(1));
+        }
+    }
 }
 
 /// How many customers have at least so many rows in each group, for each of `least`.
@@ -150,22 +314,10 @@ pub(super) fn customers_with(
     groups: usize,
     least: &[i64],
 ) -> Vec<Vec<i64>> {
-    /// Whose rows were counted last in a group, and how many there were.
-    type Counted = (u32, u32);
     let count = |grouped: Grouped<Pair>| {
-        let mut counted: Vec<Counted> = vec![(u32::MAX, 0); groups];
-        let mut found: Vec<Vec<u32>> = vec![vec![0; groups]; least.len()];
-        for (person, rows) in grouped.people() {
-            for pair in &grouped.rows[rows] {
-                let (last, count) = &mut counted[pair.group as usize];
-                *count = if *last == person { *count + 1 } else { 1 };
-                *last = person;
-                for (found, &least) in found.iter_mut().zip(least) {
-                    found[pair.group as usize] += u32::from(i64::from(*count) == least.max(1));
-                }
-            }
-        }
-        found
+        let mut counting = Counting::new(groups, least);
+        grouped.rows.iter().for_each(|pair| counting.count(pair));
+        counting.found
     };
     let mut totals = vec![vec![0_i64; groups]; least.len()];
     for found in pairs.into_grouped(people, count) {
@@ -174,6 +326,25 @@ pub(super) fn customers_with(
         }
     }
     totals
+}
+
+/// The same for the groups that are over, on this thread; the rows of all others are left.
+pub(super) fn customers_of_past(
+    pairs: &mut Gather<Pair>,
+    people: usize,
+    over: &[bool],
+    least: &[i64],
+) -> Vec<Vec<i64>> {
+    let mut counting = Counting::new(over.len(), least);
+    let mut left = Gather::default();
+    std::mem::take(pairs).each_grouped(people, |grouped| {
+        for pair in &grouped.rows {
+            if over[pair.group as usize] { counting.count(pair) } else { left.push(*pair) }
+        }
+    });
+    *pairs = left;
+    let found = counting.found.into_iter();
+    found.map(|counts| counts.into_iter().map(i64::from).collect()).collect()
 }
 
 #[cfg(test)]
@@ -188,8 +359,10 @@ mod tests {
             let pair = Pair { person: number * 7 % 1000, group: number % 3 };
             if number % 5 == 0 { second.push(pair) } else { first.push(pair) }
         }
-        first.merge(second);
-        first.for_each_mut(|pair| pair.group += 1);
+        let mut all = Gather::default();
+        all.merge(first, &[1, 2, 3]);
+        all.merge(second, &[1, 2, 3]);
+        let first = all;
         let seen = first.into_grouped(1001, |grouped| {
             for (person, rows) in grouped.people() {
                 assert_eq!(rows.len(), 100);
@@ -198,6 +371,47 @@ mod tests {
             grouped.people().count()
         });
         assert_eq!(seen.into_iter().sum::<usize>(), 1000);
+    }
+
+    #[test]
+    fn rows_that_were_packed_are_the_same() {
+        // So many that each list is packed more than once.
+        let rows = (PACKED * 2 + 1) * PIECE * PARTITIONS;
+        let mut pairs = Gather::default();
+        for number in 0..rows as u32 {
+            pairs.push(Pair { person: number % 1000, group: number % 3 });
+        }
+        assert!(pairs.packed.iter().any(|packed| packed.len() > 1));
+        let mut all = Gather::default();
+        all.merge(pairs, &[2, 0, 1]);
+        let counts: Vec<[usize; 3]> = all
+            .into_grouped(1000, |grouped| {
+                let mut counts = [0; 3];
+                for (person, rows) in grouped.people() {
+                    for pair in &grouped.rows[rows] {
+                        assert_eq!(pair.person, person);
+                        counts[pair.group as usize] += 1;
+                    }
+                }
+                counts
+            })
+            .into_iter()
+            .collect();
+        let expected = |group: usize| (0..rows).filter(|n| [2, 0, 1][n % 3] == group).count();
+        for group in 0..3 {
+            assert_eq!(counts.iter().map(|of| of[group]).sum::<usize>(), expected(group));
+        }
+    }
+
+    #[test]
+    fn customers_of_groups_that_are_over_are_counted_apart() {
+        let mut pairs = Gather::default();
+        for (person, group) in [(0, 0), (0, 1), (300, 0), (0, 0), (5, 2), (0, 1), (5, 1)] {
+            pairs.push(Pair { person, group });
+        }
+        let past = customers_of_past(&mut pairs, 301, &[true, false, true], &[1, 2]);
+        assert_eq!(past, [[2, 0, 1], [1, 0, 0]]);
+        assert_eq!(customers_with(pairs, 301, 3, &[1, 2]), [[0, 2, 0], [0, 1, 0]]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod gather;
 mod groups;
 mod history;
 mod movements;
+mod pack;
 mod people;
 mod state;
 mod summary;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 
 use super::people::People;
+use crate::document::TimeUnit;
 use crate::engine::EngineError;
 use crate::frame::Frame;
 use crate::ir::{Calendar, Expr, RelNode, RelRef};
@@ -83,6 +85,20 @@ pub trait Fold: Sync {
     /// # Errors
     /// A sum that overflows its type.
     fn finish(&self, state: Self::State) -> Result<Frame, EngineError>;
+
+    /// True if groups can be settled when the days they are of are past.
+    fn settles(&self) -> bool {
+        false
+    }
+
+    /// Settles groups of which no row can come any more: all further ones are of this day or later.
+    ///
+    /// # Errors
+    /// A group that was settled and went on.
+    fn settle(&self, state: &mut Self::State, bound: i32) -> Result<(), EngineError> {
+        let _ = (state, bound);
+        Ok(())
+    }
 }
 
 /// A fold's state without its type.
@@ -94,6 +110,8 @@ pub(super) trait AnyFold: Sync + Send {
     fn take(&self, state: &mut AnyState, morsel: &Morsel) -> Result<(), EngineError>;
     fn merge(&self, left: AnyState, right: AnyState) -> Result<AnyState, EngineError>;
     fn finish(&self, state: AnyState) -> Result<Frame, EngineError>;
+    fn settles(&self) -> bool;
+    fn settle(&self, state: &mut AnyState, bound: i32) -> Result<(), EngineError>;
     /// The events of a [`DaysFold`]; `None` of any other.
     fn days(&self, state: AnyState) -> Option<Days>;
 }
@@ -125,6 +143,14 @@ where
     fn finish(&self, state: AnyState) -> Result<Frame, EngineError> {
         let state = state.downcast::<F::State>().map_err(|_| foreign())?;
         Fold::finish(self, *state)
+    }
+
+    fn settles(&self) -> bool {
+        Fold::settles(self)
+    }
+
+    fn settle(&self, state: &mut AnyState, bound: i32) -> Result<(), EngineError> {
+        Fold::settle(self, state.downcast_mut::<F::State>().ok_or_else(foreign)?, bound)
     }
 
     fn days(&self, state: AnyState) -> Option<Days> {
@@ -194,15 +220,20 @@ pub(super) fn customers(rel: &RelRef) -> Vec<&Expr> {
 /// The numbers of the customers of an input, and the columns that hold the customers.
 pub(super) type Persons<'a> = Option<(&'a Arc<People>, &'a [String])>;
 
-/// The fold of a relation over an input with this schema, in which customers may be numbered.
+/// The fold of a relation over an input with this schema, in which customers may be numbered; `period` is
+/// the key of an aggregate that is a period of time, and its unit.
 pub(super) fn of(
     rel: &RelRef,
     input: &crate::frame::Schema,
     persons: Persons,
+    period: Option<(usize, TimeUnit)>,
     calendar: &Calendar,
 ) -> Result<Option<Box<dyn AnyFold>>, EngineError> {
     Ok(Some(match &rel.node {
-        RelNode::Aggregate(_) => Box::new(AggregateFold::numbered(rel, input, persons, calendar)?),
+        RelNode::Aggregate(_) => {
+            let fold = AggregateFold::numbered(rel, input, persons, calendar)?;
+            Box::new(fold.by_period(period))
+        }
         RelNode::History(_) => Box::new(HistoryFold::new(rel, input, calendar)?),
         RelNode::Summary(_) => Box::new(SummaryFold::new(rel, input, calendar)?),
         RelNode::CohortGrid(_) => Box::new(CohortFold::new(rel, input, calendar)?),

@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Decimal128Array, Int64Array};
-use rayon::prelude::*;
 
 use super::super::intern::with_precision;
 use super::super::kernel::arrow_error;
 use super::days::{DayEvent, Days, Periods, Segments};
-use super::gather::Grouped;
 use super::people::add;
 use crate::engine::{EngineError, Extent, NodeId};
 use crate::frame::{DataType, Frame, Value};
@@ -157,31 +155,22 @@ pub(super) fn of_days(
     }
     .check()?;
     let bytes = usize::try_from(end - first + 1).unwrap_or(0) * segments.len() * size_of::<Cell>();
-    let part = |partitions: &[Grouped<DayEvent>]| -> Result<Cells, EngineError> {
-        let mut cells = Cells::new(first, end, segments.len());
-        let mut active: Vec<(i64, i128)> = Vec::new();
-        for grouped in partitions {
-            for (person, rows) in grouped.people() {
-                active.clear();
-                for event in &grouped.rows[rows] {
-                    let period = periods.of(event.day, calendar, node.unit);
-                    let value = event.value().unwrap_or(0);
-                    match active.last_mut() {
-                        Some((known, sum)) if *known == period => *sum = add(*sum, value)?,
-                        _ => active.push((period, value)),
-                    }
-                }
-                cells.follow(segments.of(person), &active, last)?;
+    let start = || (Cells::new(first, end, segments.len()), Vec::new());
+    let follow = |(cells, active): &mut (Cells, Vec<(i64, i128)>), person, events: &[DayEvent]| {
+        active.clear();
+        for event in events {
+            let period = periods.of(event.day, calendar, node.unit);
+            let value = event.value().unwrap_or(0);
+            match active.last_mut() {
+                Some((known, sum)) if *known == period => *sum = add(*sum, value)?,
+                _ => active.push((period, value)),
             }
         }
-        Ok(cells)
+        cells.follow(segments.of(person), active, last)
     };
-    let cells = days
-        .partitions
-        .par_chunks(days.share(bytes))
-        .map(part)
-        .try_reduce_with(Cells::merge)
-        .unwrap_or_else(|| Ok(Cells::new(0, -1, segments.len())))?;
+    let mut parts = days.fold(bytes, start, follow)?.into_iter().map(|(cells, _)| cells);
+    let first = parts.next().unwrap_or_else(|| Cells::new(0, -1, segments.len()));
+    let cells = parts.try_fold(first, Cells::merge)?;
 
     // In the order of period and segment, and of those in which something happened.
     let mut order: Vec<u32> = (0..segments.len() as u32).collect();

@@ -10,7 +10,7 @@ use super::super::cast::double_of;
 use super::super::evaluate::flat;
 use super::super::intern::{Interner, Keys};
 use super::super::people::NOBODY;
-use super::gather::{Gather, Pair, customers_with};
+use super::gather::{Gather, Pair, customers_of_past, customers_with};
 use super::values::{self, Values};
 use crate::engine::{EngineError, EvaluateError};
 use crate::frame::{DataType, Value, pow10, value_at};
@@ -272,6 +272,40 @@ impl Accumulator {
         Ok(())
     }
 
+    /// Reads what depends on every single row of the groups that are over, and lets it go.
+    pub fn settle(
+        &mut self,
+        readings: &[(Reading, DataType)],
+        over: &[bool],
+        people: usize,
+    ) -> Vec<(u32, Vec<Value>)> {
+        let past = |group: &usize| over.get(*group).copied().unwrap_or(false);
+        match self {
+            Accumulator::Values(list) => {
+                let readings: Vec<Reading> = readings.iter().map(|(reading, _)| *reading).collect();
+                let past = (0..list.len()).filter(past).collect::<Vec<_>>().into_iter();
+                let kept = past.filter(|&group| !list[group].is_empty()).collect::<Vec<_>>();
+                kept.into_iter()
+                    .map(|group| (group as u32, std::mem::take(&mut list[group]).read(&readings)))
+                    .collect()
+            }
+            Accumulator::People(pairs) => {
+                let least: Vec<i64> = readings.iter().map(least_of).collect();
+                let counts = customers_of_past(pairs, people, over, &least);
+                // Without a reading nobody asks.
+                let Some(first) = counts.first() else { return Vec::new() };
+                let there =
+                    (0..first.len()).filter(|&group| counts.iter().any(|counts| counts[group] > 0));
+                let values = |group: usize| {
+                    let counts = counts.iter().map(|counts| Value::Int(counts[group]));
+                    (group as u32, counts.collect())
+                };
+                there.map(values).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Takes in another's groups; `places` gives their numbers here.
     pub fn merge(&mut self, other: Accumulator, places: &[u32]) -> Result<(), EngineError> {
         let place = |group: usize| places[group] as usize;
@@ -325,9 +359,8 @@ impl Accumulator {
                     }
                 }
             }
-            (Accumulator::People(pairs), Accumulator::People(mut other)) => {
-                other.for_each_mut(|pair| pair.group = places[pair.group as usize]);
-                pairs.merge(other);
+            (Accumulator::People(pairs), Accumulator::People(other)) => {
+                pairs.merge(other, places);
             }
             (Accumulator::Pairs(pairs), Accumulator::Pairs(other)) => {
                 pairs.merge(&other, places)?
@@ -344,6 +377,14 @@ impl Accumulator {
             _ => return Err(EngineError::Internal("accumulators of different kinds".into())),
         }
         Ok(())
+    }
+}
+
+/// How many rows a customer must have to be counted.
+fn least_of((reading, _): &(Reading, DataType)) -> i64 {
+    match reading {
+        Reading::Reaching(least) => *least,
+        _ => 1,
     }
 }
 
@@ -468,11 +509,7 @@ impl Accumulator {
                 Ok(values::order_statistics(list, &readings))
             }
             Accumulator::People(pairs) => {
-                let least = readings.iter().map(|(reading, _)| match reading {
-                    Reading::Reaching(least) => *least,
-                    _ => 1,
-                });
-                let least: Vec<i64> = least.collect();
+                let least: Vec<i64> = readings.iter().map(least_of).collect();
                 let counts = customers_with(pairs, people, groups, &least);
                 Ok(counts.into_iter().map(|n| n.into_iter().map(Value::Int).collect()).collect())
             }

@@ -14,7 +14,6 @@ use super::super::intern::{Interner, Keys, with_precision};
 use super::super::kernel::arrow_error;
 use super::super::temporal::in_units;
 use super::days::{DayEvent, Days, Segments};
-use super::gather::Grouped;
 use super::people::{Reader, add, day_of};
 use super::{Fold, Morsel, ScanFacts};
 use crate::document::DAY_MICROS;
@@ -440,18 +439,11 @@ pub(super) fn of_days(
     segments: &Segments,
     calendar: &Calendar,
 ) -> Result<Frame, EngineError> {
-    let part = |partitions: &[Grouped<DayEvent>]| -> Vec<(u32, Row)> {
-        let people = partitions.iter().flat_map(|grouped| {
-            grouped.people().map(|(person, events)| (person, &grouped.rows[events]))
-        });
-        people
-            .filter_map(|(person, events)| {
-                let purchases = purchases_of_days(summary, events)?;
-                Some((person, row(summary, &purchases, calendar)))
-            })
-            .collect()
-    };
-    let parts: Vec<Vec<(u32, Row)>> = days.partitions.par_chunks(days.share(1)).map(part).collect();
+    let parts: Vec<Vec<(u32, Row)>> = days.fold(1, Vec::new, |found, person, events| {
+        let purchases = purchases_of_days(summary, events);
+        found.extend(purchases.map(|purchases| (person, row(summary, &purchases, calendar))));
+        Ok(())
+    })?;
     // Where each customer's row is; rows are large, and stay where they are.
     let mut places: Vec<Option<(u32, u32)>> = vec![None; days.people.len()];
     for (part, rows) in (0..).zip(&parts) {

@@ -166,7 +166,7 @@ fn cuts_and_merges_do_not_show() {
         cuts.iter_mut().for_each(|cut| *cut = (*cut).min(frame.rows()));
         cuts.sort_unstable();
         for rel in &relations {
-            let fold = of(rel, &frame.schema, None, &Calendar::default()).expect("it binds");
+            let fold = of(rel, &frame.schema, None, None, &Calendar::default()).expect("it binds");
             let fold = fold.expect("a relation that is folded");
             let whole = folded(fold.as_ref(), &frame, &[], &[0]);
             let parts = folded(fold.as_ref(), &frame, &cuts, &order);

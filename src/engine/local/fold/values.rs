@@ -48,12 +48,12 @@ impl Values {
         }
     }
 
-    fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.minor.is_empty() && self.doubles.is_empty() && self.others.is_empty()
     }
 
     /// Quantiles and bounds, one for each reading.
-    fn read(mut self, readings: &[Reading]) -> Vec<Value> {
+    pub fn read(mut self, readings: &[Reading]) -> Vec<Value> {
         for other in std::mem::take(&mut self.others) {
             self.scale = self.scale.max(other.scale);
             self.minor.extend(other.minor);
