@@ -129,6 +129,24 @@ pub(super) fn origin<'a>(rel: &'a RelRef, name: &'a str) -> Option<&'a str> {
     }
 }
 
+/// The column of the relation that a chain begins at which one of its columns is, in the same rows.
+pub(super) fn carried<'a>(rel: &'a RelRef, start: &RelRef, name: &'a str) -> Option<&'a str> {
+    if identity(rel) == identity(start) {
+        return Some(name);
+    }
+    match &rel.node {
+        RelNode::Project { input, columns } => {
+            let column = columns.iter().find(|column| column.name == name)?;
+            carried(input, start, column.value.as_column()?)
+        }
+        RelNode::Lookup(lookup) => {
+            let added = lookup.columns.iter().any(|(_, to)| to == name);
+            if added { None } else { carried(&lookup.input, start, name) }
+        }
+        _ => None,
+    }
+}
+
 /// The column of a chain's leaf by which it looks something up.
 pub(super) fn looked_up_by(chain: &RelRef) -> Option<&str> {
     let input = chain.inputs().first().copied().filter(|_| chain.streams())?;

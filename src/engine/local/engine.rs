@@ -1,12 +1,14 @@
 //! The engine: passes over the input, and what follows from their results.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
 use rayon::prelude::*;
 
-use super::chain::{Chains, Known, Numbering, base, identity, leaf, looked_up_by, lookup_tables};
+use super::chain::{
+    Chains, Known, Numbering, base, carried, identity, leaf, looked_up_by, lookup_tables,
+};
 use super::contract::{Admitted, Found};
 use super::decode::MORSEL_ROWS;
 use super::file::InputFile;
@@ -232,37 +234,8 @@ impl<'a> Local<'a> {
                 return Err(EngineError::Internal("a scan that no pass has read".into()));
             }
             RelNode::Values(frame) => frame.clone(),
-            // Columns under other names, or in another order.
-            RelNode::Project { input, columns }
-                if identity(base(rel)) == identity(input)
-                    && columns.iter().all(|column| column.value.as_column().is_some()) =>
-            {
-                let input = self.frame(input, frames)?;
-                let names = columns.iter().filter_map(|column| column.value.as_column());
-                let names: Vec<&str> = names.collect();
-                frames::finish(rel, key_columns(&input, &names), input.rows())?
-            }
             RelNode::Filter { .. } | RelNode::Project { .. } | RelNode::Lookup(_) => {
-                let start = base(rel);
-                let input = self.frame(start, frames)?;
-                for table in lookup_tables(rel) {
-                    self.frame(table, frames)?;
-                }
-                let needs = rel.schema.names().map(str::to_owned).collect();
-                let ends = [(rel.clone(), needs)];
-                let numbering = frames.numbering(start, rel);
-                let mut known = Computed { frames };
-                let chains =
-                    Chains::bind(&ends, Some(start), numbering, &self.calendar, &mut known)?;
-                let place = chains.place(rel).unwrap_or(0);
-                let run = |(first, batch): (usize, RecordBatch)| {
-                    let mut batches = chains.run(Admitted::all(batch), first as u64)?;
-                    Ok(batches.swap_remove(place))
-                };
-                let found: Vec<Result<RecordBatch, EngineError>> = self
-                    .pool
-                    .install(|| pieces(&input, MORSEL_ROWS).into_par_iter().map(run).collect());
-                frames::concat(rel, &found.into_iter().collect::<Result<Vec<_>, _>>()?)?
+                self.chain_frame(rel, frames)?
             }
             RelNode::Aggregate(_)
             | RelNode::History(_)
@@ -308,6 +281,44 @@ impl<'a> Local<'a> {
         };
         self.keep(rel, frame.clone(), frames);
         Ok(frame)
+    }
+
+    /// A chain over a frame: each thread takes some rows of the columns that are new.
+    fn chain_frame(&self, rel: &RelRef, frames: &mut Frames) -> Result<Frame, EngineError> {
+        let start = base(rel);
+        let input = self.frame(start, frames)?;
+        for table in lookup_tables(rel) {
+            self.frame(table, frames)?;
+        }
+        let names = rel.schema.names();
+        let own = names.map(|name| input.schema.index_of(carried(rel, start, name)?));
+        let own: Vec<Option<usize>> = own.collect();
+        let new = rel.schema.names().zip(&own).filter(|(_, own)| own.is_none());
+        let needs: BTreeSet<String> = new.map(|(name, _)| name.to_owned()).collect();
+        if needs.is_empty() && !own.is_empty() {
+            let columns = own.into_iter().flatten().map(|place| input.batch.column(place).clone());
+            return frames::finish(rel, columns.collect(), input.rows());
+        }
+        let count = needs.len();
+        let ends = [(rel.clone(), needs)];
+        let numbering = frames.numbering(start, rel);
+        let mut known = Computed { frames };
+        let chains = Chains::bind(&ends, Some(start), numbering, &self.calendar, &mut known)?;
+        let place = chains.place(rel).unwrap_or(0);
+        let run = |(first, batch): (usize, RecordBatch)| {
+            let mut batches = chains.run(Admitted::all(batch), first as u64)?;
+            Ok(batches.swap_remove(place))
+        };
+        let found: Vec<Result<RecordBatch, EngineError>> =
+            pieces(&input, MORSEL_ROWS).into_par_iter().map(run).collect();
+        let found = found.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let rows = found.iter().map(RecordBatch::num_rows).sum();
+        let mut new = frames::concat(found, count)?.into_iter();
+        let columns = own.into_iter().filter_map(|own| match own {
+            Some(place) => Some(input.batch.column(place).clone()),
+            None => new.next(),
+        });
+        frames::finish(rel, columns.collect(), rows)
     }
 
     /// A table of a function of tables; the others are kept for whoever asks.

@@ -74,21 +74,29 @@ pub(super) fn at(rel: &Rel, frame: &Frame, rows: Vec<u32>) -> Result<Frame, Engi
     finish(rel, rows_at(frame, &UInt32Array::from(rows))?, count)
 }
 
-/// The rows of several batches of the same columns, of which there is at least one.
-pub(super) fn concat(rel: &Rel, parts: &[RecordBatch]) -> Result<Frame, EngineError> {
-    let rows = parts.iter().map(RecordBatch::num_rows).sum();
-    let column = |place: usize| match parts {
-        [one] => Ok(one.column(place).clone()),
-        several => {
-            let columns = several.iter().map(|part| flat(part.column(place)));
-            let columns = columns.collect::<Result<Vec<_>, _>>()?;
-            let columns: Vec<&dyn Array> = columns.iter().map(|column| column.as_ref()).collect();
-            compute::concat(&columns).map_err(arrow_error)
+/// The first columns of several batches with all their rows. A column's parts are let go as soon as they are
+/// one.
+pub(super) fn concat(
+    parts: Vec<RecordBatch>,
+    columns: usize,
+) -> Result<Vec<ArrayRef>, EngineError> {
+    let mut of_columns: Vec<Vec<ArrayRef>> = vec![Vec::with_capacity(parts.len()); columns];
+    for part in parts {
+        for (list, column) in of_columns.iter_mut().zip(part.columns()) {
+            list.push(column.clone());
         }
+    }
+    let one = |mut parts: Vec<ArrayRef>| {
+        if parts.len() == 1 {
+            return Ok(parts.swap_remove(0));
+        }
+        let parts = parts.iter().map(flat).collect::<Result<Vec<_>, _>>()?;
+        let parts: Vec<&dyn Array> = parts.iter().map(|column| column.as_ref()).collect();
+        compute::concat(&parts).map_err(arrow_error)
     };
-    let places = (0..rel.schema.fields.len()).into_par_iter();
-    let columns: Vec<Result<ArrayRef, EngineError>> = places.map(column).collect();
-    finish(rel, columns.into_iter().collect::<Result<Vec<_>, _>>()?, rows)
+    let columns: Vec<Result<ArrayRef, EngineError>> =
+        of_columns.into_par_iter().with_max_len(1).map(one).collect();
+    columns.into_iter().collect()
 }
 
 /// The rows of several frames.

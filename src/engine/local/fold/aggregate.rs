@@ -279,10 +279,14 @@ impl Fold for AggregateFold {
         self.needs.clone()
     }
 
-    fn start(&self, _facts: &ScanFacts) -> AggregateState {
+    fn start(&self, facts: &ScanFacts) -> AggregateState {
         let mut state = AggregateState {
             groups: Groups::new(&self.group_types()),
-            accumulators: self.slots.iter().map(|slot| Accumulator::new(slot.kind)).collect(),
+            accumulators: self
+                .slots
+                .iter()
+                .map(|slot| Accumulator::new(slot.kind, facts))
+                .collect(),
             ends: Vec::new(),
             settled: self.slots.iter().map(|_| HashMap::new()).collect(),
         };

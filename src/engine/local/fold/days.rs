@@ -251,8 +251,8 @@ impl Fold for DaysFold {
         BTreeSet::new()
     }
 
-    fn start(&self, _facts: &ScanFacts) -> DaysState {
-        DaysState { events: Gather::default(), days: None }
+    fn start(&self, facts: &ScanFacts) -> DaysState {
+        DaysState { events: Gather::of_input(facts.rows), days: None }
     }
 
     fn take(&self, state: &mut DaysState, morsel: &Morsel) -> Result<(), EngineError> {

@@ -17,8 +17,9 @@ pub(super) const PARTITIONS: usize = 256;
 /// Rows of a piece: lists grow by whole pieces, and nothing is moved.
 const PIECE: usize = 2048;
 
-/// Pieces of a list that are packed together: 10 million rows of all lists stay as they are.
-const PACKED: usize = 20;
+/// Pieces of a list that are packed together, and rows of an input of which none are.
+const PACKED: usize = 6;
+const UNPACKED_ROWS: u64 = 1 << 25;
 
 /// Something that a customer did.
 pub(super) trait OfPerson: Copy + Send + Sync {
@@ -45,6 +46,7 @@ pub(super) struct Gather<T> {
     /// Pieces that are full.
     full: Vec<Vec<Vec<T>>>,
     packed: Vec<Vec<Packed>>,
+    packs: bool,
 }
 
 /// Rows of a partition, packed.
@@ -75,11 +77,17 @@ impl<T> Default for Gather<T> {
             open: (0..PARTITIONS).map(|_| Vec::new()).collect(),
             full: (0..PARTITIONS).map(|_| Vec::new()).collect(),
             packed: (0..PARTITIONS).map(|_| Vec::new()).collect(),
+            packs: false,
         }
     }
 }
 
 impl<T: OfPerson> Gather<T> {
+    /// No rows yet, of an input of so many: the rows of a large one are packed.
+    pub fn of_input(rows: u64) -> Self {
+        Gather { packs: rows > UNPACKED_ROWS, ..Gather::default() }
+    }
+
     /// Takes a row.
     pub fn push(&mut self, row: T) {
         let partition = row.person() as usize % PARTITIONS;
@@ -96,7 +104,7 @@ impl<T: OfPerson> Gather<T> {
         if !piece.is_empty() {
             self.full[partition].push(piece);
         }
-        if self.full[partition].len() == PACKED {
+        if self.packs && self.full[partition].len() == PACKED {
             let pieces = std::mem::take(&mut self.full[partition]);
             self.packed[partition].push(Packed::of(partition, pieces));
         }
@@ -377,7 +385,7 @@ mod tests {
     fn rows_that_were_packed_are_the_same() {
         // So many that each list is packed more than once.
         let rows = (PACKED * 2 + 1) * PIECE * PARTITIONS;
-        let mut pairs = Gather::default();
+        let mut pairs = Gather::of_input(UNPACKED_ROWS + 1);
         for number in 0..rows as u32 {
             pairs.push(Pair { person: number % 1000, group: number % 3 });
         }

@@ -10,6 +10,7 @@ use super::super::cast::double_of;
 use super::super::evaluate::flat;
 use super::super::intern::{Interner, Keys};
 use super::super::people::NOBODY;
+use super::ScanFacts;
 use super::gather::{Gather, Pair, customers_of_past, customers_with};
 use super::values::{self, Values};
 use crate::engine::{EngineError, EvaluateError};
@@ -131,7 +132,7 @@ fn add(left: i128, right: i128) -> Result<i128, EngineError> {
 }
 
 impl Accumulator {
-    pub fn new(kind: Kind) -> Self {
+    pub fn new(kind: Kind, facts: &ScanFacts) -> Self {
         match kind {
             Kind::Rows => Accumulator::Rows(Vec::new()),
             Kind::Exact => Accumulator::Exact(Vec::new()),
@@ -141,7 +142,7 @@ impl Accumulator {
             Kind::Least => Accumulator::Least(Vec::new()),
             Kind::Greatest => Accumulator::Greatest(Vec::new()),
             Kind::Values => Accumulator::Values(Vec::new()),
-            Kind::People => Accumulator::People(Gather::default()),
+            Kind::People => Accumulator::People(Gather::of_input(facts.rows)),
             Kind::Distinct | Kind::Weighted | Kind::Varying => Accumulator::Pairs(Pairs::default()),
             Kind::First => Accumulator::First(Vec::new()),
         }

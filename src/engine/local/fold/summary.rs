@@ -244,7 +244,7 @@ impl Fold for SummaryFold {
         if !summary.carry.is_empty() {
             columns.extend(self.carry.decode(carried.iter().map(|row| row.as_ref()))?);
         }
-        table(&self.rel, summary, columns, &rows.iter().collect::<Vec<_>>())
+        table(&self.rel, summary, columns, &rows)
     }
 }
 
@@ -269,11 +269,10 @@ fn table(
     rel: &RelRef,
     summary: &Summary,
     mut columns: Vec<ArrayRef>,
-    rows: &[&Row],
+    rows: &[Row],
 ) -> Result<Frame, EngineError> {
-    let int = |of: fn(&Row) -> i64| -> ArrayRef {
-        Arc::new(rows.iter().map(|row| of(row)).collect::<Int64Array>())
-    };
+    let int =
+        |of: fn(&Row) -> i64| -> ArrayRef { Arc::new(rows.iter().map(of).collect::<Int64Array>()) };
     let time = |of: fn(&Row) -> i64| -> ArrayRef {
         match summary.bucket_type() {
             DataType::Date => {
@@ -287,7 +286,7 @@ fn table(
     };
     // A double without a value has no place in a table.
     let double = |of: fn(&Row) -> Option<f64>| -> ArrayRef {
-        let of = |row: &&Row| of(row).filter(|value| value.is_finite());
+        let of = |row: &Row| of(row).filter(|value| value.is_finite());
         Arc::new(rows.iter().map(of).collect::<Float64Array>())
     };
     let scale = match summary.events.value_type() {
@@ -439,12 +438,14 @@ pub(super) fn of_days(
     segments: &Segments,
     calendar: &Calendar,
 ) -> Result<Frame, EngineError> {
-    let parts: Vec<Vec<(u32, Row)>> = days.fold(1, Vec::new, |found, person, events| {
-        let purchases = purchases_of_days(summary, events);
-        found.extend(purchases.map(|purchases| (person, row(summary, &purchases, calendar))));
+    type Found = Vec<(u32, Purchases)>;
+    let room = days.people.len().div_ceil(rayon::current_num_threads() * 4);
+    let start = || -> Found { Vec::with_capacity(room) };
+    let parts: Vec<Found> = days.fold(1, start, |found, person, events| {
+        found.extend(purchases_of_days(summary, events).map(|purchases| (person, purchases)));
         Ok(())
     })?;
-    // Where each customer's row is; rows are large, and stay where they are.
+    // Where the purchases of each customer are: they stay there.
     let mut places: Vec<Option<(u32, u32)>> = vec![None; days.people.len()];
     for (part, rows) in (0..).zip(&parts) {
         for (place, (person, _)) in (0..).zip(rows) {
@@ -456,8 +457,10 @@ pub(super) fn of_days(
     days.people.sort(&mut people);
     let piece = |people: &[u32]| -> Result<Frame, EngineError> {
         let place = |&person: &u32| places[person as usize];
-        let row = |(part, place): (u32, u32)| &parts[part as usize][place as usize].1;
-        let rows: Vec<&Row> = people.iter().filter_map(place).map(row).collect();
+        let row = |(part, place): (u32, u32)| {
+            row(summary, &parts[part as usize][place as usize].1, calendar)
+        };
+        let rows: Vec<Row> = people.iter().filter_map(place).map(row).collect();
         let mut columns = vec![days.people.column(people)?];
         if !summary.carry.is_empty() {
             let carried = people.iter().map(|&person| segments.get(segments.of(person)));
@@ -471,5 +474,7 @@ pub(super) fn of_days(
     let pieces: Vec<Frame> =
         people.par_chunks(ROWS).map(piece).collect::<Result<_, EngineError>>()?;
     let batches: Vec<RecordBatch> = pieces.into_iter().map(|piece| piece.batch).collect();
-    concat(rel, &batches)
+    drop(parts);
+    let columns = concat(batches, rel.schema.fields.len())?;
+    Ok(Frame::new(rel.schema.clone(), columns, people.len())?)
 }
