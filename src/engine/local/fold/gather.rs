@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::pack::{self, Bytes};
+use super::pack::{self, Bytes, Chunks};
 
 /// How many lists there are; a customer's is the remainder of the number.
 pub(super) const PARTITIONS: usize = 256;
@@ -51,7 +51,7 @@ pub(super) struct Gather<T> {
 
 /// Rows of a partition, packed.
 struct Packed {
-    bytes: Box<[u8]>,
+    bytes: Chunks,
     rows: usize,
     /// New numbers of groups that apply to what is read, one after the other.
     places: Vec<Arc<[u32]>>,
@@ -170,20 +170,22 @@ impl Packed {
 
     /// Rows in the order of their customers.
     fn of_ordered<T: OfPerson>(rows: &[T]) -> Self {
-        let mut bytes = Vec::with_capacity(rows.len() * 6);
+        let mut chunks = Chunks::default();
         let mut before: Option<&T> = None;
         for row in rows {
             let local = |row: &T| row.person() as usize / PARTITIONS;
-            pack::number((local(row) - before.map_or(0, local)) as u64, &mut bytes);
-            row.pack(before.filter(|before| before.person() == row.person()), &mut bytes);
+            let bytes = chunks.next();
+            pack::number((local(row) - before.map_or(0, local)) as u64, bytes);
+            row.pack(before.filter(|before| before.person() == row.person()), bytes);
             before = Some(row);
         }
-        Packed { bytes: bytes.into(), rows: rows.len(), places: Vec::new() }
+        chunks.end();
+        Packed { bytes: chunks, rows: rows.len(), places: Vec::new() }
     }
 
     /// Puts the rows behind others.
     fn unpack<T: OfPerson>(&self, partition: usize, rows: &mut Vec<T>) {
-        let mut bytes = Bytes::new(&self.bytes);
+        let mut bytes = self.bytes.read();
         let mut local = 0;
         let mut before: Option<T> = None;
         for _ in 0..self.rows {

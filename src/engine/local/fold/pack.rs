@@ -1,8 +1,43 @@
 //! Numbers in few bytes: seven bits in each, the lowest first, as protocol buffers have them.
 
+/// Bytes of a chunk. All are of one size, so that what one list lets go another one can have.
+const CHUNK: usize = 32 << 10;
+
+/// The most bytes of a record.
+const RECORD: usize = 64;
+
+/// Packed records of a few numbers each.
+#[derive(Default)]
+pub(super) struct Chunks {
+    chunks: Vec<Vec<u8>>,
+}
+
+impl Chunks {
+    /// Where the next record is written.
+    pub fn next(&mut self) -> &mut Vec<u8> {
+        if self.chunks.last().is_none_or(|chunk| chunk.len() + RECORD > CHUNK) {
+            self.chunks.push(Vec::with_capacity(CHUNK));
+        }
+        let last = self.chunks.len() - 1;
+        &mut self.chunks[last]
+    }
+
+    /// Lets go what the last chunk does not need.
+    pub fn end(&mut self) {
+        self.chunks.iter_mut().for_each(Vec::shrink_to_fit);
+        self.chunks.shrink_to_fit();
+    }
+
+    /// The numbers, from the first one on.
+    pub fn read(&self) -> Bytes<'_> {
+        Bytes { bytes: &[], chunks: self.chunks.iter() }
+    }
+}
+
 /// Packed numbers on their way out.
 pub(super) struct Bytes<'a> {
     bytes: &'a [u8],
+    chunks: std::slice::Iter<'a, Vec<u8>>,
 }
 
 /// Writes a number; small ones take one byte.
@@ -19,13 +54,12 @@ pub(super) fn signed(value: i64, bytes: &mut Vec<u8>) {
     number(((value << 1) ^ (value >> 63)) as u64, bytes);
 }
 
-impl<'a> Bytes<'a> {
-    pub fn new(bytes: &'a [u8]) -> Self {
-        Bytes { bytes }
-    }
-
+impl Bytes<'_> {
     /// The next number; 0 behind the last one.
     pub fn number(&mut self) -> u64 {
+        if self.bytes.is_empty() {
+            self.bytes = self.chunks.next().map_or(&[], Vec::as_slice);
+        }
         let mut number = 0;
         let mut shift = 0;
         while let Some((&byte, rest)) = self.bytes.split_first() {
@@ -54,12 +88,19 @@ mod tests {
     fn numbers_come_out_as_they_went_in() {
         let numbers = [0, 1, 127, 128, 300, 16_384, u64::from(u32::MAX), u64::MAX];
         let signs = [0, -1, 1, -64, 64, 1_000_000, i64::MAX, i64::MIN];
-        let mut bytes = Vec::new();
-        numbers.iter().for_each(|&n| number(n, &mut bytes));
-        signs.iter().for_each(|&n| signed(n, &mut bytes));
-        let mut packed = Bytes::new(&bytes);
-        assert!(numbers.iter().all(|&n| packed.number() == n));
-        assert!(signs.iter().all(|&n| packed.signed() == n));
+        let mut chunks = Chunks::default();
+        let rounds = CHUNK / 20;
+        for _ in 0..rounds {
+            numbers.iter().for_each(|&n| number(n, chunks.next()));
+            signs.iter().for_each(|&n| signed(n, chunks.next()));
+        }
+        chunks.end();
+        assert!(chunks.chunks.len() > 1);
+        let mut packed = chunks.read();
+        for _ in 0..rounds {
+            assert!(numbers.iter().all(|&n| packed.number() == n));
+            assert!(signs.iter().all(|&n| packed.signed() == n));
+        }
         assert_eq!(packed.number(), 0);
     }
 }
