@@ -426,12 +426,17 @@ impl Local<'_> {
         frames: &mut Frames,
     ) -> Result<(), EngineError> {
         let odd = |what: &str| EngineError::Internal(what.into());
-        let days = self.pool.install(|| fold.days(state)).ok_or_else(|| odd("days of no fold"))?;
-        for rel in std::iter::once(&job.rel).chain(&job.also) {
+        let mut days =
+            self.pool.install(|| fold.days(state)).ok_or_else(|| odd("days of no fold"))?;
+        // What has a row for each customer comes last, when the events can be let go.
+        let mut rels: Vec<&RelRef> = std::iter::once(&job.rel).chain(&job.also).collect();
+        rels.sort_by_key(|rel| matches!(rel.node, RelNode::Summary(_)));
+        for (place, &rel) in rels.iter().enumerate() {
+            let last = place + 1 == rels.len();
             let (input, events, by) =
                 days::events_of(rel).ok_or_else(|| odd("a fold of days of no days"))?;
             let segments = self.segments(input, events, by, &days, frames)?;
-            let table = || days::table(rel, &days, &segments, &self.calendar);
+            let table = || days::table(rel, &mut days, &segments, &self.calendar, last);
             let frame = self.pool.install(table).map_err(|error| error.of(rel))?;
             self.keep(rel, frame, frames);
         }

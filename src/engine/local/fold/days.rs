@@ -355,18 +355,25 @@ impl Segments {
     }
 }
 
-/// The table of a relation from the events of [`events_of`].
+/// The table of a relation from the events of [`events_of`]; the events are let go if it is the last one.
 ///
 /// # Errors
 /// A sum that overflows, too many cells, or a relation that is none of those.
 pub(in super::super) fn table(
     rel: &RelRef,
-    days: &Days,
+    days: &mut Days,
     segments: &Segments,
     calendar: &Calendar,
+    last: bool,
 ) -> Result<Frame, EngineError> {
     match &rel.node {
-        RelNode::Summary(node) => summary::of_days(rel, node, days, segments, calendar),
+        RelNode::Summary(node) => {
+            let parts = summary::parts(node, days)?;
+            if last {
+                days.partitions = Vec::new();
+            }
+            summary::of_parts(rel, node, parts, days, segments, calendar)
+        }
         RelNode::CohortGrid(node) => cohort::of_days(rel, node, days, segments, calendar),
         RelNode::Movements(node) => movements::of_days(rel, node, days, segments, calendar),
         _ => Err(EngineError::Internal("not a fold of days".into())),

@@ -317,7 +317,7 @@ fn table(
 }
 
 /// What the purchases of a customer come to.
-struct Purchases {
+pub(super) struct Purchases {
     /// In ticks of the bucket's type.
     first: i64,
     last: i64,
@@ -430,21 +430,28 @@ fn row(summary: &Summary, purchases: &Purchases, calendar: &Calendar) -> Row {
     }
 }
 
-/// The summaries of customers whose events are gathered by day.
-pub(super) fn of_days(
+/// Customers and what their purchases come to.
+pub(super) type Part = Vec<(u32, Purchases)>;
+
+/// The purchases of customers whose events are gathered by day.
+pub(super) fn parts(summary: &Summary, days: &Days) -> Result<Vec<Part>, EngineError> {
+    let room = days.people.len().div_ceil(rayon::current_num_threads() * 4);
+    let start = || -> Part { Vec::with_capacity(room) };
+    days.fold(1, start, |found, person, events| {
+        found.extend(purchases_of_days(summary, events).map(|purchases| (person, purchases)));
+        Ok(())
+    })
+}
+
+/// The summaries of customers, of whose purchases these are the parts.
+pub(super) fn of_parts(
     rel: &RelRef,
     summary: &Summary,
+    parts: Vec<Part>,
     days: &Days,
     segments: &Segments,
     calendar: &Calendar,
 ) -> Result<Frame, EngineError> {
-    type Found = Vec<(u32, Purchases)>;
-    let room = days.people.len().div_ceil(rayon::current_num_threads() * 4);
-    let start = || -> Found { Vec::with_capacity(room) };
-    let parts: Vec<Found> = days.fold(1, start, |found, person, events| {
-        found.extend(purchases_of_days(summary, events).map(|purchases| (person, purchases)));
-        Ok(())
-    })?;
     // Where the purchases of each customer are: they stay there.
     let mut places: Vec<Option<(u32, u32)>> = vec![None; days.people.len()];
     for (part, rows) in (0..).zip(&parts) {
