@@ -30,6 +30,7 @@ mod jobs;
 mod kernel;
 mod lazy;
 mod legs;
+mod memory;
 mod normal;
 mod page;
 mod passes;

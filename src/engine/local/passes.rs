@@ -19,6 +19,7 @@ use super::fold::{
     Segments, days,
 };
 use super::jobs::{CUSTOMER, Job, Jobs, Task, by_customer, people_of};
+use super::memory;
 use super::normal::{EventsOf, resolve};
 use crate::document::TimeUnit;
 use crate::engine::{EngineError, NodeId, Place};
@@ -440,6 +441,8 @@ impl Local<'_> {
             let frame = self.pool.install(table).map_err(|error| error.of(rel))?;
             self.keep(rel, frame, frames);
         }
+        drop(days);
+        memory::give_back();
         Ok(())
     }
 
