@@ -56,7 +56,7 @@ build-time:
     trap 'rm -rf "$folder"' EXIT
     time CARGO_TARGET_DIR="$folder" cargo build --release --locked
 
-# The nightly job through tenure, DuckDB and Polars: `just compare 20m --layout shuffled --ids random`
+# The nightly job through tenure, DuckDB, Polars, DataFusion and chDB: `just compare 20m --layout shuffled --ids random`
 compare orders="1m" *arguments:
     cargo build --release --locked
     python3 -m venv target/compare/venv

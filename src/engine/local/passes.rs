@@ -441,8 +441,11 @@ impl Local<'_> {
             let frame = self.pool.install(table).map_err(|error| error.of(rel))?;
             self.keep(rel, frame, frames);
         }
-        drop(days);
-        memory::give_back();
+        // Of a few rows it would cost more than it gives.
+        if days.were_packed() {
+            drop(days);
+            memory::give_back();
+        }
         Ok(())
     }
 

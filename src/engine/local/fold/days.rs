@@ -110,6 +110,7 @@ pub(in super::super) struct DaysState {
 pub(in super::super) struct Days {
     pub people: Arc<People>,
     partitions: Vec<Kept>,
+    packed: bool,
     /// The first day with an event of each customer who has one, else [`NEVER`].
     first_days: Vec<i32>,
     /// The first and the last day with an event.
@@ -144,6 +145,11 @@ impl Days {
     pub fn customers(&self) -> Result<ArrayRef, EngineError> {
         let ids: Vec<u32> = (0..self.people.len() as u32).collect();
         self.people.column(&ids)
+    }
+
+    /// True if there were so many events that they were packed.
+    pub fn were_packed(&self) -> bool {
+        self.packed
     }
 
     /// Takes the events of one customer after the other, in the order of their days, into what each piece
@@ -240,7 +246,13 @@ impl DaysFold {
             firsts.into_iter().for_each(|(person, day)| first_days[person as usize] = day);
             partitions.push(kept);
         }
-        Days { people: self.people.clone(), partitions, first_days, span: state.days }
+        Days {
+            people: self.people.clone(),
+            partitions,
+            packed: !keep,
+            first_days,
+            span: state.days,
+        }
     }
 }
 
