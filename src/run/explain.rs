@@ -5,11 +5,14 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use super::prepare::Prepared;
+use crate::engine::EngineError;
+use crate::engine::local::{ConsumerKind, PlannedPass, foresee};
 use crate::ir::explain::Explained;
 use crate::ir::{RelNode, RelRef};
 
 /// The plan: sources and what is known of their files, then each stage with its tables, their columns
-/// and the relations that make them. With a name, only that stage; `None` if there is none.
+/// and the relations that make them, and the passes over the sources. With a name, only that stage; `None` if
+/// there is none.
 pub fn explain(prepared: &Prepared, stage: Option<&str>) -> Option<String> {
     let plan = &prepared.plan;
     let mut text = String::new();
@@ -78,7 +81,97 @@ pub fn explain(prepared: &Prepared, stage: Option<&str>) -> Option<String> {
         }
         held(&check.counts, prepared, &mut BTreeSet::new(), &mut text);
     }
+    if stage.is_none()
+        && let Err(error) = passes(prepared, &mut text)
+    {
+        let _ = writeln!(text, "\nthe passes are not known: {error}");
+    }
     (found || stage.is_none()).then_some(text)
+}
+
+/// The passes over the sources: which stages ride on which, what is decoded, and how much is kept.
+fn passes(prepared: &Prepared, text: &mut String) -> Result<(), EngineError> {
+    let plan = &prepared.plan;
+    let tables = plan.stages.iter().flat_map(|stage| {
+        let tables = stage.tables.iter().filter(|table| table.published);
+        let rels = tables.map(|table| &table.rel).chain(&stage.touched);
+        rels.map(|rel| (stage.name.as_str(), rel.clone()))
+    });
+    let quarantines = plan.quarantines.iter().map(|table| (table.name.as_str(), table.rel.clone()));
+    let checks = super::checks::relations(plan).into_iter().map(|rel| ("checks", rel));
+    let outputs: Vec<(&str, RelRef)> = tables.chain(quarantines).chain(checks).collect();
+    let rels: Vec<RelRef> = outputs.iter().map(|(_, rel)| rel.clone()).collect();
+    let below: Vec<(&str, BTreeSet<usize>)> = outputs
+        .iter()
+        .map(|(name, rel)| {
+            let mut below = BTreeSet::new();
+            all_below(rel, &mut below);
+            (*name, below)
+        })
+        .collect();
+    let mut most = 0;
+    for (number, pass) in
+        foresee(&prepared.inputs, &prepared.pipeline.calendar, &rels)?.iter().enumerate()
+    {
+        let PlannedPass { source, files, row_groups, rows, columns, .. } = pass;
+        let _ = writeln!(
+            text,
+            "\npass {} over {source}: {files} file(s), {row_groups} row group(s), {rows} rows",
+            number + 1
+        );
+        let _ = writeln!(
+            text,
+            "  decodes {}: {} bytes in the files, {} decompressed",
+            columns.join(", "),
+            pass.stored_bytes,
+            pass.decoded_bytes
+        );
+        let mut kept = 0;
+        for consumer in &pass.consumers {
+            let mut names: Vec<&str> = Vec::new();
+            for (name, below) in &below {
+                let rides = consumer.rels.iter().any(|rel| below.contains(&address(rel)));
+                if rides && !names.contains(name) {
+                    names.push(name);
+                }
+            }
+            let what = match consumer.kind {
+                ConsumerKind::Collected => "a table to look up in",
+                ConsumerKind::Grouped => "groups",
+                ConsumerKind::GroupedByTime => "groups, each complete when its period is past",
+                ConsumerKind::Gathered => "events by customer, gathered once",
+                ConsumerKind::Chosen => "the row of each key",
+            };
+            let _ = writeln!(text, "  for {}: {what}; {}", names.join(", "), size(consumer.bytes));
+            kept += consumer.bytes;
+        }
+        most = most.max(kept);
+    }
+    let _ = writeln!(
+        text,
+        "\nmemory: {} of rows in the largest pass, and what groups, customers and tables take",
+        size(most)
+    );
+    Ok(())
+}
+
+/// `about 120 MB`.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0 => "nothing is kept of a row".into(),
+        bytes => format!("about {} MB", bytes.div_ceil(1_000_000)),
+    }
+}
+
+fn address(rel: &RelRef) -> usize {
+    Arc::as_ptr(rel) as usize
+}
+
+/// A relation and all that it is made of.
+fn all_below(rel: &RelRef, found: &mut BTreeSet<usize>) {
+    if found.insert(address(rel)) {
+        rel.inputs().into_iter().for_each(|input| all_below(input, found));
+    }
 }
 
 /// From so many rows on, a table that a join holds in memory is worth a word.

@@ -234,6 +234,42 @@ pub(super) struct Chains {
     calendar: Calendar,
 }
 
+/// The nodes of chains, inputs before what reads them, and the columns that are needed of each.
+type Needs = (Vec<RelRef>, BTreeMap<usize, BTreeSet<String>>);
+
+/// What chains that end in these relations and give these columns need. They begin at a scan, or at `start`.
+pub(super) fn needs_of(ends: &[(RelRef, BTreeSet<String>)], start: Option<&RelRef>) -> Needs {
+    let start = start.map(identity);
+    let below = |rel: &RelRef| -> Option<RelRef> {
+        let goes_on = rel.streams() && Some(identity(rel)) != start;
+        rel.inputs().first().filter(|_| goes_on).map(|input| (*input).clone())
+    };
+    // What is needed of each node, from the ends down.
+    let mut needed: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
+    let mut order: Vec<RelRef> = Vec::new();
+    for (end, columns) in ends {
+        needed.entry(identity(end)).or_default().extend(columns.iter().cloned());
+        let mut path = vec![end.clone()];
+        while let Some(input) = path.last().and_then(&below) {
+            path.push(input);
+        }
+        for rel in path.into_iter().rev() {
+            if !order.iter().any(|known| identity(known) == identity(&rel)) {
+                order.push(rel);
+            }
+        }
+    }
+    // Inputs stand before what reads them; a shared node may have been met early, so the order
+    // is by depth.
+    order.sort_by_key(depth);
+    for rel in order.iter().rev().filter(|rel| below(rel).is_some()) {
+        let wanted = needed.get(&identity(rel)).cloned().unwrap_or_default();
+        let Some((input, below)) = needs_below(rel, &wanted) else { continue };
+        needed.entry(identity(input)).or_default().extend(below);
+    }
+    (order, needed)
+}
+
 impl Chains {
     /// Binds the chains that end in these relations and give these columns. They begin at a scan, or at
     /// `start`, whose rows are there. With a numbering each node has, behind its columns, the number of
@@ -248,34 +284,7 @@ impl Chains {
         calendar: &Calendar,
         known: &mut impl Known,
     ) -> Result<Self, EngineError> {
-        let start = start.map(identity);
-        let below = |rel: &RelRef| -> Option<RelRef> {
-            let goes_on = rel.streams() && Some(identity(rel)) != start;
-            rel.inputs().first().filter(|_| goes_on).map(|input| (*input).clone())
-        };
-        // What is needed of each node, from the ends down.
-        let mut needed: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
-        let mut order: Vec<RelRef> = Vec::new();
-        for (end, columns) in ends {
-            needed.entry(identity(end)).or_default().extend(columns.iter().cloned());
-            let mut path = vec![end.clone()];
-            while let Some(input) = path.last().and_then(&below) {
-                path.push(input);
-            }
-            for rel in path.into_iter().rev() {
-                if !order.iter().any(|known| identity(known) == identity(&rel)) {
-                    order.push(rel);
-                }
-            }
-        }
-        // Inputs stand before what reads them; a shared node may have been met early, so the order
-        // is by depth.
-        order.sort_by_key(depth);
-        for rel in order.iter().rev().filter(|rel| below(rel).is_some()) {
-            let wanted = needed.get(&identity(rel)).cloned().unwrap_or_default();
-            let Some((input, below)) = needs_below(rel, &wanted) else { continue };
-            needed.entry(identity(input)).or_default().extend(below);
-        }
+        let (order, needed) = needs_of(ends, start);
         let mut chains = Chains {
             nodes: Vec::new(),
             contract: None,
@@ -285,9 +294,11 @@ impl Chains {
         };
         for rel in &order {
             let wanted = needed.get(&identity(rel)).cloned().unwrap_or_default();
-            let node = match below(rel) {
-                Some(_) => chains.bind_node(rel, &wanted, known)?,
-                None => chains.bind_start(rel, &wanted)?,
+            let at_start = start.is_some_and(|start| identity(start) == identity(rel));
+            let goes_on = rel.streams() && !at_start && !rel.inputs().is_empty();
+            let node = match goes_on {
+                true => chains.bind_node(rel, &wanted, known)?,
+                false => chains.bind_start(rel, &wanted)?,
             };
             chains.nodes.push(node);
         }

@@ -15,6 +15,7 @@ use super::file::InputFile;
 use super::fold::{self, AnyFold, AnyState, DedupeFold, FirstRows, Morsel, ScanFacts};
 use super::frames;
 use super::index::{Index, LookedUp, PersonIndex, RowsByKey, RowsOfPeople, key_columns};
+use super::jobs::Done;
 use super::people::People;
 use crate::engine::{Engine, EngineError, Findings, Monitor};
 use crate::frame::{Field, Frame};
@@ -106,6 +107,16 @@ impl Frames {
         let table = Arc::new(LookedUp::new(frame.clone()));
         self.looked_up.insert(identity(rel), table.clone());
         Ok(table)
+    }
+}
+
+impl Done for Frames {
+    fn table(&self, rel: &RelRef) -> bool {
+        self.tables.contains_key(&identity(rel))
+    }
+
+    fn first_rows(&self, dedupe: &RelRef) -> bool {
+        self.first_rows.contains_key(&identity(dedupe))
     }
 }
 

@@ -75,6 +75,12 @@ impl Epochs {
         Some(Epochs { order, epochs, bounds })
     }
 
+    /// The most rows of which everything is kept where groups are settled: those of the epochs that threads
+    /// are in, and of the one before.
+    pub fn rows_at_once() -> u64 {
+        2 * EPOCH_ROWS
+    }
+
     /// How many epochs there are but the last.
     pub fn past(&self) -> usize {
         self.bounds.len()

@@ -229,6 +229,22 @@ impl InputFile {
         }
     }
 
+    /// The bytes that these columns take in the file, and decoded from its pages; all of CSV is read.
+    pub(super) fn bytes_of(&self, columns: &[&str]) -> (u64, u64) {
+        let Form::Parquet(metadata) = &self.form else { return (self.bytes, self.bytes) };
+        let chunks = metadata.metadata().row_groups().iter().flat_map(|group| group.columns());
+        let read = chunks.filter(|chunk| {
+            let path = chunk.column_path().parts();
+            path.first().is_some_and(|name| columns.contains(&name.as_str()))
+        });
+        read.fold((0, 0), |(stored, decoded), chunk| {
+            (
+                stored + chunk.compressed_size().unsigned_abs(),
+                decoded + chunk.uncompressed_size().unsigned_abs(),
+            )
+        })
+    }
+
     /// The value that its folders give to a column, if they give it one.
     pub(super) fn folder(&self, column: &str) -> Option<Option<&str>> {
         let (_, value) = self.folders.iter().find(|(name, _)| name == column)?;

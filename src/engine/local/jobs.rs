@@ -1,19 +1,20 @@
 //! What must be computed in passes, as it is found in the relations that are asked for.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef};
 
-use super::chain::{dedupes, identity, leaf, lookup_tables, origin};
+use super::chain::{dedupes, identity, leaf, looked_up_by, lookup_tables, origin};
 use super::fold::{self, AnyState, days};
 use super::fuse::{Fused, FusedPart, fuse};
 use super::legs::Legs;
-use super::normal::{EventsOf, over_people};
+use super::normal::{EventsOf, over_people, resolve};
+use crate::document::TimeUnit;
 use crate::engine::EngineError;
-use crate::frame::{Field, Frame, Schema};
+use crate::frame::{DataType, Field, Frame, Schema};
 use crate::ir::relation;
-use crate::ir::{Events, Expr, RelNode, RelRef};
+use crate::ir::{Events, Expr, ExprNode, Func, Named, RelNode, RelRef};
 
 /// Something that must be computed in passes over scans.
 pub(super) struct Job {
@@ -46,6 +47,21 @@ pub(super) enum Task {
     Days,
     /// The places of those that a `Dedupe` keeps are noted.
     FirstRows,
+}
+
+/// A job's part in a pass.
+pub(super) struct Part {
+    pub job: usize,
+    pub leg: u64,
+    pub chain: RelRef,
+}
+
+/// What has been computed.
+pub(super) trait Done {
+    /// True if the table of a relation is there.
+    fn table(&self, rel: &RelRef) -> bool;
+    /// True if the rows that a `Dedupe` keeps are known.
+    fn first_rows(&self, dedupe: &RelRef) -> bool;
 }
 
 /// The jobs of a run, as they are found.
@@ -191,8 +207,61 @@ impl Jobs {
         Ok(())
     }
 
+    /// True if there is something that no pass has run yet.
+    pub fn open(&self) -> bool {
+        self.list.iter().any(|job| !job.legs.is_empty())
+    }
+
+    /// What passes can take next, by scan: the chains whose look-up tables are there.
+    ///
+    /// # Errors
+    /// Never for relations that were planned.
+    pub fn ready(&mut self, done: &dyn Done) -> Result<Vec<Vec<Part>>, EngineError> {
+        let pending = self.pending();
+        let mut order: Vec<usize> = Vec::new();
+        let mut ready: BTreeMap<usize, Vec<Part>> = BTreeMap::new();
+        for (number, job) in self.list.iter_mut().enumerate() {
+            let others = job.also.iter().filter_map(|rel| days::events_of(rel));
+            let others: Vec<&RelRef> =
+                others.flat_map(|(input, ..)| lookup_tables(input)).collect();
+            let waits = |leg: &RelRef| {
+                let tables = lookup_tables(leg).into_iter().chain(others.iter().copied());
+                tables.into_iter().any(|table| !reachable(table, done, &pending))
+                    || dedupes(leg).iter().any(|rel| !done.first_rows(rel))
+            };
+            let (waiting, can) =
+                std::mem::take(&mut job.legs).into_iter().partition(|(_, leg)| waits(leg));
+            job.legs = waiting;
+            let can: Vec<(u64, RelRef)> = can;
+            for (leg, chain) in can {
+                let scan = identity(leaf(&chain));
+                if !ready.contains_key(&scan) {
+                    order.push(scan);
+                }
+                ready.entry(scan).or_default().push(Part { job: number, leg, chain });
+            }
+        }
+        if ready.is_empty() {
+            return Err(EngineError::Internal("look-ups that wait for each other".into()));
+        }
+        // A scan is read once if it can be: not before all that is to be had of it is ready, as long as
+        // another one is.
+        let legs = self.list.iter().flat_map(|job| &job.legs);
+        let waiting: BTreeSet<usize> = legs.map(|(_, leg)| identity(leaf(leg))).collect();
+        if order.iter().any(|scan| !waiting.contains(scan)) {
+            order.retain(|scan| !waiting.contains(scan));
+            let (now, later): (BTreeMap<_, _>, BTreeMap<_, _>) =
+                ready.into_iter().partition(|(scan, _)| order.contains(scan));
+            ready = now;
+            for part in later.into_values().flatten() {
+                self.list[part.job].legs.push((part.leg, part.chain));
+            }
+        }
+        Ok(order.iter().map(|scan| ready.remove(scan).unwrap_or_default()).collect())
+    }
+
     /// Relations whose tables wait for a pass.
-    pub fn pending(&self) -> HashSet<usize> {
+    fn pending(&self) -> HashSet<usize> {
         let open = self.list.iter().filter(|job| job.task != Task::FirstRows);
         let open = open.filter(|job| job.open > 0);
         let tables = |job: &'_ Job| {
@@ -229,4 +298,81 @@ pub(super) fn by_customer(
 ) -> Option<(RelRef, Expr)> {
     let own = Expr::column(CUSTOMER, events.customer.value.data_type);
     over_people(chain, expr, people, (&of.customer, &own)).ok().flatten()
+}
+
+/// The column of a scan that holds the customers of events that are gathered.
+fn gathered_by<'a>(part: &'a Part, jobs: &'a [Job]) -> Option<&'a str> {
+    let job = &jobs[part.job];
+    let (_, events, _) = days::events_of(&job.rel).filter(|_| job.task == Task::Days)?;
+    origin(&part.chain, events.customer.value.as_column()?)
+}
+
+/// A pass numbers one column, so events of other customers are gathered in passes of their own.
+pub(super) fn by_numbering(parts: Vec<Part>, jobs: &[Job]) -> Vec<Vec<Part>> {
+    let mut passes: Vec<(Option<String>, Vec<Part>)> = Vec::new();
+    for part in parts {
+        let column = gathered_by(&part, jobs).map(str::to_owned);
+        let fits = |known: &Option<String>| known.is_none() || column.is_none() || *known == column;
+        match passes.iter_mut().find(|(known, _)| fits(known)) {
+            Some((known, parts)) => {
+                *known = known.take().or(column);
+                parts.push(part);
+            }
+            None => passes.push((column, vec![part])),
+        }
+    }
+    passes.into_iter().map(|(_, parts)| parts).collect()
+}
+
+/// The column of a scan whose customers are numbered in a pass: that of gathered events, or one by which
+/// a fold tells customers apart or a chain looks something up.
+pub(super) fn numbered(parts: &[Part], jobs: &[Job]) -> Option<Field> {
+    let of_part = |part: &Part| -> Option<Field> {
+        let of_fold = match jobs[part.job].task {
+            Task::Fold => fold::customers(&jobs[part.job].rel),
+            Task::Days | Task::Collect | Task::FirstRows => Vec::new(),
+        };
+        let of_fold = of_fold.into_iter().filter_map(Expr::as_column);
+        let mut columns = of_fold.filter_map(|name| origin(&part.chain, name));
+        let column = columns.next().or_else(|| looked_up_by(&part.chain))?;
+        leaf(&part.chain).schema.field(column).cloned()
+    };
+    let gathered = parts
+        .iter()
+        .find_map(|part| leaf(&part.chain).schema.field(gathered_by(part, jobs)?).cloned());
+    gathered.or_else(|| parts.iter().find_map(of_part))
+}
+
+/// The key of an aggregate that is a period of a column of the scan: its place, its unit and the column.
+pub(super) fn period_of(
+    part: &Part,
+    jobs: &[Job],
+) -> Option<(usize, TimeUnit, (String, DataType))> {
+    let job = &jobs[part.job];
+    let RelNode::Aggregate(aggregate) = &job.rel.node else { return None };
+    let of_key = |key: &Named<Expr>| {
+        let ExprNode::Call(Func::DateTrunc(unit), arguments) =
+            resolve(&part.chain, &key.value).node
+        else {
+            return None;
+        };
+        let column = arguments.first()?.as_column()?;
+        let field = leaf(&part.chain).schema.field(column)?;
+        Some((unit, (field.name.clone(), field.data_type)))
+    };
+    let periods =
+        aggregate.keys.iter().enumerate().filter(|_| job.single && job.task == Task::Fold);
+    let days = |(_, key): &(usize, &Named<Expr>)| key.value.data_type == DataType::Date;
+    periods.filter(days).find_map(|(place, key)| of_key(key).map(|(unit, of)| (place, unit, of)))
+}
+
+/// True if a relation can be had from the tables that are there, without a pass.
+fn reachable(rel: &RelRef, done: &dyn Done, pending: &HashSet<usize>) -> bool {
+    if let RelNode::Movements(movements) = &rel.node {
+        return done.table(rel) || reachable(movements.expand(), done, pending);
+    }
+    done.table(rel)
+        || !pending.contains(&identity(rel))
+            && !matches!(rel.node, RelNode::Scan(_))
+            && rel.inputs().iter().all(|input| reachable(input, done, pending))
 }

@@ -1,15 +1,12 @@
 //! Passes over the input: which there are, what each feeds, and how the threads share one.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use super::chain::{
-    Chains, Numbering, dedupes, identity, leaf, looked_up_by, lookup_tables, narrowed, origin,
-    rule_columns,
-};
+use super::chain::{Chains, Numbering, identity, leaf, lookup_tables, narrowed, rule_columns};
 use super::contract::{Admitted, Contract};
 use super::decode::Decoding;
 use super::engine::{Computed, Frames, Local};
@@ -18,22 +15,16 @@ use super::fold::{
     self, AnyFold, AnyState, CollectFold, Days, DaysFold, DedupeFold, FirstRows, Morsel, ScanFacts,
     Segments, days,
 };
-use super::jobs::{CUSTOMER, Job, Jobs, Task, by_customer, people_of};
+use super::jobs::{
+    CUSTOMER, Job, Jobs, Part, Task, by_customer, by_numbering, numbered, people_of, period_of,
+};
 use super::memory;
-use super::normal::{EventsOf, resolve};
-use crate::document::TimeUnit;
+use super::normal::EventsOf;
 use crate::engine::{EngineError, NodeId, Place};
 use crate::frame::{DataType, Field};
 use crate::ir::relation;
 use crate::ir::typing::TypeError;
-use crate::ir::{Events, Expr, ExprNode, Func, Named, RelNode, RelRef, named};
-
-/// A job's part in a pass.
-struct Part {
-    job: usize,
-    leg: u64,
-    chain: RelRef,
-}
+use crate::ir::{Events, Expr, Named, RelNode, RelRef, named};
 
 type Folds = Vec<Box<dyn AnyFold>>;
 
@@ -45,89 +36,6 @@ fn chain_lookup(chain: &RelRef) -> Option<&RelRef> {
             chain.inputs().first().filter(|_| chain.streams()).and_then(|input| chain_lookup(input))
         }
     }
-}
-
-/// The column of a scan that holds the customers of events that are gathered.
-fn gathered_by<'a>(part: &'a Part, jobs: &'a [Job]) -> Option<&'a str> {
-    let job = &jobs[part.job];
-    let (_, events, _) = days::events_of(&job.rel).filter(|_| job.task == Task::Days)?;
-    origin(&part.chain, events.customer.value.as_column()?)
-}
-
-/// The key of an aggregate that is a period of a column of the scan: its place, its unit and the column.
-fn period_of(part: &Part, jobs: &[Job]) -> Option<(usize, TimeUnit, (String, DataType))> {
-    let job = &jobs[part.job];
-    let RelNode::Aggregate(aggregate) = &job.rel.node else { return None };
-    let of_key = |key: &Named<Expr>| {
-        let ExprNode::Call(Func::DateTrunc(unit), arguments) =
-            resolve(&part.chain, &key.value).node
-        else {
-            return None;
-        };
-        let column = arguments.first()?.as_column()?;
-        let field = leaf(&part.chain).schema.field(column)?;
-        Some((unit, (field.name.clone(), field.data_type)))
-    };
-    let periods =
-        aggregate.keys.iter().enumerate().filter(|_| job.single && job.task == Task::Fold);
-    let days = |(_, key): &(usize, &Named<Expr>)| key.value.data_type == DataType::Date;
-    periods.filter(days).find_map(|(place, key)| of_key(key).map(|(unit, of)| (place, unit, of)))
-}
-
-/// A pass numbers one column, so events of other customers are gathered in passes of their own.
-fn by_numbering(parts: Vec<Part>, jobs: &[Job]) -> Vec<Vec<Part>> {
-    let mut passes: Vec<(Option<String>, Vec<Part>)> = Vec::new();
-    for part in parts {
-        let column = gathered_by(&part, jobs).map(str::to_owned);
-        let fits = |known: &Option<String>| known.is_none() || column.is_none() || *known == column;
-        match passes.iter_mut().find(|(known, _)| fits(known)) {
-            Some((known, parts)) => {
-                *known = known.take().or(column);
-                parts.push(part);
-            }
-            None => passes.push((column, vec![part])),
-        }
-    }
-    passes.into_iter().map(|(_, parts)| parts).collect()
-}
-
-/// The customers of a pass are numbered if a fold or a look-up goes by a column of the scan: those of
-/// gathered events, if there are any.
-fn numbering(
-    parts: &[Part],
-    jobs: &[Job],
-    frames: &mut Frames,
-) -> Result<Option<Numbering>, EngineError> {
-    let of_part = |part: &Part| -> Option<Field> {
-        let of_fold = match jobs[part.job].task {
-            Task::Fold => fold::customers(&jobs[part.job].rel),
-            Task::Days | Task::Collect | Task::FirstRows => Vec::new(),
-        };
-        let of_fold = of_fold.into_iter().filter_map(Expr::as_column);
-        let mut columns = of_fold.filter_map(|name| origin(&part.chain, name));
-        let column = columns.next().or_else(|| looked_up_by(&part.chain))?;
-        leaf(&part.chain).schema.field(column).cloned()
-    };
-    let gathered = parts
-        .iter()
-        .find_map(|part| leaf(&part.chain).schema.field(gathered_by(part, jobs)?).cloned());
-    let numbering = |field: Field| {
-        let people = frames.people(&field)?;
-        Ok(Numbering { column: field.name, people })
-    };
-    gathered.or_else(|| parts.iter().find_map(of_part)).map(numbering).transpose()
-}
-
-/// True if a relation can be had from the frames that are there, without a pass.
-fn reachable(rel: &RelRef, frames: &Frames, pending: &HashSet<usize>) -> bool {
-    if let RelNode::Movements(movements) = &rel.node {
-        return frames.tables.contains_key(&identity(rel))
-            || reachable(movements.expand(), frames, pending);
-    }
-    frames.tables.contains_key(&identity(rel))
-        || !pending.contains(&identity(rel))
-            && !matches!(rel.node, RelNode::Scan(_))
-            && rel.inputs().iter().all(|input| reachable(input, frames, pending))
 }
 
 impl Local<'_> {
@@ -143,54 +51,8 @@ impl Local<'_> {
             jobs.find(output);
         }
         jobs.fuse()?;
-        while jobs.list.iter().any(|job| !job.legs.is_empty()) {
-            let pending = jobs.pending();
-            let mut order: Vec<usize> = Vec::new();
-            let mut ready: BTreeMap<usize, Vec<Part>> = BTreeMap::new();
-            for (number, job) in jobs.list.iter_mut().enumerate() {
-                let others = job.also.iter().filter_map(|rel| days::events_of(rel));
-                let others: Vec<&RelRef> =
-                    others.flat_map(|(input, ..)| lookup_tables(input)).collect();
-                let waits = |leg: &RelRef| {
-                    let tables = lookup_tables(leg).into_iter().chain(others.iter().copied());
-                    tables.into_iter().any(|table| !reachable(table, frames, &pending))
-                        || dedupes(leg)
-                            .iter()
-                            .any(|rel| !frames.first_rows.contains_key(&identity(rel)))
-                };
-                let (waiting, can) =
-                    std::mem::take(&mut job.legs).into_iter().partition(|(_, leg)| waits(leg));
-                job.legs = waiting;
-                let can: Vec<(u64, RelRef)> = can;
-                for (leg, chain) in can {
-                    let scan = identity(leaf(&chain));
-                    if !ready.contains_key(&scan) {
-                        order.push(scan);
-                    }
-                    ready.entry(scan).or_default().push(Part { job: number, leg, chain });
-                }
-            }
-            if ready.is_empty() {
-                return Err(EngineError::Internal("look-ups that wait for each other".into()));
-            }
-            // A scan is read once if it can be: not before all that is to be had of it is ready, as long as
-            // another one is.
-            let waiting: BTreeSet<usize> = jobs
-                .list
-                .iter()
-                .flat_map(|job| job.legs.iter().map(|(_, leg)| identity(leaf(leg))))
-                .collect();
-            if order.iter().any(|scan| !waiting.contains(scan)) {
-                order.retain(|scan| !waiting.contains(scan));
-                let (now, later): (BTreeMap<_, _>, BTreeMap<_, _>) =
-                    ready.into_iter().partition(|(scan, _)| order.contains(scan));
-                ready = now;
-                for part in later.into_values().flatten() {
-                    jobs.list[part.job].legs.push((part.leg, part.chain));
-                }
-            }
-            for scan in order {
-                let parts = ready.remove(&scan).unwrap_or_default();
+        while jobs.open() {
+            for parts in jobs.ready(frames)? {
                 for table in parts.iter().flat_map(|part| lookup_tables(&part.chain)) {
                     self.frame(table, frames)?;
                 }
@@ -227,7 +89,13 @@ impl Local<'_> {
         })?;
         let mut ends: Vec<_> =
             parts.iter().map(|part| (part.chain.clone(), jobs[part.job].needs.clone())).collect();
-        let numbering = numbering(parts, jobs, frames)?;
+        let numbering = match numbered(parts, jobs) {
+            Some(field) => {
+                let people = frames.people(&field)?;
+                Some(Numbering { column: field.name, people })
+            }
+            None => None,
+        };
         let mut of_scan = rule_columns(&scan_rel);
         of_scan.extend(numbering.as_ref().map(|numbering| numbering.column.clone()));
         ends.push((scan_rel.clone(), of_scan));

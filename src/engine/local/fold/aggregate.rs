@@ -12,13 +12,16 @@ use super::super::intern::{Keys, with_precision};
 use super::super::kernel::mask;
 use super::super::lazy::can_fail;
 use super::super::people::People;
+use super::gather::{Gather, Pair};
 use super::groups::Groups;
 use super::state::{Accumulator, Arguments, Kind, Reading};
 use super::{Fold, Morsel, Persons, ScanFacts};
 use crate::document::TimeUnit;
 use crate::engine::EngineError;
 use crate::frame::{DataType, Frame, Schema, Value, column_of};
-use crate::ir::{Aggregate, Calendar, Expr, ExprNode, Func, Measure, MeasureFunc, RelNode, RelRef};
+use crate::ir::{
+    Aggregate, Calendar, Expr, ExprNode, Func, Measure, MeasureFunc, Named, RelNode, RelRef,
+};
 
 /// Every expression an aggregate reads.
 pub(super) fn expressions(aggregate: &Aggregate) -> Vec<&Expr> {
@@ -36,6 +39,27 @@ pub(super) fn distinct(aggregate: &Aggregate) -> Vec<&Expr> {
         _ => None,
     });
     of.flatten().collect()
+}
+
+/// About how many bytes an aggregate keeps of each row of so many.
+pub(super) fn bytes_per_row(aggregate: &Aggregate, rows: u64) -> u64 {
+    let mut kept: Vec<(Kind, Vec<Expr>, Option<Expr>)> = Vec::new();
+    for Named { value: Measure { func, filter }, .. } in &aggregate.measures {
+        let (kind, arguments, _) = plan(func, |value| value.as_column().is_some());
+        let slot = (kind, arguments, filter.clone());
+        if !kept.contains(&slot) {
+            kept.push(slot);
+        }
+    }
+    let bytes = |(kind, arguments, _): &(Kind, Vec<Expr>, Option<Expr>)| match kind {
+        Kind::Values if arguments[0].data_type == DataType::Float64 => 12,
+        Kind::Values => 6,
+        Kind::People if Gather::<Pair>::packs(rows) => 3,
+        Kind::People => size_of::<Pair>() as u64,
+        Kind::Distinct | Kind::Weighted | Kind::Varying => 64,
+        _ => 0,
+    };
+    kept.iter().map(bytes).sum()
 }
 
 /// One accumulator; measures over the same thing share it.

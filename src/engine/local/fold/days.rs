@@ -79,6 +79,11 @@ pub(in super::super) fn events_of(rel: &RelRef) -> Option<(&RelRef, &Events, &[N
     events.value.as_ref().is_none_or(is_money).then_some((input, events, by.as_slice()))
 }
 
+/// About how many bytes are kept of each event of so many.
+pub(in super::super) fn bytes_per_row(rows: u64) -> u64 {
+    if Gather::<DayEvent>::packs(rows) { 6 } else { size_of::<DayEvent>() as u64 }
+}
+
 /// The columns of its input that such a fold needs of each event; the customer's number stands beside
 /// them.
 pub(in super::super) fn needs(events: &Events) -> BTreeSet<String> {

@@ -85,7 +85,12 @@ impl<T> Default for Gather<T> {
 impl<T: OfPerson> Gather<T> {
     /// No rows yet, of an input of so many: the rows of a large one are packed.
     pub fn of_input(rows: u64) -> Self {
-        Gather { packs: rows > UNPACKED_ROWS, ..Gather::default() }
+        Gather { packs: Self::packs(rows), ..Gather::default() }
+    }
+
+    /// True if the rows of an input of so many are packed.
+    pub fn packs(rows: u64) -> bool {
+        rows > UNPACKED_ROWS
     }
 
     /// Takes a row.

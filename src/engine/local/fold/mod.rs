@@ -205,6 +205,16 @@ pub(super) fn needs(rel: &RelRef) -> Option<(&RelRef, BTreeSet<String>)> {
     Some((input, needed))
 }
 
+/// About how many bytes a fold keeps of each row of so many: those of which it needs every single one.
+pub(super) fn bytes_per_row(rel: &RelRef, rows: u64) -> u64 {
+    match &rel.node {
+        RelNode::Aggregate(aggregate) => aggregate::bytes_per_row(aggregate, rows),
+        RelNode::Summary(_) | RelNode::CohortGrid(_) => 32,
+        RelNode::History(_) => 48,
+        _ => 0,
+    }
+}
+
 /// The expressions by which a fold tells customers apart.
 pub(super) fn customers(rel: &RelRef) -> Vec<&Expr> {
     match &rel.node {

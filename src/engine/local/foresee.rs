@@ -1,0 +1,177 @@
+//! The passes of a run, before anything is read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::chain::{identity, leaf, needs_of, rule_columns};
+use super::engine::LocalSource;
+use super::epochs::Epochs;
+use super::fold::{bytes_per_row, days};
+use super::jobs::{Done, Job, Jobs, Part, Task, by_numbering, numbered, period_of};
+use crate::engine::EngineError;
+use crate::ir::{Calendar, RelNode, RelRef};
+
+/// A pass over a source.
+#[derive(Debug, Clone)]
+pub struct PlannedPass {
+    pub source: String,
+    pub files: usize,
+    pub row_groups: usize,
+    pub rows: u64,
+    /// The columns that are decoded, in the order of the source.
+    pub columns: Vec<String>,
+    /// What they take in the files, and in pages that are decompressed.
+    pub stored_bytes: u64,
+    pub decoded_bytes: u64,
+    pub consumers: Vec<Consumer>,
+}
+
+/// What takes the rows of a pass in.
+#[derive(Debug, Clone)]
+pub struct Consumer {
+    /// The relations whose tables it gives.
+    pub rels: Vec<RelRef>,
+    pub kind: ConsumerKind,
+    /// About how many bytes it keeps of the rows.
+    pub bytes: u64,
+}
+
+/// What becomes of the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConsumerKind {
+    /// They are a table, which is looked up in.
+    Collected,
+    /// They are put into groups.
+    Grouped,
+    /// The same, and groups are complete when their period is past.
+    GroupedByTime,
+    /// They are events, gathered by customer once for all the tables.
+    Gathered,
+    /// The row of each key is chosen.
+    Chosen,
+}
+
+/// What earlier passes would have computed.
+#[derive(Default)]
+struct Foreseen {
+    tables: BTreeSet<usize>,
+    first_rows: BTreeSet<usize>,
+}
+
+impl Done for Foreseen {
+    fn table(&self, rel: &RelRef) -> bool {
+        self.tables.contains(&identity(rel))
+    }
+
+    fn first_rows(&self, dedupe: &RelRef) -> bool {
+        self.first_rows.contains(&identity(dedupe))
+    }
+}
+
+/// The passes that a run for these relations takes, in order.
+///
+/// # Errors
+/// Never for relations that were planned over these sources.
+pub fn foresee(
+    sources: &BTreeMap<String, LocalSource>,
+    calendar: &Calendar,
+    outputs: &[RelRef],
+) -> Result<Vec<PlannedPass>, EngineError> {
+    let mut jobs = Jobs::default();
+    for output in outputs {
+        jobs.find(output);
+    }
+    jobs.fuse()?;
+    let (mut done, mut passes) = (Foreseen::default(), Vec::new());
+    while jobs.open() {
+        for parts in jobs.ready(&done)? {
+            for parts in by_numbering(parts, &jobs.list) {
+                passes.extend(planned(&parts, &jobs.list, sources, calendar));
+                for part in &parts {
+                    let job = &mut jobs.list[part.job];
+                    job.open -= 1;
+                    if job.open > 0 {
+                        continue;
+                    }
+                    match job.task {
+                        Task::FirstRows => done.first_rows.insert(identity(&job.rel)),
+                        _ => {
+                            done.tables.extend(tables_of(job).iter().map(identity));
+                            true
+                        }
+                    };
+                }
+            }
+        }
+    }
+    Ok(passes)
+}
+
+/// The relations whose tables a job gives.
+fn tables_of(job: &Job) -> Vec<RelRef> {
+    if !job.fused.is_empty() {
+        return job.fused.iter().map(|part| part.rel.clone()).collect();
+    }
+    std::iter::once(&job.rel).chain(&job.also).cloned().collect()
+}
+
+fn planned(
+    parts: &[Part],
+    jobs: &[Job],
+    sources: &BTreeMap<String, LocalSource>,
+    calendar: &Calendar,
+) -> Option<PlannedPass> {
+    let scan_rel = leaf(&parts.first()?.chain);
+    let RelNode::Scan(scan) = &scan_rel.node else { return None };
+    let source = sources.get(scan.source.as_ref())?;
+    let mut ends: Vec<(RelRef, BTreeSet<String>)> =
+        parts.iter().map(|part| (part.chain.clone(), jobs[part.job].needs.clone())).collect();
+    let mut of_scan = rule_columns(scan_rel);
+    of_scan.extend(numbered(parts, jobs).map(|field| field.name));
+    ends.push((scan_rel.clone(), of_scan));
+    let (_, needed) = needs_of(&ends, None);
+    let needed = needed.get(&identity(scan_rel)).cloned().unwrap_or_default();
+    let columns: Vec<&str> =
+        scan_rel.schema.names().filter(|name| needed.contains(*name)).collect();
+
+    let row_groups: usize = source.files.iter().map(|file| file.row_groups()).sum();
+    let rows = source.files.iter().map(|file| file.rows).sum();
+    let bytes = source.files.iter().map(|file| file.bytes_of(&columns));
+    let (stored_bytes, decoded_bytes) =
+        bytes.fold((0, 0), |(stored, decoded), (own, more)| (stored + own, decoded + more));
+    let items: Vec<(usize, usize)> = (0..)
+        .zip(&source.files)
+        .flat_map(|(file, input)| (0..input.row_groups()).map(move |group| (file, group)))
+        .collect();
+    let consumer = |part: &Part| {
+        let job = &jobs[part.job];
+        let past = period_of(part, jobs)
+            .and_then(|(_, _, (column, data_type))| {
+                Epochs::by_time(source, &items, (&column, data_type), calendar)
+            })
+            .is_some_and(|epochs| epochs.past() > 0);
+        let kind = match job.task {
+            Task::Collect => ConsumerKind::Collected,
+            Task::FirstRows => ConsumerKind::Chosen,
+            Task::Days => ConsumerKind::Gathered,
+            Task::Fold if past => ConsumerKind::GroupedByTime,
+            Task::Fold => ConsumerKind::Grouped,
+        };
+        let per_row = match job.task {
+            Task::Days => days::bytes_per_row(rows),
+            Task::Fold => bytes_per_row(&job.rel, rows),
+            Task::Collect | Task::FirstRows => 12 * job.needs.len() as u64,
+        };
+        let kept = if past { rows.min(Epochs::rows_at_once()) } else { rows };
+        Consumer { rels: tables_of(job), kind, bytes: kept * per_row }
+    };
+    Some(PlannedPass {
+        source: scan.source.to_string(),
+        files: source.files.len(),
+        row_groups,
+        rows,
+        consumers: parts.iter().map(consumer).collect(),
+        columns: columns.into_iter().map(str::to_owned).collect(),
+        stored_bytes,
+        decoded_bytes,
+    })
+}
