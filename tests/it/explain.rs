@@ -1,4 +1,4 @@
-//! What `explain` warns of.
+//! What `explain` says of a run before it is one.
 
 use std::fs;
 use std::process::Command;
@@ -52,4 +52,46 @@ fn a_join_that_holds_a_large_table_is_warned_of() {
     let warned = "warning: a join holds up to 1000000 rows of `orders` in memory";
     assert!(explain("held").contains(warned), "{}", explain("held"));
     assert!(!explain("streamed").contains("warning"), "{}", explain("streamed"));
+}
+
+/// Three stages ride on one scan of the orders, which comes after the customers that they look up.
+#[test]
+fn stages_that_share_a_pass_are_shown_with_it() {
+    let world = concat!(env!("CARGO_MANIFEST_DIR"), "/sample_data/shop");
+    let pipeline = format!(
+        "\
+version: 1
+name: shop
+as_of: 2026-01-01
+sources:
+  orders: {{parquet: {world}/orders/*.parquet, customer: customer_id, time: ordered_at, value: amount}}
+  customers: {{parquet: {world}/customers.parquet, customer: customer_id}}
+segments: {{country: customers.country}}
+stages:
+  monthly: {{from: orders, segment_metrics: {{by: [country, month], metrics: [revenue, customer_count]}}}}
+  retention: {{from: orders, cohort_retention: {{by: [country]}}}}
+  growth: {{from: orders, growth: {{}}}}
+"
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("shop.yaml"), pipeline).expect("written");
+    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
+        .current_dir(folder.path())
+        .args(["explain", "shop.yaml"])
+        .output()
+        .expect("it starts");
+    let said = String::from_utf8(output.stdout).expect("text");
+    let passes = said.split("\npass ").skip(1).collect::<Vec<_>>();
+    let [customers, orders] = passes.as_slice() else { panic!("{said}") };
+    assert!(customers.starts_with("1 over customers: "), "{said}");
+    assert!(customers.contains("  decodes customer_id, country: "), "{said}");
+    assert!(customers.contains("  for monthly, retention: a table to look up in; "), "{said}");
+    assert!(orders.starts_with("2 over orders: "), "{said}");
+    assert!(orders.contains("  decodes customer_id, ordered_at, amount: "), "{said}");
+    assert!(orders.contains("  for monthly: groups; about "), "{said}");
+    assert!(
+        orders.contains("  for retention, growth: events by customer, gathered once; "),
+        "{said}"
+    );
+    assert!(orders.contains("\nmemory: about "), "{said}");
 }

@@ -11,6 +11,7 @@ use super::chain::{
 };
 use super::contract::{Admitted, Found};
 use super::decode::MORSEL_ROWS;
+use super::epochs::EPOCH_ROWS;
 use super::file::InputFile;
 use super::fold::{self, AnyFold, AnyState, DedupeFold, FirstRows, Morsel, ScanFacts};
 use super::frames;
@@ -33,6 +34,8 @@ pub struct Local<'a> {
     pub(super) calendar: Calendar,
     pub(super) monitor: &'a dyn Monitor,
     pub(super) pool: rayon::ThreadPool,
+    /// See [`Local::with_epochs`].
+    pub(super) epoch_rows: u64,
     /// Relations are kept alive beside their row counts, so that a pointer means one relation.
     counts: Mutex<HashMap<usize, (RelRef, u64)>>,
     found: Mutex<Found>,
@@ -197,9 +200,16 @@ impl<'a> Local<'a> {
             calendar,
             monitor,
             pool,
+            epoch_rows: EPOCH_ROWS,
             counts: Mutex::default(),
             found: Mutex::default(),
         })
+    }
+
+    /// Settles groups whose time is past after so many rows: of that many, all is kept that medians and
+    /// distinct customers need of each.
+    pub fn with_epochs(self, rows: u64) -> Self {
+        Local { epoch_rows: rows.max(1), ..self }
     }
 
     /// Runs something on the engine's threads.

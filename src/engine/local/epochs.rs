@@ -13,7 +13,7 @@ use crate::frame::{DataType, Value};
 use crate::ir::Calendar;
 
 /// Rows of an epoch: of so many a fold keeps all that it must keep of each row.
-const EPOCH_ROWS: u64 = 1 << 22;
+pub(super) const EPOCH_ROWS: u64 = 1 << 22;
 
 /// The row groups of a scan in the order in which they are read.
 pub(super) struct Epochs {
@@ -37,6 +37,7 @@ impl Epochs {
         items: &[(usize, usize)],
         (column, data_type): (&str, DataType),
         calendar: &Calendar,
+        epoch_rows: u64,
     ) -> Option<Self> {
         let first_day = |value: &Value| match value {
             Value::Null => Some(i32::MAX),
@@ -56,7 +57,7 @@ impl Epochs {
         order.sort_by_key(|&place| days[place]);
         let (mut rows, mut epochs) = (0, Vec::with_capacity(items.len()));
         for &place in &order {
-            epochs.push((rows / EPOCH_ROWS) as usize);
+            epochs.push((rows / epoch_rows) as usize);
             let (file, group) = items[place];
             rows += source.files[file].rows_of(group);
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::chain::{identity, leaf, needs_of, rule_columns};
 use super::engine::LocalSource;
-use super::epochs::Epochs;
+use super::epochs::{EPOCH_ROWS, Epochs};
 use super::fold::{bytes_per_row, days};
 use super::jobs::{Done, Job, Jobs, Part, Task, by_numbering, numbered, period_of};
 use crate::engine::EngineError;
@@ -146,7 +146,7 @@ fn planned(
         let job = &jobs[part.job];
         let past = period_of(part, jobs)
             .and_then(|(_, _, (column, data_type))| {
-                Epochs::by_time(source, &items, (&column, data_type), calendar)
+                Epochs::by_time(source, &items, (&column, data_type), calendar, EPOCH_ROWS)
             })
             .is_some_and(|epochs| epochs.past() > 0);
         let kind = match job.task {

@@ -179,7 +179,13 @@ impl Local<'_> {
         let threads = self.pool.current_num_threads();
         let epochs = period
             .and_then(|(column, data_type)| {
-                Epochs::by_time(source, &items, (&column, data_type), &self.calendar)
+                Epochs::by_time(
+                    source,
+                    &items,
+                    (&column, data_type),
+                    &self.calendar,
+                    self.epoch_rows,
+                )
             })
             .unwrap_or_else(|| Epochs::one(items.len()));
         let settled = Settled::new(&epochs, &folds, threads);

@@ -28,7 +28,7 @@ const FILTERS: &[&str] = &["b", "x > 0", "ch <> 'web'", "m is not null and m > 0
 
 fn key(draw: &mut Draw, input: &RelRef) -> Expr {
     let unit = draw.pick(&[TimeUnit::Month, TimeUnit::Day, TimeUnit::Week, TimeUnit::Quarter]);
-    match draw.below(9) {
+    match draw.below(11) {
         0 => expr(input, "ch"),
         1 => expr(input, "c"),
         2 => expr(input, "b"),
@@ -37,6 +37,7 @@ fn key(draw: &mut Draw, input: &RelRef) -> Expr {
         5 => expr(input, "t"),
         6 => expr(input, "upper(ch)"),
         7 => expr(input, "i % 3"),
+        8 => expr(input, draw.pick(&["date_trunc('month', t)", "date_trunc('week', t)"])),
         _ => {
             let period = period_of(unit, expr(input, "t")).expect("a time");
             period_start(unit, period).expect("a period")

@@ -34,7 +34,7 @@ fn history(draw: &mut Draw) -> Frame {
     ]));
     let customers = 1 + draw.below(6);
     let days = draw.pick(&[3, 40, 400]);
-    let rows: Vec<Vec<Value>> = (0..draw.below(40))
+    let mut rows: Vec<Vec<Value>> = (0..draw.below(40))
         .map(|id| {
             vec![
                 Value::Int(id as i64),
@@ -61,6 +61,10 @@ fn history(draw: &mut Draw) -> Frame {
             ]
         })
         .collect();
+    // At times in the order of time, as logs mostly are.
+    if draw.one_in(2) {
+        rows.sort_by(|left, right| left[2].cmp(&right[2]));
+    }
     Frame::from_rows(schema, &rows).expect("rows of these types")
 }
 
