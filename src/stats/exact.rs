@@ -6,16 +6,82 @@
 /// floating-point arithmetic", grow-expansion), so nothing is lost when terms are added or partial
 /// sums are merged: any order and any grouping give the same value, the double nearest to the true
 /// sum. A total beyond the range of doubles has no value.
-#[derive(Debug, Clone, Default, PartialEq)]
+///
+/// Terms of common sizes are whole multiples of 2⁻⁶⁴ and are summed as such, in one integer.
+#[derive(Debug, Clone, Default)]
 pub struct ExactSum {
     partials: Vec<f64>,
+    /// In units of 2⁻⁶⁴.
+    fixed: i128,
     overflowed: bool,
+}
+
+/// 2⁶⁴.
+const UNIT: f64 = 18_446_744_073_709_551_616.0;
+
+/// A double below 2³¹ in units of 2⁻⁶⁴, if it is a whole number of them. So many doubles as anybody has
+/// fit into the sum.
+fn in_units(term: f64) -> Option<i128> {
+    const MANTISSA: u32 = f64::MANTISSA_DIGITS - 1;
+    let bits = term.to_bits();
+    let exponent = (bits >> MANTISSA) as i32 & 0x7ff;
+    let whole = bits & ((1 << MANTISSA) - 1) | 1 << MANTISSA;
+    // The unit of the last bit is 2^(exponent − 1075), that of the sum 2⁻⁶⁴.
+    let shift = exponent - 1075 + 64;
+    let units = match shift {
+        0..=42 => i128::from(whole) << shift,
+        -52..0 if whole.trailing_zeros() as i32 >= -shift => i128::from(whole >> -shift),
+        _ => return (term == 0.0).then_some(0),
+    };
+    Some(if term < 0.0 { -units } else { units })
+}
+
+impl PartialEq for ExactSum {
+    fn eq(&self, other: &Self) -> bool {
+        self.value() == other.value()
+    }
 }
 
 impl ExactSum {
     /// Adds a finite term.
     pub fn add(&mut self, term: f64) {
         debug_assert!(term.is_finite());
+        match in_units(term) {
+            Some(units) => self.add_units(units),
+            None => self.add_partial(term),
+        }
+    }
+
+    fn add_units(&mut self, units: i128) {
+        match self.fixed.checked_add(units) {
+            Some(sum) => self.fixed = sum,
+            None => {
+                self.flush();
+                self.fixed = units;
+            }
+        }
+    }
+
+    /// Puts what is in units among the partial sums.
+    fn flush(&mut self) {
+        let mut left = std::mem::take(&mut self.fixed);
+        // Each part has the upper bits of what is left, as many as a double has.
+        while left != 0 {
+            let cut = (i128::BITS - left.unsigned_abs().leading_zeros()).saturating_sub(53);
+            let part = (left >> cut) << cut;
+            self.add_partial(part as f64 / UNIT);
+            left -= part;
+        }
+    }
+
+    /// The partial sums with all terms in them.
+    fn parts(&self) -> Vec<f64> {
+        let mut all = self.clone();
+        all.flush();
+        all.partials
+    }
+
+    fn add_partial(&mut self, term: f64) {
         let mut x = term;
         let mut kept = 0;
         for index in 0..self.partials.len() {
@@ -44,8 +110,9 @@ impl ExactSum {
     /// Adds the terms of another sum.
     pub fn merge(&mut self, other: &ExactSum) {
         self.overflowed |= other.overflowed;
+        self.add_units(other.fixed);
         for &partial in &other.partials {
-            self.add(partial);
+            self.add_partial(partial);
         }
     }
 
@@ -54,7 +121,8 @@ impl ExactSum {
         if self.overflowed {
             return None;
         }
-        let mut partials = self.partials.iter().rev().copied();
+        let parts = self.parts();
+        let mut partials = parts.iter().rev().copied();
         let Some(mut high) = partials.next() else { return Some(0.0) };
         let mut low = 0.0;
         for partial in partials.by_ref() {
@@ -174,6 +242,31 @@ mod tests {
             assert_eq!(right.value(), forward.value());
         }
         assert_eq!(forward.value(), Some(5.5));
+    }
+
+    #[test]
+    fn terms_in_units_and_others_are_one_sum() {
+        // 3⁻¹ and its like have their last bit far below 1, larger ones above 2⁻⁶⁴.
+        let terms = |n: u32| (1..n).flat_map(|n| [f64::from(n) / 3.0, 1e-9 / f64::from(n), 2.5e9]);
+        let mut sum = ExactSum::default();
+        let mut slow = ExactSum::default();
+        for term in terms(4_000) {
+            for term in [term, -term / 7.0] {
+                sum.add(term);
+                slow.add_partial(term);
+            }
+        }
+        assert_eq!(sum.value(), slow.value());
+        assert!(sum == slow);
+        let mut merged = ExactSum::default();
+        merged.merge(&sum);
+        merged.merge(&slow);
+        assert_eq!(merged.value(), slow.value().map(|value| value * 2.0));
+        // What is in units is more than an integer has bits.
+        let mut large = ExactSum { fixed: i128::MAX, ..ExactSum::default() };
+        large.add(0.5);
+        let expected = i128::MAX as f64 / UNIT;
+        assert_eq!(large.value(), Some(expected));
     }
 
     #[test]

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, TimestampMicrosecondArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Decimal128Array, Int64Array, TimestampMicrosecondArray,
+};
 use arrow::datatypes::{
-    Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType,
+    Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType,
 };
 
 use super::kernel::{LARGEST, arrow_error};
@@ -65,6 +67,17 @@ pub(super) fn cast(
         }
         (A::Int32, DataType::Int64) => {
             return arrow::compute::cast(array, &A::Int64).map_err(arrow_error);
+        }
+        (A::Int64, DataType::Int32) => {
+            let values = array.as_primitive::<Int64Type>();
+            if values.iter().flatten().all(|value| i32::try_from(value).is_ok()) {
+                return Ok(Arc::new(values.unary::<_, Int32Type>(|value| value as i32)));
+            }
+        }
+        (A::Boolean, DataType::Int64) => {
+            let truths = array.as_boolean();
+            let numbers = truths.values().iter().map(i64::from).collect();
+            return Ok(Arc::new(Int64Array::new(numbers, truths.nulls().cloned())));
         }
         (A::Date32, DataType::Timestamp) => {
             let days = array.as_primitive::<Date32Type>();

@@ -213,7 +213,7 @@ pub(super) fn call(
         Func::Cast(to) => cast::cast(&args[0], to, calendar, true)?,
         Func::TryCast(to) => cast::cast(&args[0], to, calendar, false)?,
         Func::ToMoney(scale) => cast::to_money(&args[0], scale)?,
-        Func::Concat => strings(args, |parts| Some(format!("{}{}", parts[0], parts[1]))),
+        Func::Concat => strings(args, |parts| Some(parts.concat())),
         Func::Lower => strings(args, |parts| Some(parts[0].to_lowercase())),
         Func::Upper => strings(args, |parts| Some(parts[0].to_uppercase())),
         Func::Trim => strings(args, |parts| Some(parts[0].trim().to_owned())),
