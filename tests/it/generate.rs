@@ -387,12 +387,15 @@ fn what_cannot_be_generated_is_refused() {
     assert_eq!(names, [Path::new("customers.parquet"), Path::new("truth.json")]);
 }
 
-/// The pipeline of the comparison fits the worlds that are generated for it.
+/// The pipelines of the comparison fit the worlds that are generated for it.
 #[test]
-fn the_nightly_job_of_the_comparison_has_no_mistakes() {
-    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
-        .args(["check", "benches/compare/nightly.yaml", "--set", "params.data=sample_data/shop"])
-        .output()
-        .expect("it starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+fn the_jobs_of_the_comparison_have_no_mistakes() {
+    for name in ["nightly", "decode"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
+            .args(["check", &format!("benches/compare/{name}.yaml")])
+            .args(["--set", "params.data=sample_data/shop"])
+            .output()
+            .expect("it starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
 }
