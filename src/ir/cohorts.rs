@@ -430,14 +430,15 @@ impl CohortGrid {
             let observed = call(Func::Greatest, vec![Expr::float(0.0), part])?;
             return extend(grid, vec![named("period", period), named("observed_share", observed)]);
         }
-        // Each customer lives in one cell at the end, or between two.
-        let step = step_micros(self.age) as f64 / 1e6;
+        // Each customer lives in one cell at the end, or between two. Microseconds are whole numbers, of
+        // which nothing is lost when most of a life is taken away.
+        let step = step_micros(self.age);
         let living = build::lt(column(people, "complete")?, column(people, "cells")?)?;
         let living = filter(people, living)?;
         let (low, _) = self.ends(&column(&living, "complete")?)?;
-        let lived = call(second, vec![column(&living, "first")?, self.end_value()?])?;
-        let lived = build::sub(lived, build::mul(low, Expr::float(step))?)?;
-        let lived = call(Func::Greatest, vec![Expr::float(0.0), lived])?;
+        let lived = call(Func::Steps(1), vec![column(&living, "first")?, self.end_value()?])?;
+        let lived = build::sub(lived, build::mul(low, Expr::int(step))?)?;
+        let lived = call(Func::Greatest, vec![Expr::int(0), lived])?;
         let mut cells = of(&living, keys)?;
         cells.push(named("cell", column(&living, "complete")?));
         let rest = vec![named("rest", Measure::of(MeasureFunc::Sum(lived)))];
@@ -445,8 +446,9 @@ impl CohortGrid {
         let grid = join(grid, &rest, cell_pairs(keys), JoinKind::Left, true)?;
         let grid = zeroes(&grid, &["rest"])?;
         let ages = build::sub(column(&grid, "high")?, column(&grid, "low")?)?;
-        let length = build::mul(build::add(ages, Expr::int(1))?, Expr::float(step))?;
-        let part = build::div(column(&grid, "rest")?, length)?;
+        let length = build::mul(build::add(ages, Expr::int(1))?, Expr::float(step as f64))?;
+        let rest = build::cast(column(&grid, "rest")?, DataType::Float64)?;
+        let part = build::div(rest, length)?;
         let observed = build::add(column(&grid, "eligible")?, part)?;
         let observed = build::div(observed, column(&grid, "size")?)?;
         let period = Expr::null(DataType::Date);

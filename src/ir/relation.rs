@@ -383,10 +383,10 @@ pub fn with_units(input: &RelRef, units: &BTreeMap<String, Unit>) -> Built {
     Ok(Arc::new(Rel { node, schema: distinct(fields)? }))
 }
 
-impl MeasureFunc {
-    /// The expressions it reads.
-    pub fn arguments(&self) -> Vec<&Expr> {
-        match self {
+/// The expressions of a function, borrowed one way or the other.
+macro_rules! arguments_of {
+    ($func:expr, $iter:ident) => {
+        match $func {
             MeasureFunc::CountRows => vec![],
             MeasureFunc::Count(value)
             | MeasureFunc::CountDistinct(value)
@@ -400,31 +400,22 @@ impl MeasureFunc {
             MeasureFunc::CountReaching { of, weight, .. } => vec![of, weight],
             MeasureFunc::CountVarying { of, by } => vec![of, by],
             MeasureFunc::First { value, order } => {
-                std::iter::once(value).chain(order.iter()).collect()
+                std::iter::once(value).chain(order.$iter()).collect()
             }
         }
+    };
+}
+
+impl MeasureFunc {
+    /// The expressions it reads.
+    pub fn arguments(&self) -> Vec<&Expr> {
+        arguments_of!(self, iter)
     }
 
     /// The same function of other expressions; `None` if there is none for one of them.
     pub fn try_map(&self, mut other: impl FnMut(&Expr) -> Option<Expr>) -> Option<MeasureFunc> {
         let mut func = self.clone();
-        let arguments = match &mut func {
-            MeasureFunc::CountRows => vec![],
-            MeasureFunc::Count(value)
-            | MeasureFunc::CountDistinct(value)
-            | MeasureFunc::Sum(value)
-            | MeasureFunc::Min(value)
-            | MeasureFunc::Max(value)
-            | MeasureFunc::Mean(value)
-            | MeasureFunc::Variance(value)
-            | MeasureFunc::Quantile { value, .. }
-            | MeasureFunc::RankBound { value, .. } => vec![value],
-            MeasureFunc::CountReaching { of, weight, .. } => vec![of, weight],
-            MeasureFunc::CountVarying { of, by } => vec![of, by],
-            MeasureFunc::First { value, order } => {
-                std::iter::once(value).chain(order.iter_mut()).collect()
-            }
-        };
+        let arguments: Vec<&mut Expr> = arguments_of!(&mut func, iter_mut);
         for argument in arguments {
             *argument = other(argument)?;
         }

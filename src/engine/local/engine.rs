@@ -34,8 +34,9 @@ pub struct Local<'a> {
     pub(super) calendar: Calendar,
     pub(super) monitor: &'a dyn Monitor,
     pub(super) pool: rayon::ThreadPool,
-    /// See [`Local::with_epochs`].
+    /// See [`Local::large_from`].
     pub(super) epoch_rows: u64,
+    large_rows: u64,
     /// Relations are kept alive beside their row counts, so that a pointer means one relation.
     counts: Mutex<HashMap<usize, (RelRef, u64)>>,
     found: Mutex<Found>,
@@ -52,6 +53,9 @@ impl Counts<'_> {
         self.counts.get(&identity(rel)).map(|(_, rows)| *rows)
     }
 }
+
+/// Rows of an input from which on what is kept of each is packed.
+pub(super) const LARGE_ROWS: u64 = 1 << 25;
 
 /// What has been computed, by identity; what it came from is kept, so that a pointer means one thing.
 #[derive(Default)]
@@ -201,15 +205,21 @@ impl<'a> Local<'a> {
             monitor,
             pool,
             epoch_rows: EPOCH_ROWS,
+            large_rows: LARGE_ROWS,
             counts: Mutex::default(),
             found: Mutex::default(),
         })
     }
 
-    /// Settles groups whose time is past after so many rows: of that many, all is kept that medians and
-    /// distinct customers need of each.
-    pub fn with_epochs(self, rows: u64) -> Self {
-        Local { epoch_rows: rows.max(1), ..self }
+    /// Takes an input of more than so many rows for a large one: groups whose time is past are settled after
+    /// that many, and events are packed.
+    pub fn large_from(self, rows: u64) -> Self {
+        Local { epoch_rows: rows.max(1), large_rows: rows, ..self }
+    }
+
+    /// What is known of an input of so many rows.
+    pub(super) fn facts(&self, rows: u64) -> ScanFacts {
+        ScanFacts { rows, large: rows > self.large_rows }
     }
 
     /// Runs something on the engine's threads.
@@ -375,7 +385,7 @@ impl<'a> Local<'a> {
 
     /// A fold over a frame: each thread takes a part, a morsel at a time.
     fn fold_over(&self, fold: &dyn AnyFold, input: &Frame) -> Result<Frame, EngineError> {
-        let facts = ScanFacts { rows: input.rows() as u64 };
+        let facts = self.facts(input.rows() as u64);
         let part = |morsels: &[(usize, RecordBatch)]| {
             let mut state = fold.start(&facts);
             for (first, batch) in morsels {

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::chain::{identity, leaf, needs_of, rule_columns};
-use super::engine::LocalSource;
+use super::engine::{LARGE_ROWS, LocalSource};
 use super::epochs::{EPOCH_ROWS, Epochs};
-use super::fold::{bytes_per_row, days};
+use super::fold::{ScanFacts, bytes_per_row, days};
 use super::jobs::{Done, Job, Jobs, Part, Task, by_numbering, numbered, period_of};
 use crate::engine::EngineError;
 use crate::ir::{Calendar, RelNode, RelRef};
@@ -135,6 +135,7 @@ fn planned(
 
     let row_groups: usize = source.files.iter().map(|file| file.row_groups()).sum();
     let rows = source.files.iter().map(|file| file.rows).sum();
+    let facts = ScanFacts { rows, large: rows > LARGE_ROWS };
     let bytes = source.files.iter().map(|file| file.bytes_of(&columns));
     let (stored_bytes, decoded_bytes) =
         bytes.fold((0, 0), |(stored, decoded), (own, more)| (stored + own, decoded + more));
@@ -157,8 +158,8 @@ fn planned(
             Task::Fold => ConsumerKind::Grouped,
         };
         let per_row = match job.task {
-            Task::Days => days::bytes_per_row(rows),
-            Task::Fold => bytes_per_row(&job.rel, rows),
+            Task::Days => days::bytes_per_row(&facts),
+            Task::Fold => bytes_per_row(&job.rel, &facts),
             Task::Collect | Task::FirstRows => 12 * job.needs.len() as u64,
         };
         let kept = if past { rows.min(Epochs::rows_at_once()) } else { rows };

@@ -12,8 +12,8 @@ use super::decode::Decoding;
 use super::engine::{Computed, Frames, Local};
 use super::epochs::{Epochs, Settled};
 use super::fold::{
-    self, AnyFold, AnyState, CollectFold, Days, DaysFold, DedupeFold, FirstRows, Morsel, ScanFacts,
-    Segments, days,
+    self, AnyFold, AnyState, CollectFold, Days, DaysFold, DedupeFold, FirstRows, Morsel, Segments,
+    days,
 };
 use super::jobs::{
     CUSTOMER, Job, Jobs, Part, Task, by_customer, by_numbering, numbered, people_of, period_of,
@@ -103,7 +103,7 @@ impl Local<'_> {
         let chains = Chains::bind(&ends, None, numbering, &self.calendar, &mut known)?;
         let period = parts.iter().find_map(|part| period_of(part, jobs).map(|(_, _, of)| of));
         let (folds, places) = self.folds(parts, jobs, &chains, period.as_ref())?;
-        let facts = ScanFacts { rows: source.files.iter().map(|file| file.rows).sum() };
+        let facts = self.facts(source.files.iter().map(|file| file.rows).sum());
 
         let decoding = Decoding {
             source: &scan.source,

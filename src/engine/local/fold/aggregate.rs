@@ -12,7 +12,7 @@ use super::super::intern::{Keys, with_precision};
 use super::super::kernel::mask;
 use super::super::lazy::can_fail;
 use super::super::people::People;
-use super::gather::{Gather, Pair};
+use super::gather::Pair;
 use super::groups::Groups;
 use super::state::{Accumulator, Arguments, Kind, Reading};
 use super::{Fold, Morsel, Persons, ScanFacts};
@@ -41,8 +41,8 @@ pub(super) fn distinct(aggregate: &Aggregate) -> Vec<&Expr> {
     of.flatten().collect()
 }
 
-/// About how many bytes an aggregate keeps of each row of so many.
-pub(super) fn bytes_per_row(aggregate: &Aggregate, rows: u64) -> u64 {
+/// About how many bytes an aggregate keeps of each row.
+pub(super) fn bytes_per_row(aggregate: &Aggregate, facts: &ScanFacts) -> u64 {
     let mut kept: Vec<(Kind, Vec<Expr>, Option<Expr>)> = Vec::new();
     for Named { value: Measure { func, filter }, .. } in &aggregate.measures {
         let (kind, arguments, _) = plan(func, |value| value.as_column().is_some());
@@ -54,7 +54,7 @@ pub(super) fn bytes_per_row(aggregate: &Aggregate, rows: u64) -> u64 {
     let bytes = |(kind, arguments, _): &(Kind, Vec<Expr>, Option<Expr>)| match kind {
         Kind::Values if arguments[0].data_type == DataType::Float64 => 12,
         Kind::Values => 6,
-        Kind::People if Gather::<Pair>::packs(rows) => 3,
+        Kind::People if facts.large => 3,
         Kind::People => size_of::<Pair>() as u64,
         Kind::Distinct | Kind::Weighted | Kind::Varying => 64,
         _ => 0,

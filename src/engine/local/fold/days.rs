@@ -79,9 +79,9 @@ pub(in super::super) fn events_of(rel: &RelRef) -> Option<(&RelRef, &Events, &[N
     events.value.as_ref().is_none_or(is_money).then_some((input, events, by.as_slice()))
 }
 
-/// About how many bytes are kept of each event of so many.
-pub(in super::super) fn bytes_per_row(rows: u64) -> u64 {
-    if Gather::<DayEvent>::packs(rows) { 6 } else { size_of::<DayEvent>() as u64 }
+/// About how many bytes are kept of each event.
+pub(in super::super) fn bytes_per_row(facts: &ScanFacts) -> u64 {
+    if facts.large { 6 } else { size_of::<DayEvent>() as u64 }
 }
 
 /// The columns of its input that such a fold needs of each event; the customer's number stands beside
@@ -124,9 +124,6 @@ pub(in super::super) struct Days {
 
 /// The day of nothing.
 const NEVER: i32 = i32::MIN;
-
-/// So many events are kept as they are; more of them are packed until they are read.
-const KEPT: usize = 20_000_000;
 
 /// The events of a partition, by customer and day.
 enum Kept {
@@ -231,7 +228,7 @@ impl DaysFold {
 
     /// The events of a state, by customer and day.
     pub fn gathered(&self, state: DaysState) -> Days {
-        let keep = state.events.rows() <= KEPT;
+        let keep = !state.events.packs();
         let found = state.events.into_grouped(self.people.len(), |mut grouped| {
             let people: Vec<_> = grouped.people().collect();
             let mut firsts = Vec::with_capacity(people.len());
@@ -269,7 +266,7 @@ impl Fold for DaysFold {
     }
 
     fn start(&self, facts: &ScanFacts) -> DaysState {
-        DaysState { events: Gather::of_input(facts.rows), days: None }
+        DaysState { events: Gather::of_input(facts), days: None }
     }
 
     fn take(&self, state: &mut DaysState, morsel: &Morsel) -> Result<(), EngineError> {

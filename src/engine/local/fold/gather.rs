@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::ScanFacts;
 use super::pack::{self, Bytes, Chunks};
 
 /// How many lists there are; a customer's is the remainder of the number.
@@ -17,9 +18,8 @@ pub(super) const PARTITIONS: usize = 256;
 /// Rows of a piece: lists grow by whole pieces, and nothing is moved.
 const PIECE: usize = 2048;
 
-/// Pieces of a list that are packed together, and rows of an input of which none are.
+/// Pieces of a list that are packed together.
 const PACKED: usize = 6;
-const UNPACKED_ROWS: u64 = 1 << 25;
 
 /// Something that a customer did.
 pub(super) trait OfPerson: Copy + Send + Sync {
@@ -83,14 +83,9 @@ impl<T> Default for Gather<T> {
 }
 
 impl<T: OfPerson> Gather<T> {
-    /// No rows yet, of an input of so many: the rows of a large one are packed.
-    pub fn of_input(rows: u64) -> Self {
-        Gather { packs: Self::packs(rows), ..Gather::default() }
-    }
-
-    /// True if the rows of an input of so many are packed.
-    pub fn packs(rows: u64) -> bool {
-        rows > UNPACKED_ROWS
+    /// No rows yet, of an input: the rows of a large one are packed.
+    pub fn of_input(facts: &ScanFacts) -> Self {
+        Gather { packs: facts.large, ..Gather::default() }
     }
 
     /// Takes a row.
@@ -115,11 +110,9 @@ impl<T: OfPerson> Gather<T> {
         }
     }
 
-    /// How many rows there are.
-    pub fn rows(&self) -> usize {
-        let packed = self.packed.iter().flatten().map(|packed| packed.rows);
-        let pieces = self.full.iter().flatten().chain(&self.open).map(Vec::len);
-        packed.chain(pieces).sum()
+    /// True if rows are packed.
+    pub fn packs(&self) -> bool {
+        self.packs
     }
 
     /// Takes the rows of another, whose groups have these numbers here.
@@ -392,7 +385,7 @@ mod tests {
     fn rows_that_were_packed_are_the_same() {
         // So many that each list is packed more than once.
         let rows = (PACKED * 2 + 1) * PIECE * PARTITIONS;
-        let mut pairs = Gather::of_input(UNPACKED_ROWS + 1);
+        let mut pairs = Gather::of_input(&ScanFacts { large: true, ..ScanFacts::default() });
         for number in 0..rows as u32 {
             pairs.push(Pair { person: number % 1000, group: number % 3 });
         }

@@ -56,6 +56,8 @@ pub struct Morsel<'a> {
 pub struct ScanFacts {
     /// Rows of the scan, before any filter.
     pub rows: u64,
+    /// True if there are so many that what is kept of each is packed.
+    pub large: bool,
 }
 
 /// An aggregate that is fed morsels.
@@ -205,10 +207,10 @@ pub(super) fn needs(rel: &RelRef) -> Option<(&RelRef, BTreeSet<String>)> {
     Some((input, needed))
 }
 
-/// About how many bytes a fold keeps of each row of so many: those of which it needs every single one.
-pub(super) fn bytes_per_row(rel: &RelRef, rows: u64) -> u64 {
+/// About how many bytes a fold keeps of each row: those of which it needs every single one.
+pub(super) fn bytes_per_row(rel: &RelRef, facts: &ScanFacts) -> u64 {
     match &rel.node {
-        RelNode::Aggregate(aggregate) => aggregate::bytes_per_row(aggregate, rows),
+        RelNode::Aggregate(aggregate) => aggregate::bytes_per_row(aggregate, facts),
         RelNode::Summary(_) | RelNode::CohortGrid(_) => 32,
         RelNode::History(_) => 48,
         _ => 0,

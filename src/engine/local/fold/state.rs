@@ -142,7 +142,7 @@ impl Accumulator {
             Kind::Least => Accumulator::Least(Vec::new()),
             Kind::Greatest => Accumulator::Greatest(Vec::new()),
             Kind::Values => Accumulator::Values(Vec::new()),
-            Kind::People => Accumulator::People(Gather::of_input(facts.rows)),
+            Kind::People => Accumulator::People(Gather::of_input(facts)),
             Kind::Distinct | Kind::Weighted | Kind::Varying => Accumulator::Pairs(Pairs::default()),
             Kind::First => Accumulator::First(Vec::new()),
         }

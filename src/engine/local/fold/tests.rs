@@ -126,7 +126,7 @@ fn relations() -> Vec<RelRef> {
 
 /// The fold of parts of the rows, each in a state of its own, merged two by two as `order` says.
 fn folded(fold: &dyn AnyFold, frame: &Frame, cuts: &[usize], order: &[usize]) -> Frame {
-    let facts = ScanFacts { rows: frame.rows() as u64 };
+    let facts = ScanFacts { rows: frame.rows() as u64, ..ScanFacts::default() };
     let mut states: Vec<AnyState> = Vec::new();
     let mut first = 0;
     for (index, &cut) in cuts.iter().chain([&frame.rows()]).enumerate() {
