@@ -38,4 +38,4 @@ pub use relation::{
     Aggregate, Dedupe, Join, JoinKind, Measure, MeasureFunc, Named, Order, Rel, RelNode, RelRef,
     SortKey, Window, WindowFunc, named,
 };
-pub use roles::{Money, OrderRoles, Roles, Table};
+pub use roles::{Money, OrderRoles, Roles, SpanRoles, Table};

@@ -4,6 +4,7 @@ use super::Func;
 use super::expression::Expr;
 use super::relation::{Named, RelRef, named};
 use super::typing::{Typed, build, call};
+use crate::document::TimeUnit;
 use crate::frame::{DataType, Schema, Value};
 
 /// A relation whose columns have roles: what a stage reads.
@@ -27,6 +28,8 @@ pub struct Roles {
     pub value: Option<Money>,
     /// The `order` block.
     pub order: Option<OrderRoles>,
+    /// The `subscription` block: rows are spans.
+    pub subscription: Option<SpanRoles>,
     /// True if a role may be absent only because something at the source is wrong, which is known.
     pub flawed: bool,
 }
@@ -96,6 +99,18 @@ pub struct OrderRoles {
     pub returned_at: Option<Expr>,
 }
 
+/// The roles of the `subscription` block: a row holds from `starts` until before `ends`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SpanRoles {
+    pub starts: Expr,
+    /// Null while it runs; ends at or after `as_of` are null too.
+    pub ends: Expr,
+    /// When it renews next.
+    pub renews: Option<Expr>,
+    /// The time that one `value` buys.
+    pub every: TimeUnit,
+}
+
 impl Roles {
     /// The roles whose columns a schema still has, with their types.
     pub fn living_in(&self, schema: &Schema) -> Roles {
@@ -130,6 +145,14 @@ impl Roles {
                 quantity: keep(&order.quantity),
                 returned_quantity: keep(&order.returned_quantity),
                 returned_at: keep(&order.returned_at),
+            }),
+            subscription: self.subscription.as_ref().and_then(|span| {
+                Some(SpanRoles {
+                    starts: span.starts.renamed(name_of)?,
+                    ends: span.ends.renamed(name_of)?,
+                    renews: keep(&span.renews),
+                    every: span.every,
+                })
             }),
         }
     }

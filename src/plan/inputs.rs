@@ -14,6 +14,7 @@ use crate::ir::{Calendar, Expr, Func, Money, OrderRoles, RelRef, Roles, Table, n
 use crate::spec::{ColumnRule, FileForm, Source};
 
 use super::clauses::rules_of;
+use super::spans;
 use super::unite::unite;
 
 /// The columns of one file.
@@ -83,6 +84,7 @@ pub(super) fn bind(
     let key: Vec<Option<Expr>> = source.key.iter().map(&mut read).collect();
     let value = source.value.as_ref().map(|role| (role, read(&role.column.value)));
     let order = source.order.as_ref().map(|block| order_roles(block, &mut read));
+    let spans = source.subscription.as_ref().map(|block| spans::roles(block, &mut read));
     let mut roles = Roles { key: key.into_iter().flatten().collect(), ..Roles::default() };
 
     if let Some((written, Some(expr))) = &customer {
@@ -151,10 +153,15 @@ pub(super) fn bind(
         order
     });
 
+    if let Some(found) = spans {
+        spans::bind(found, binding, &mut roles, diagnostics);
+    }
+    let starts = roles.subscription.as_ref().map(|span| span.starts.clone());
+
     let mut rules = Vec::new();
-    for role in
-        [roles.customer.as_ref().map(|c| &c.value), roles.time.as_ref()].into_iter().flatten()
-    {
+    let customer = roles.customer.as_ref().map(|customer| &customer.value);
+    let other_start = starts.as_ref().filter(|starts| roles.time.as_ref() != Some(starts));
+    for role in customer.into_iter().chain(&roles.time).chain(other_start) {
         // A row without customer or time is no event of anybody's. The contract may say so itself.
         let required = |rule: &ColumnRule| {
             rule.body.required.value && role.as_column() == Some(rule.name.value.as_str())
@@ -208,6 +215,13 @@ pub(super) fn bind(
             }
         }
     };
+    let rel = match starts.filter(|starts| roles.time.as_ref() != Some(starts)) {
+        None => rel,
+        Some(starts) => {
+            let seen = before_as_of(&starts, binding).and_then(|seen| relation::filter(&rel, seen));
+            seen.ok()?
+        }
+    };
     let table = Table { name: name.to_owned(), rel, roles };
     Some(Bound { table, quarantine, drift: united.drift })
 }
@@ -236,7 +250,10 @@ fn strict(source: &Source, files: &[FileSchema], schema: &Schema, roles: &Roles)
     let mut read = Vec::new();
     let customer = roles.customer.as_ref().map(|customer| &customer.value);
     let value = roles.value.as_ref().map(|value| &value.expr);
-    for role in customer.into_iter().chain(&roles.time).chain(&roles.key).chain(value) {
+    let span = roles.subscription.as_ref().map(|span| [&span.starts, &span.ends]);
+    let spans = span.into_iter().flatten();
+    let roles = customer.into_iter().chain(&roles.time).chain(&roles.key).chain(value);
+    for role in roles.chain(spans) {
         role.for_each_column(&mut |column| read.push(column.to_owned()));
     }
     let listed = |name: &str| {
@@ -287,7 +304,7 @@ fn quarantine(
 }
 
 /// Rows at or after `as_of` are not seen. Where `as_of` is a midnight, dates are compared as dates.
-fn before_as_of(time: &Expr, binding: &Binding) -> Result<Expr, TypeError> {
+pub(super) fn before_as_of(time: &Expr, binding: &Binding) -> Result<Expr, TypeError> {
     let day = binding.calendar.date_of(binding.as_of);
     if time.data_type == DataType::Date && binding.calendar.midnight(day) == binding.as_of {
         return build::lt(time.clone(), Expr::literal(Value::Date(day), DataType::Date));

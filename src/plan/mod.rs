@@ -17,6 +17,7 @@ mod latest;
 mod pipeline;
 mod schema;
 mod segments;
+mod spans;
 mod unite;
 
 pub use checks::PlannedCheck;

@@ -264,9 +264,12 @@ impl Uniting<'_> {
 /// True if a role of the source is this very column.
 fn named_by(source: &Source, name: &str) -> bool {
     let value = source.value.as_ref().map(|role| &role.column.value);
+    let span = source.subscription.as_ref();
+    let span = span.map(|span| [&span.starts.value, &span.ends.value]);
     [source.customer.as_ref(), source.time.as_ref(), value]
         .into_iter()
         .flatten()
+        .chain(span.into_iter().flatten())
         .chain(&source.key)
         .any(|written| written.text.trim() == name)
 }

@@ -5,7 +5,7 @@ use super::pipeline::{
     CalendarOptions, OutputKeys, PipelineKeys, ReportOptions, StageKeys, TableOptions,
 };
 use super::segment;
-use super::source::{BadRowsBlock, ColumnBody, DriftBlock, OrderBlock, SourceKeys, ValueRole};
+use super::source::{BadRowsBlock, ColumnBody, DriftBlock, OrderBlock, SourceKeys, SubscriptionBlock, ValueRole};
 use crate::document::{Decode, Entries, Field, Node, Options};
 
 /// A map of the document that has keys.
@@ -51,6 +51,11 @@ pub fn blocks(metric: Vec<Field>, check: Vec<Field>) -> Vec<Block> {
             "sources.NAME.order",
             "Which rows are an order, what is sold and what comes back.",
             OrderBlock::fields(),
+        ),
+        block(
+            "sources.NAME.subscription",
+            "Rows are spans: each holds from `starts` until before `ends`.",
+            SubscriptionBlock::fields(),
         ),
         block(
             "sources.NAME.columns.COLUMN",

@@ -23,5 +23,5 @@ pub(crate) use segment::ascending as segment_cuts_ascend;
 pub use segment::{Membership, Segment, SegmentForm};
 pub use source::{
     AbsentColumns, BadRowsBlock, ColumnRule, ColumnType, DriftBlock, ExtraColumns, FileForm,
-    OrderBlock, Source, ValueRole, WiderTypes,
+    OrderBlock, Source, SubscriptionBlock, ValueRole, WiderTypes,
 };

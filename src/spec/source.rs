@@ -4,8 +4,8 @@ use serde_json::{Value as Json, json};
 
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
 use crate::document::{
-    Decode, Decoder, Expression, Node, NodeKind, Options, Path, Scalar, Setting, Several, Share,
-    schema,
+    Decode, Decoder, Expression, Node, NodeKind, Options, Path, PeriodUnit, Scalar, Setting,
+    Several, Share, schema,
 };
 use crate::ir::relation::BadRowAction;
 
@@ -21,6 +21,7 @@ pub struct Source {
     pub key: Vec<Expression>,
     pub value: Option<ValueRole>,
     pub order: Option<OrderBlock>,
+    pub subscription: Option<SubscriptionBlock>,
     pub columns: Vec<ColumnRule>,
     pub bad_rows: BadRowsBlock,
     pub drift: DriftBlock,
@@ -136,6 +137,20 @@ crate::options! {
     }
 }
 
+crate::options! {
+    /// The `subscription` block.
+    pub struct SubscriptionBlock("`subscription`") {
+        /// The first moment of the span. It stands in for `time` where that is not given.
+        starts: Expression,
+        /// The first moment after the span; null while it runs.
+        ends: Expression,
+        /// When it renews next.
+        renews: Option<Expression> = None,
+        /// The time that one `value` buys.
+        every: PeriodUnit = PeriodUnit::Month,
+    }
+}
+
 crate::choice! {
     /// The type of a column in a contract.
     pub enum ColumnType {
@@ -201,6 +216,8 @@ crate::options! {
         value: Option<ValueForm> = None,
         /// What is an order, what is sold and what comes back.
         order: Option<OrderBlock> = None,
+        /// From when until when a row holds: rows are spans, not events.
+        subscription: Option<SubscriptionBlock> = None,
         /// The contract: what columns must be. Those not listed are allowed.
         columns: ColumnRules = ColumnRules(Vec::new()),
         /// What becomes of rows that break the contract.
@@ -303,6 +320,16 @@ pub(super) fn decode(name: &Spanned<String>, node: &Node, decoder: &mut Decoder)
             format!("`decimals` is 0 to 18, not {decimals}"),
         ));
     }
+    if let (Some(_), Some(second)) = (node.get("order"), node.get("subscription")) {
+        decoder.report(
+            Diagnostic::at(
+                Code::InvalidValue,
+                second.span,
+                format!("{what} has two subjects: its rows are orders or spans, not both"),
+            )
+            .help("make two sources of the same files, one with each block"),
+        );
+    }
     let ColumnRules(columns) = keys.columns.value;
     let place = keys.bad_rows.place(name.span);
     let bad_rows = bad_rows(keys.bad_rows.value, place, decoder);
@@ -329,6 +356,7 @@ pub(super) fn decode(name: &Spanned<String>, node: &Node, decoder: &mut Decoder)
         key,
         value,
         order: keys.order.value,
+        subscription: keys.subscription.value,
         columns,
         bad_rows,
         drift: keys.drift.value.unwrap_or_else(DriftBlock::none),

@@ -49,6 +49,11 @@
 //! the cohort's period counts nowhere, nor do, with rolling steps, orders before the entry, and customers
 //! who are not in the table. Where one of the two times is a date, the other is taken as one.
 //!
+//! Of a source of spans (`subscription`) a customer enters with the start of the first one, and is active in
+//! a cell in whose last instant one runs: who starts and ends within a period is in the cohort and not
+//! retained at age 0. `orders` counts the spans that run then, `value` is what they bring in a period of
+//! the age unit.
+//!
 //! References: Fader and Hardie (2007), How to project customer retention.
 
 use serde_json::Value as Json;
@@ -302,6 +307,17 @@ impl CohortRetention {
         let mut table = if in_range { cx.input()? } else { cx.table.clone() };
         // Where the first order ever decides, `where` does not filter.
         let active = if in_range { None } else { cx.condition.clone() };
+        if table.roles.subscription.is_some() && self.steps.value == Steps::Rolling {
+            cx.diagnostics.push(
+                Diagnostic::at(
+                    Code::InvalidValue,
+                    self.steps.place(cx.kind.span),
+                    format!("rolling steps count events, and the rows of `{}` are spans", table.name),
+                )
+                .help("leave `steps` out, or follow spans day by day with a `survival` stage"),
+            );
+            return None;
+        }
         if let Some(from) = &self.entry_from.value {
             if let Some(span) = self.entry.span {
                 cx.diagnostics.push(
@@ -315,7 +331,10 @@ impl CohortRetention {
                 return None;
             }
             let entry = cx.entry_table(from);
-            let orders = cx.purchases(&table, &[], active, false);
+            let orders = match table.roles.subscription.clone() {
+                None => cx.purchases(&table, &[], active, false),
+                Some(span) => cx.running(&table, &span, &[], active, self.age.value.into()),
+            };
             let entered = cx.entered_by(entry?, &orders?, &self.by.value)?;
             return Some(Followed {
                 purchases: entered.purchases,
@@ -326,6 +345,12 @@ impl CohortRetention {
         let dimensions = cx.dimensions(&self.by.value, &mut table);
         cx.customer_and_time(&table)?;
         let dimensions = dimensions?;
+        if let Some(span) = table.roles.subscription.clone() {
+            let age = self.age.value.into();
+            let (purchases, entering) =
+                cx.entering_and_running(&table, &span, &dimensions, active, age)?;
+            return Some(Followed { purchases, entering: Some(entering), dimensions });
+        }
         let purchases = cx.purchases(&table, &dimensions, active, false)?;
         Some(Followed { purchases, entering: None, dimensions })
     }

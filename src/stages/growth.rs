@@ -37,6 +37,10 @@
 //! null, so are the rates of the first period. In a period that is not over, everything after
 //! `start_customers` is null.
 //!
+//! Of a source of spans (`subscription`) a customer is active in a period in whose last instant a span runs,
+//! and `value` is the money of all that run then, for such a period: a value that buys a month counts three
+//! times in a quarter, and 7 / 30.4375 of it in a week. Dimensions are those of the span that started first.
+//!
 //! References: Hsu (2015), Diligence at Social Capital part 1: accounting for user growth.
 
 use super::cohort_retention::Totals;
@@ -122,7 +126,12 @@ impl Stage for Growth {
         let dimensions = cx.dimensions(&self.by.value, &mut table);
         cx.customer_and_time(&table)?;
         let dimensions = dimensions?;
-        let purchases = cx.purchases(&table, &dimensions, None, false)?;
+        let purchases = match table.roles.subscription.clone() {
+            None => cx.purchases(&table, &dimensions, None, false)?,
+            Some(span) => {
+                cx.running(&table, &span, &dimensions, None, self.period.value.into())?
+            }
+        };
         let money = table.roles.value.as_ref().and_then(|value| value.currency.clone());
 
         let mut outputs = Vec::new();

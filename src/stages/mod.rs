@@ -15,6 +15,7 @@ mod draws;
 mod entries;
 mod purchases;
 mod registry;
+mod spans;
 mod view;
 
 pub mod check;
