@@ -11,9 +11,11 @@
 
 mod bg_nbd;
 mod bootstrap;
+mod cells;
 mod fit;
 mod gamma_gamma;
 mod lifetime_value;
+mod survival;
 mod tables;
 
 pub use bg_nbd::{BgNbd, Purchases};
@@ -21,3 +23,4 @@ pub use bootstrap::{Bootstrap, DRAW, Resampled};
 pub use fit::{Estimate, Fit};
 pub use gamma_gamma::{GammaGamma, Spending};
 pub use lifetime_value::{LifetimeValue, Segmented, Spend};
+pub use survival::SurvivalCurves;

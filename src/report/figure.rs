@@ -130,6 +130,7 @@ impl CohortTriangle {
             x: self.ages.iter().skip(first).cloned().collect(),
             y_label: "Retained".to_owned(),
             unit: Unit::Share,
+            steps: false,
             series,
             marker: None,
         }
@@ -163,6 +164,9 @@ pub struct Lines {
     pub y_label: String,
     /// The unit of the values.
     pub unit: Unit,
+    /// Whether each value holds until the next position, as that of a survival curve does.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub steps: bool,
     /// The curves; the order of muted ones is the order of their colours.
     pub series: Vec<Series>,
     /// A position to point out, such as the end of the calibration period.

@@ -181,7 +181,10 @@ fn latest(
     schemas: &BTreeMap<String, InputSchema>,
     opened: &BTreeMap<String, LocalSource>,
 ) -> Result<Latest, EngineError> {
-    let timed = pipeline.sources.iter().filter(|source| source.time.is_some() || source.subscription.is_some());
+    let timed = pipeline
+        .sources
+        .iter()
+        .filter(|source| source.time.is_some() || source.subscription.is_some());
     if timed.clone().next().is_none() {
         return Ok(match pipeline.broken.is_empty() {
             true => Latest::NoTime,

@@ -9,6 +9,7 @@ use crate::stages::View;
 mod cohorts;
 mod fits;
 mod movements;
+mod survival;
 mod worth;
 
 /// The table to look at.
@@ -43,6 +44,9 @@ pub(super) fn show<'a>(
         View::Fits { by, fits, parameters } => {
             let blocks = companion(fits).map(|fits| fits::fits(by, fits, companion(parameters)));
             (Vec::new(), blocks.unwrap_or_default())
+        }
+        View::Survival { by, unit, summary, tests } => {
+            survival::curves(context, by, *unit, [companion(summary), companion(tests)])
         }
         View::Bars { title, x, y, complete } => bars(context, title, x, y, complete.as_deref()),
         View::Cohorts { by, age, steps, returned, average } => {

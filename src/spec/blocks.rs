@@ -5,7 +5,9 @@ use super::pipeline::{
     CalendarOptions, OutputKeys, PipelineKeys, ReportOptions, StageKeys, TableOptions,
 };
 use super::segment;
-use super::source::{BadRowsBlock, ColumnBody, DriftBlock, OrderBlock, SourceKeys, SubscriptionBlock, ValueRole};
+use super::source::{
+    BadRowsBlock, ColumnBody, DriftBlock, OrderBlock, SourceKeys, SubscriptionBlock, ValueRole,
+};
 use crate::document::{Decode, Entries, Field, Node, Options};
 
 /// A map of the document that has keys.

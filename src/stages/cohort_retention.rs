@@ -312,7 +312,10 @@ impl CohortRetention {
                 Diagnostic::at(
                     Code::InvalidValue,
                     self.steps.place(cx.kind.span),
-                    format!("rolling steps count events, and the rows of `{}` are spans", table.name),
+                    format!(
+                        "rolling steps count events, and the rows of `{}` are spans",
+                        table.name
+                    ),
                 )
                 .help("leave `steps` out, or follow spans day by day with a `survival` stage"),
             );

@@ -128,9 +128,7 @@ impl Stage for Growth {
         let dimensions = dimensions?;
         let purchases = match table.roles.subscription.clone() {
             None => cx.purchases(&table, &dimensions, None, false)?,
-            Some(span) => {
-                cx.running(&table, &span, &dimensions, None, self.period.value.into())?
-            }
+            Some(span) => cx.running(&table, &span, &dimensions, None, self.period.value.into())?,
         };
         let money = table.roles.value.as_ref().and_then(|value| value.currency.clone());
 

@@ -30,6 +30,7 @@ pub mod join;
 pub mod rfm;
 pub mod segment_metrics;
 pub mod select;
+pub mod survival;
 pub mod union;
 
 pub use context::{SegmentTable, Segments, Since, StageContext};

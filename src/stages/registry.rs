@@ -7,7 +7,7 @@ use super::dimension::DimensionSpec;
 use super::view::View;
 use super::{
     check, clv, cohort_retention, customer_summary, deduplicate, derive, filter, growth, join, rfm,
-    segment_metrics, select, union,
+    segment_metrics, select, survival, union,
 };
 use crate::diagnostic::Spanned;
 use crate::document::{Decoder, Field, Node};
@@ -78,6 +78,7 @@ pub fn registry() -> &'static [StageKind] {
         cohort_retention::KIND,
         growth::KIND,
         clv::KIND,
+        survival::KIND,
     ];
     REGISTRY
 }

@@ -12,6 +12,7 @@ mod newton;
 mod quantile;
 mod special;
 mod spread;
+pub mod survival;
 
 pub use bootstrap::{mixed, poisson_weight};
 pub use exact::{ExactSum, Moments};

@@ -116,7 +116,7 @@ impl Plot<'_> {
                 @if muted { title { (series.name) } }
                 @for run in &runs {
                     @if let Some(outline) = self.band_outline(series, run) { path.band d=(outline) {} }
-                    @if run.len() > 1 { path.line d=(path(run.iter().map(|(x, point)| self.at(*x, point.value)))) {} }
+                    @if run.len() > 1 { path.line d=(path(self.drawn(run.iter().map(|(x, point)| (*x, point.value))))) {} }
                     @if dots || run.len() == 1 {
                         @for (x, point) in run {
                             circle cx=(self.x.px(*x as f64)) cy=(self.y.px(point.value))
@@ -150,9 +150,22 @@ impl Plot<'_> {
         let ends: Option<Vec<_>> =
             run.iter().map(|(x, point)| band(series, point).map(|ends| (*x, ends))).collect();
         let ends = ends.filter(|ends| ends.len() > 1)?;
-        let upper = ends.iter().map(|(x, ends)| self.at(*x, ends.high));
-        let lower = ends.iter().rev().map(|(x, ends)| self.at(*x, ends.low));
-        Some(path(upper.chain(lower)) + "Z")
+        let upper = self.drawn(ends.iter().map(|(x, ends)| (*x, ends.high)));
+        let lower = self.drawn(ends.iter().map(|(x, ends)| (*x, ends.low)));
+        Some(path(upper.into_iter().chain(lower.into_iter().rev())) + "Z")
+    }
+
+    /// The corners of a line through values.
+    fn drawn(&self, values: impl Iterator<Item = (usize, f64)>) -> Vec<(f64, f64)> {
+        let mut corners: Vec<(f64, f64)> = Vec::new();
+        for (x, value) in values {
+            let next = self.at(x, value);
+            if let Some(&(_, level)) = corners.last().filter(|_| self.chart.steps) {
+                corners.push((next.0, level));
+            }
+            corners.push(next);
+        }
+        corners
     }
 
     fn at(&self, x: usize, value: f64) -> (f64, f64) {
@@ -239,9 +252,9 @@ fn muted_legend(names: Vec<&str>, right: f64) -> Markup {
     }
 }
 
-fn path(points: impl Iterator<Item = (f64, f64)>) -> String {
+fn path(points: impl IntoIterator<Item = (f64, f64)>) -> String {
     let mut text = String::new();
-    for (index, (x, y)) in points.enumerate() {
+    for (index, (x, y)) in points.into_iter().enumerate() {
         text.push_str(if index == 0 { "M" } else { "L" });
         text.push_str(&px(x));
         text.push(' ');

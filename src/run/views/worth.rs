@@ -148,6 +148,7 @@ pub(super) fn lorenz(
         x: steps().map(|share| format!("{:.0}%", share * 100.0)).collect(),
         y_label: format!("share of {name}"),
         unit: ReportUnit::Share,
+        steps: false,
         series,
         marker: None,
     });
@@ -215,6 +216,7 @@ fn track(
         x: rows.iter().map(|&row| x_of(row).to_string()).collect(),
         y_label: "total so far".to_owned(),
         unit: ReportUnit::Count,
+        steps: false,
         series: vec![
             curve("actual", Emphasis::Strong, &actual_of),
             curve("expected", Emphasis::Normal, &expected_of),
