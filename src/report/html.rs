@@ -206,6 +206,7 @@ mod tests {
                 x: vec![own(); 4],
                 y_label: own(),
                 unit: Unit::Named(own()),
+                steps: false,
                 series: [Emphasis::Strong, Emphasis::Normal, Emphasis::Muted, Emphasis::Muted]
                     .map(series)
                     .into(),
