@@ -15,6 +15,7 @@ mod cells;
 mod fit;
 mod gamma_gamma;
 mod lifetime_value;
+mod retention_curve;
 mod survival;
 mod tables;
 
@@ -23,4 +24,5 @@ pub use bootstrap::{Bootstrap, DRAW, Resampled};
 pub use fit::{Estimate, Fit};
 pub use gamma_gamma::{GammaGamma, Spending};
 pub use lifetime_value::{LifetimeValue, Segmented, Spend};
+pub use retention_curve::{Renewal, RetentionCurve};
 pub use survival::SurvivalCurves;

@@ -19,5 +19,5 @@ pub use exact::{ExactSum, Moments};
 pub use interval::{multinomial, normal_quantile, rank_bounds, student_t_quantile, wilson};
 pub use newton::{Derivatives, Maximum, Termination, covariance, maximise};
 pub use quantile::{interpolate, position, quantile_of_sorted, select_all, select_quantile};
-pub use special::{digamma, ln_gamma, trigamma};
+pub use special::{digamma, ln_gamma, ln_gamma_ratio, trigamma};
 pub use spread::ValueStatistic;
