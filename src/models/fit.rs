@@ -1,4 +1,4 @@
-//! What a maximum-likelihood fit is.
+//! What a maximum-likelihood fit is, and how models are fitted.
 
 use rayon::prelude::*;
 
@@ -10,8 +10,14 @@ pub struct Fit<const N: usize> {
     pub parameters: [f64; N],
     /// From the inverse of the observed information; `None` where it is singular.
     pub standard_errors: Option<[f64; N]>,
+    /// Of the logarithms of the parameters, for the delta method. Where the information is singular, that
+    /// of the information with a weak prior added, which gives the flat directions a factor of e^10 or so;
+    /// then there are no standard errors. `None` where even that is no covariance.
+    pub covariance: Option<[[f64; N]; N]>,
     /// Whether the data say anything of each parameter.
     pub identified: [bool; N],
+    /// The sides on which nothing bounds a parameter that is not identified.
+    pub open: [Open; N],
     pub log_likelihood: f64,
     pub termination: Termination,
     pub iterations: u32,
@@ -19,6 +25,13 @@ pub struct Fit<const N: usize> {
     pub gradient_norm: f64,
     /// What a Newton step would still add to the log-likelihood, twice; `None` where there is no such step.
     pub decrement: Option<f64>,
+}
+
+/// The sides on which the interval of a parameter is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Open {
+    pub below: bool,
+    pub above: bool,
 }
 
 /// A parameter, for tables.
@@ -37,6 +50,20 @@ const VAGUE: f64 = 5.0;
 /// to go: on a ridge that flattens for ever there is no top to stand on. (The ends of a 95% interval are
 /// 1.92 below the top.)
 const LEVEL_GROUND: f64 = 0.1;
+
+/// How far a parameter that is not identified is moved to see whether the likelihood minds: by a factor of
+/// e^5. It minds if it falls by more than this, half of the 95% point of chi-square with 1 degree.
+const FAR: f64 = 5.0;
+const MINDS: f64 = 1.920_729;
+
+/// Holds a parameter where it was moved to, while the others find their best: a spring of this strength.
+const SPRING: f64 = 1e6;
+
+/// The information of a weak prior, tried in turn where the information of the data is singular.
+const WEAK: [f64; 4] = [0.01, 0.1, 1.0, 10.0];
+
+/// With more rows than this, the starts run on a sample of so many, and the best goes on with all.
+const SAMPLE: usize = 10_000;
 
 /// Rows of the likelihood that are summed at a time: fixed, so that the sum is the same on any number of
 /// threads.
@@ -73,34 +100,92 @@ impl<const N: usize> Fit<N> {
     }
 }
 
-/// Fits a model to grouped rows by maximum likelihood, from several starts. `term` gives the
-/// log-likelihood of one customer of a row, or a part of it, with its derivatives by the parameters;
-/// `weight` how many customers the row stands for.
-pub(super) fn fit<const N: usize, Row: Sync>(
+impl<const N: usize> Fit<N> {
+    /// The interval of a parameter, z standard errors of its logarithm to both sides. An end is `None`
+    /// where it is open or unknown.
+    pub fn interval(&self, parameter: usize, z: f64) -> (Option<f64>, Option<f64>) {
+        let value = self.parameters[parameter];
+        let Open { below, above } = self.open[parameter];
+        let error = self.standard_errors.map(|errors| errors[parameter] / value);
+        let end = |open: bool, sign: f64| {
+            let error = error.filter(|_| !open)?;
+            Some(value * (sign * z * error).exp()).filter(|end| end.is_finite())
+        };
+        (end(below, -1.0), end(above, 1.0))
+    }
+}
+
+/// A model as data: what its likelihood is a sum of.
+pub(super) struct Likelihood<Parts, Term> {
+    /// Splits rows into the terms of the log-likelihood, each with how often it is there. Terms that many
+    /// rows share are there once.
+    pub parts: Parts,
+    /// A term with its derivatives by the parameters.
+    pub term: Term,
+}
+
+/// Fits a model to grouped rows by maximum likelihood, from several starts. The rows should be in a fixed
+/// order: it is that of the sum.
+pub(super) fn fit<const N: usize, Row: Clone, Part: Sync>(
     rows: &[Row],
     starts: &[[f64; N]],
-    weight: fn(&Row) -> f64,
-    term: impl Fn(&Row, &[f64; N]) -> Derivatives<N> + Sync,
+    of: &Likelihood<
+        impl Fn(&[Row]) -> Vec<(f64, Part)>,
+        impl Fn(&Part, &[f64; N]) -> Derivatives<N> + Sync,
+    >,
 ) -> Fit<N> {
-    let likelihood = |logarithms: &[f64; N]| {
-        let parameters = logarithms.map(f64::exp);
-        let parts: Vec<Derivatives<N>> = rows
-            .par_chunks(CHUNK)
-            .map(|rows| {
-                let mut sum = Derivatives::default();
-                rows.iter().for_each(|row| sum.add(&term(row, &parameters), weight(row)));
-                sum
-            })
-            .collect();
-        let mut sum = Derivatives::default();
-        parts.iter().for_each(|part| sum.add(part, 1.0));
-        sum.in_logarithms(&parameters)
-    };
+    let mut starts: Vec<[f64; N]> = starts.iter().map(|start| start.map(f64::ln)).collect();
+    if rows.len() > 2 * SAMPLE {
+        // Evenly through the rows, which are in the order of their histories: a stratified sample.
+        let sample: Vec<Row> = rows.iter().step_by(rows.len() / SAMPLE).cloned().collect();
+        let parts = (of.parts)(&sample);
+        if let Some(best) = best_of(&starts, |point| sum(&parts, &of.term, point)) {
+            starts.insert(0, best.point);
+        }
+    }
+    let parts = (of.parts)(rows);
+    let likelihood = |point: &[f64; N]| sum(&parts, &of.term, point);
+    // The start that the sample found needs the others only if it leads nowhere.
+    let tries = if rows.len() > 2 * SAMPLE { &starts[..1] } else { &starts[..] };
+    let found = best_of(tries, likelihood).map(|best| finish(best, likelihood));
+    match found {
+        Some(found) if found.converged() || tries.len() == starts.len() => found,
+        _ => {
+            best_of(&starts, likelihood).map_or_else(Fit::nowhere, |best| finish(best, likelihood))
+        }
+    }
+}
+
+/// The log-likelihood as a function of the logarithms of the parameters.
+fn sum<const N: usize, Part: Sync>(
+    parts: &[(f64, Part)],
+    term: &(impl Fn(&Part, &[f64; N]) -> Derivatives<N> + Sync),
+    logarithms: &[f64; N],
+) -> Derivatives<N> {
+    let parameters = logarithms.map(f64::exp);
+    let sums: Vec<Derivatives<N>> = parts
+        .par_chunks(CHUNK)
+        .map(|parts| {
+            let mut sum = Derivatives::default();
+            parts.iter().for_each(|(times, part)| sum.add(&term(part, &parameters), *times));
+            sum
+        })
+        .collect();
+    let mut sum = Derivatives::default();
+    sums.iter().for_each(|part| sum.add(part, 1.0));
+    sum.in_logarithms(&parameters)
+}
+
+/// The best maximum from several starts; of two that are as good, the first: a later one must be better by
+/// more than noise.
+fn best_of<const N: usize>(
+    starts: &[[f64; N]],
+    likelihood: impl Fn(&[f64; N]) -> Derivatives<N>,
+) -> Option<Maximum<N>> {
     let mut best: Option<Maximum<N>> = None;
     for start in starts {
-        let found = maximise(start.map(f64::ln), likelihood);
+        let found = maximise(*start, &likelihood);
         let better = |known: &Maximum<N>| {
-            // Of two that are as good, the first: a later one must be better by more than noise.
             found.derivatives.value > known.derivatives.value + 1e-9 * known.derivatives.value.abs()
                 || !known.derivatives.value.is_finite() && found.derivatives.value.is_finite()
         };
@@ -108,35 +193,96 @@ pub(super) fn fit<const N: usize, Row: Sync>(
             best = Some(found);
         }
     }
-    let best = best.unwrap_or(Maximum {
-        point: [0.0; N],
-        derivatives: Derivatives::default(),
-        termination: Termination::NotFinite,
-        iterations: 0,
-    });
+    best
+}
+
+impl<const N: usize> Fit<N> {
+    /// What is said when there was no start.
+    fn nowhere() -> Self {
+        Fit {
+            parameters: [1.0; N],
+            standard_errors: None,
+            covariance: None,
+            identified: [false; N],
+            open: [Open { below: true, above: true }; N],
+            log_likelihood: 0.0,
+            termination: Termination::NotFinite,
+            iterations: 0,
+            gradient_norm: 0.0,
+            decrement: None,
+        }
+    }
+}
+
+/// What a maximum says of the parameters.
+fn finish<const N: usize>(
+    best: Maximum<N>,
+    likelihood: impl Fn(&[f64; N]) -> Derivatives<N>,
+) -> Fit<N> {
     let parameters = best.point.map(f64::exp);
-    let errors = covariance(&best.derivatives.hessian).map(|covariance| {
+    let Derivatives { value, gradient, hessian } = best.derivatives;
+    let inverse = covariance(&hessian);
+    let errors = inverse.map(|inverse| {
         let mut errors = [0.0; N];
-        (0..N).for_each(|i| errors[i] = covariance[i][i].sqrt());
+        (0..N).for_each(|i| errors[i] = inverse[i][i].sqrt());
         errors
     });
     let mut standard_errors = errors;
     if let Some(errors) = &mut standard_errors {
         errors.iter_mut().zip(&parameters).for_each(|(error, parameter)| *error *= parameter);
     }
-    let gradient = best.derivatives.gradient;
-    let decrement = covariance(&best.derivatives.hessian).map(|covariance| {
-        let step = covariance.map(|row| row.iter().zip(&gradient).map(|(c, g)| c * g).sum::<f64>());
+    let decrement = inverse.map(|inverse| {
+        let step = inverse.map(|row| row.iter().zip(&gradient).map(|(c, g)| c * g).sum::<f64>());
         step.iter().zip(&gradient).map(|(s, g)| s * g).sum::<f64>()
     });
+    let identified = errors.map_or([false; N], |errors| errors.map(|error| error < VAGUE));
+    let mut open = [Open::default(); N];
+    for i in (0..N).filter(|&i| !identified[i]) {
+        let minds = |by: f64| {
+            let moved = pulled(best.point, i, by, &likelihood);
+            value - moved > MINDS
+        };
+        open[i] = Open { below: !minds(-FAR), above: !minds(FAR) };
+    }
+    let weak = || {
+        WEAK.iter().find_map(|weak| {
+            let mut hessian = hessian;
+            (0..N).for_each(|i| hessian[i][i] -= weak);
+            covariance(&hessian)
+        })
+    };
     Fit {
         parameters,
         standard_errors,
-        identified: errors.map_or([false; N], |errors| errors.map(|error| error < VAGUE)),
-        log_likelihood: best.derivatives.value,
+        covariance: inverse.or_else(weak),
+        identified,
+        open,
+        log_likelihood: value,
         termination: best.termination,
         iterations: best.iterations,
         gradient_norm: gradient.iter().map(|g| g * g).sum::<f64>().sqrt(),
         decrement,
     }
+}
+
+/// The profile log-likelihood with one parameter moved: the best that the others make of it.
+fn pulled<const N: usize>(
+    point: [f64; N],
+    parameter: usize,
+    by: f64,
+    likelihood: impl Fn(&[f64; N]) -> Derivatives<N>,
+) -> f64 {
+    let target = point[parameter] + by;
+    let mut start = point;
+    start[parameter] = target;
+    let sprung = |at: &[f64; N]| {
+        let mut here = likelihood(at);
+        let off = at[parameter] - target;
+        here.value -= 0.5 * SPRING * off * off;
+        here.gradient[parameter] -= SPRING * off;
+        here.hessian[parameter][parameter] -= SPRING;
+        here
+    };
+    let there = maximise(start, sprung).derivatives.value;
+    if there.is_finite() { there } else { f64::NEG_INFINITY }
 }

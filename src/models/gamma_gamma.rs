@@ -10,7 +10,7 @@
 //! References: Fader, Hardie and Lee (2005), RFM and CLV; Fader and Hardie (2013), The Gamma-Gamma model
 //! of monetary value.
 
-use super::fit::{Fit, fit};
+use super::fit::{Fit, Likelihood, fit};
 use crate::stats::{Derivatives, digamma, ln_gamma, trigamma};
 
 /// How many customers spend alike.
@@ -50,7 +50,8 @@ impl GammaGamma {
         // p γ / (q − 1) is the population's mean.
         let starts =
             [(2.0, 3.0), (6.0, 4.0), (1.0, 2.0)].map(|(p, q)| [p, q, mean * (q - 1.0) / p]);
-        fit(rows, &starts, |row| row.customers, term)
+        let parts = |rows: &[Spending]| rows.iter().map(|row| (row.customers, *row)).collect();
+        fit(rows, &starts, &Likelihood { parts, term })
     }
 
     /// The mean value of a purchase expected of a customer with a mean of `mean` over `purchases`; of
@@ -59,6 +60,17 @@ impl GammaGamma {
         let below = self.p * purchases + self.q - 1.0;
         let spend = self.p * (self.gamma + purchases * mean) / below;
         (below > 0.0 && spend.is_finite()).then_some(spend)
+    }
+
+    /// The gradient of the expected spend by the logarithms of p, q and γ; `None` where that is.
+    pub fn expected_spend_gradient(&self, purchases: f64, mean: f64) -> Option<[f64; 3]> {
+        let spend = self.expected_spend(purchases, mean)?;
+        let below = self.p * purchases + self.q - 1.0;
+        Some([
+            spend * (self.q - 1.0) / below,
+            -spend * self.q / below,
+            spend * self.gamma / (self.gamma + purchases * mean),
+        ])
     }
 }
 
@@ -126,5 +138,25 @@ mod tests {
         let first = model.expected_spend(2.0, 22.35).expect("it exists");
         assert!((first - 24.65862).abs() < 1e-5, "{first}");
         assert_eq!(GammaGamma { q: 0.9, ..model }.expected_spend(0.0, 0.0), None);
+    }
+
+    #[test]
+    fn gradients_of_the_spend_are_those_of_its_value() {
+        let at = [6.2_f64, 3.7, 15.4];
+        for (purchases, mean) in [(0.0, 0.0), (1.0, 10.0), (7.0, 120.5)] {
+            let gradient = GammaGamma::of(at).expected_spend_gradient(purchases, mean);
+            for (i, exact) in gradient.expect("q > 1").into_iter().enumerate() {
+                let moved = |by: f64| {
+                    let mut at = at;
+                    at[i] *= by.exp();
+                    GammaGamma::of(at).expected_spend(purchases, mean).expect("q > 1")
+                };
+                let slope = (moved(1e-5) - moved(-1e-5)) / 2e-5;
+                assert!(
+                    (slope - exact).abs() < 1e-7 * slope.abs().max(1.0),
+                    "{i}: {slope} {exact}"
+                );
+            }
+        }
     }
 }

@@ -9,20 +9,32 @@
 //! - Equal customers are one term of the likelihood, weighted by their number.
 //! - A fit that did not converge is told, never hidden; no prediction is NaN.
 
+#[cfg(test)]
+mod check;
+mod bg_bb;
 mod bg_nbd;
 mod bootstrap;
 mod cells;
 mod fit;
 mod gamma_gamma;
 mod lifetime_value;
+mod mbg_nbd;
+mod pareto_nbd;
+mod projection;
+mod purchases;
 mod retention_curve;
 mod survival;
 mod tables;
 
-pub use bg_nbd::{BgNbd, Purchases};
+pub use bg_bb::BgBb;
+pub use bg_nbd::BgNbd;
 pub use bootstrap::{Bootstrap, DRAW, Resampled};
-pub use fit::{Estimate, Fit};
+pub use fit::{Estimate, Fit, Open};
 pub use gamma_gamma::{GammaGamma, Spending};
 pub use lifetime_value::{LifetimeValue, Segmented, Spend};
+pub use mbg_nbd::MbgNbd;
+pub use pareto_nbd::ParetoNbd;
+pub use projection::{CurveModel, RetentionProjection};
+pub use purchases::{AnyModel, LogOdds, ModelKind, PurchaseModel, Purchases};
 pub use retention_curve::{Renewal, RetentionCurve};
 pub use survival::SurvivalCurves;

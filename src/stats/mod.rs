@@ -1,4 +1,4 @@
-//! Mathematics on `f64`: exact sums, quantiles, intervals, special functions, an optimiser.
+//! Mathematics on `f64`: exact sums, quantiles, intervals, special functions, integrals, an optimiser.
 //!
 //! **Invariants**
 //! - Pure functions of plain numbers: no I/O, no clock, no tables, no engine.
@@ -10,14 +10,22 @@ mod exact;
 mod interval;
 mod newton;
 mod quantile;
-mod special;
 mod spread;
+mod special;
+mod incomplete;
+mod quadrature;
+mod dropout;
 pub mod survival;
 
 pub use bootstrap::{mixed, poisson_weight};
+pub use dropout::purchases_before_stopping;
 pub use exact::{ExactSum, Moments};
+pub use incomplete::{
+    chi_square_survival, incomplete_beta, incomplete_gamma, ln_beta, scaled_upper_gamma,
+};
 pub use interval::{multinomial, normal_quantile, rank_bounds, student_t_quantile, wilson};
 pub use newton::{Derivatives, Maximum, Termination, covariance, maximise};
+pub use quadrature::{beta_mean, panels};
 pub use quantile::{interpolate, position, quantile_of_sorted, select_all, select_quantile};
-pub use special::{digamma, ln_gamma, ln_gamma_ratio, trigamma};
+pub use special::{digamma, ln_gamma, ln_gamma_ratio, ln_rising, trigamma};
 pub use spread::ValueStatistic;

@@ -1,7 +1,7 @@
-//! Special functions of positive arguments.
+//! The gamma function and its relatives, of positive arguments.
 
 /// From here on the asymptotic series have all the digits of a double.
-const LARGE: f64 = 12.0;
+pub(super) const LARGE: f64 = 12.0;
 
 /// ln Γ(x) for x > 0.
 ///
@@ -15,7 +15,7 @@ pub fn ln_gamma(x: f64) -> f64 {
         x += 1.0;
     }
     let half_ln_two_pi = 0.918_938_533_204_672_8;
-    (x - 0.5) * x.ln() - x + half_ln_two_pi + stirling(x) - product.ln()
+    (x - 0.5) * x.ln() - x + half_ln_two_pi + stirling_rest(x) - product.ln()
 }
 
 /// ln (Γ(x + a) / Γ(x)) for x > 0 and a ≥ 0, with its digits where one of them is far larger than the other.
@@ -29,11 +29,13 @@ pub fn ln_gamma_ratio(x: f64, a: f64) -> f64 {
     }
     // Γ(x) = x^(x − 1/2) e^−x √(2π) e^series.
     let together = a * x.ln() + ((x + a - 0.5) * (a / x).ln_1p() - a);
-    together + (stirling(x + a) - stirling(x)) + shift
+    together + (stirling_rest(x + a) - stirling_rest(x)) + shift
 }
 
-/// The series of Stirling's formula, for x of [`LARGE`] or more.
-fn stirling(x: f64) -> f64 {
+/// What ln Γ(x) has beyond (x − ½) ln x − x + ½ ln 2π, for x ≥ [`LARGE`].
+pub(super) fn stirling_rest(x: f64) -> f64 {
+    let inverse = 1.0 / x;
+    let square = inverse * inverse;
     // B(2k) / (2k (2k − 1)).
     const TERMS: [f64; 8] = [
         1.0 / 12.0,
@@ -45,8 +47,6 @@ fn stirling(x: f64) -> f64 {
         1.0 / 156.0,
         -3_617.0 / 122_400.0,
     ];
-    let inverse = 1.0 / x;
-    let square = inverse * inverse;
     TERMS.iter().rev().fold(0.0, |sum, term| sum * square + term) * inverse
 }
 
@@ -99,6 +99,31 @@ pub fn trigamma(x: f64) -> f64 {
     shift + inverse + 0.5 * square + series
 }
 
+/// Up to so many factors a rising factorial is multiplied out.
+const FACTORS: f64 = 64.0;
+
+/// ln Γ(a + n) − ln Γ(a), with its first and second derivative by a, for a > 0 and n ≥ 0.
+///
+/// Differences of gamma functions lose what they have in common: all digits, when a is large. For a few
+/// factors (n whole) the sum over them loses none.
+pub fn ln_rising(a: f64, n: f64) -> [f64; 3] {
+    if n > FACTORS || n.fract() != 0.0 {
+        return [
+            ln_gamma(a + n) - ln_gamma(a),
+            digamma(a + n) - digamma(a),
+            trigamma(a + n) - trigamma(a),
+        ];
+    }
+    let (mut value, mut slope, mut curve) = (0.0, 0.0, 0.0);
+    for k in 0..n as u32 {
+        let factor = a + f64::from(k);
+        value += factor.ln();
+        slope += 1.0 / factor;
+        curve -= 1.0 / (factor * factor);
+    }
+    [value, slope, curve]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,5 +163,26 @@ mod tests {
             let found = ln_gamma_ratio(x, a);
             assert!((found / expected - 1.0).abs() < 1e-13, "{x} {a}: {found} is not {expected}");
         }
+    }
+
+    #[test]
+    fn rising_factorials_are_differences_of_gamma_functions() {
+        for a in [0.1, 1.0, 7.5, 300.0] {
+            for n in [0.0, 1.0, 64.0] {
+                let exact = ln_rising(a, n);
+                let rough = [
+                    ln_gamma(a + n) - ln_gamma(a),
+                    digamma(a + n) - digamma(a),
+                    trigamma(a + n) - trigamma(a),
+                ];
+                for (exact, rough) in exact.into_iter().zip(rough) {
+                    assert!((exact - rough).abs() < 1e-12 * exact.abs().max(1.0), "{a} {n}");
+                }
+            }
+        }
+        // 2 factors of about 1e9.
+        assert_eq!(ln_rising(1e9, 2.0)[1], 1.0 / 1e9 + 1.0 / (1e9 + 1.0));
+        let [half, ..] = ln_rising(2.5, 0.5);
+        assert!((half - (ln_gamma(3.0) - ln_gamma(2.5))).abs() < 1e-15);
     }
 }

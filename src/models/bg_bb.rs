@@ -1,0 +1,403 @@
+//! BG/BB: buying or not at each of n opportunities, until one stops.
+//!
+//! ```text
+//! At each opportunity a customer who is alive buys with probability p; before each, the customer stops
+//! with probability θ.
+//!   p ~ Beta(α, β)
+//!   θ ~ Beta(γ, δ)
+//! ```
+//!
+//! Time is counted in opportunities: x purchases, t_x the opportunity of the last of them, n opportunities
+//! so far, which is the age. Ages and times of purchases are rounded to whole opportunities. A customer
+//! counts as alive who is so at opportunity n + 1, as in the paper.
+//!
+//! References: Fader, Hardie and Shang (2010), Customer-base analysis in a discrete-time noncontractual
+//! setting, Marketing Science 29 (6).
+
+use std::collections::BTreeMap;
+
+use super::fit::{Fit, Likelihood, fit};
+use super::purchases::{LogOdds, PurchaseModel, Purchases};
+use crate::stats::{Derivatives, beta_mean, ln_beta, ln_rising};
+
+/// The model with its parameters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BgBb {
+    pub alpha: f64,
+    pub beta: f64,
+    pub gamma: f64,
+    pub delta: f64,
+}
+
+const ALPHA: usize = 0;
+const BETA: usize = 1;
+const GAMMA: usize = 2;
+const DELTA: usize = 3;
+
+impl PurchaseModel for BgBb {
+    const NAME: &'static str = "bg_bb";
+    const NAMES: [&'static str; 4] = ["alpha", "beta", "gamma", "delta"];
+
+    fn of(parameters: [f64; 4]) -> Self {
+        let [alpha, beta, gamma, delta] = parameters;
+        BgBb { alpha, beta, gamma, delta }
+    }
+
+    fn parameters(&self) -> [f64; 4] {
+        [self.alpha, self.beta, self.gamma, self.delta]
+    }
+
+    fn fit(rows: &[Purchases]) -> Fit<4> {
+        let ages: f64 = rows.iter().map(|row| row.age * row.customers).sum();
+        let repeats: f64 = rows.iter().map(|row| row.frequency * row.customers).sum();
+        let share = (repeats / ages.max(1e-9)).clamp(1e-6, 0.99);
+        // Those alive buy more often than the average shows.
+        let others = (1.0 - share) / share;
+        let starts = [[1.0, 0.5 * others, 0.5, 3.0], [0.5, 0.5 * others, 1.0, 10.0]];
+        fit(rows, &starts, &Likelihood { parts, term })
+    }
+
+    /// The odds are Σ over the opportunities j from t_x to n before which the customer may have stopped.
+    fn log_odds_of_stopped(&self, row: &Purchases) -> LogOdds {
+        let BgBb { alpha, beta, gamma, delta } = *self;
+        let [x, last, n] = whole(row);
+        // Of stopping before n + 1, against not stopping.
+        let mut log = (gamma / (delta + n)).ln();
+        let mut slope = [0.0, 0.0, 1.0 / gamma, -1.0 / (delta + n)];
+        let mut scale = log;
+        let (mut mass, mut first) = (1.0, slope);
+        let mut j = n;
+        while j > last {
+            j -= 1.0;
+            let (missed, chance) = (beta + j - x, alpha + beta + j);
+            let (stayed, choice) = (delta + j, gamma + delta + j + 1.0);
+            log -= (missed / chance * (stayed / choice)).ln();
+            slope[ALPHA] += 1.0 / chance;
+            slope[BETA] += 1.0 / chance - 1.0 / missed;
+            slope[GAMMA] += 1.0 / choice;
+            slope[DELTA] += 1.0 / choice - 1.0 / stayed;
+            if log - scale > RESCALE {
+                let by = (scale - log).exp();
+                mass *= by;
+                first = first.map(|sum| sum * by);
+                scale = log;
+            }
+            let weight = (log - scale).exp();
+            mass += weight;
+            (0..4).for_each(|i| first[i] += weight * slope[i]);
+        }
+        let parameters = self.parameters();
+        let mut gradient = [0.0; 4];
+        (0..4).for_each(|i| gradient[i] = parameters[i] * first[i] / mass);
+        LogOdds { value: scale + mass.ln(), gradient }
+    }
+
+    /// (α+x)/(α+β+n) times the opportunities that are lived through, whose mean over θ ~ Beta(γ, δ+n+1) is
+    /// that of (1 − (1−θ)^t) / θ. Between whole times it is what the formula gives.
+    fn expected_if_alive(&self, frequency: f64, age: f64, time: f64) -> f64 {
+        if time <= 0.0 {
+            return 0.0;
+        }
+        let (excess, stayed) = (self.gamma - 1.0, self.delta + age.round() + 1.0);
+        let lived = if excess.abs() < NEAR_ONE {
+            beta_mean(self.gamma, stayed, |stop, stay| {
+                if stop == 0.0 {
+                    return time;
+                }
+                let log = if stop < 0.5 { (-stop).ln_1p() } else { stay.ln() };
+                -(time * log).exp_m1() / stop
+            })
+        } else {
+            // (C−1)/(γ−1) (1 − (D)_t / (C−1)_t), D = δ+n+1, C = γ + D; as beta functions, which do not cancel.
+            let log = if excess > 0.0 {
+                ln_beta(stayed + time, excess) - ln_beta(stayed, excess)
+            } else {
+                ln_beta(stayed + excess, -excess) - ln_beta(stayed + time + excess, -excess)
+            };
+            -(stayed + excess) / excess * log.exp_m1()
+        };
+        self.share(frequency, age) * lived.max(0.0)
+    }
+
+    /// (α+x)/(α+β+n) times the mean of Σ (1−θ)^(k−1) e^(−δk) over k ≥ 1, which is 1 / (e^δ − 1 + θ): a
+    /// purchase is discounted for the whole time until its opportunity.
+    fn discounted_if_alive(&self, frequency: f64, age: f64, rate: f64) -> f64 {
+        let discount = rate.max(f64::MIN_POSITIVE).exp_m1();
+        let stayed = self.delta + age.round() + 1.0;
+        let lived = beta_mean(self.gamma, stayed, |stop, _| 1.0 / (discount + stop));
+        self.share(frequency, age) * lived
+    }
+}
+
+/// Where a term is e^this of the scale of a sum, the sum takes it for its scale.
+const RESCALE: f64 = 300.0;
+
+/// So near to γ = 1 the closed form has lost digits.
+const NEAR_ONE: f64 = 0.02;
+
+impl BgBb {
+    /// The share of opportunities that a customer takes while alive.
+    fn share(&self, frequency: f64, age: f64) -> f64 {
+        let (x, n) = (frequency.round(), age.round().max(frequency.round()));
+        (self.alpha + x) / (self.alpha + self.beta + n)
+    }
+}
+
+/// x, t_x and n in whole opportunities, x ≤ t_x ≤ n.
+fn whole(row: &Purchases) -> [f64; 3] {
+    let x = row.frequency.round().max(0.0);
+    let last = if x == 0.0 { 0.0 } else { row.recency.round().max(x) };
+    [x, last, row.age.round().max(last)]
+}
+
+/// Customers with the same x and n: their likelihoods are partial sums of one.
+#[derive(Debug, Clone)]
+struct Group {
+    frequency: f64,
+    opportunities: f64,
+    /// t_x, from late to early, and how many customers it is of.
+    recencies: Vec<(f64, f64)>,
+}
+
+fn parts(rows: &[Purchases]) -> Vec<(f64, Group)> {
+    let mut groups: BTreeMap<[u64; 2], BTreeMap<u64, f64>> = BTreeMap::new();
+    for row in rows {
+        let [x, last, n] = whole(row).map(f64::to_bits);
+        *groups.entry([x, n]).or_default().entry(last).or_default() += row.customers;
+    }
+    let group = |([x, n], recencies): ([u64; 2], BTreeMap<u64, f64>)| Group {
+        frequency: f64::from_bits(x),
+        opportunities: f64::from_bits(n),
+        recencies: recencies.into_iter().rev().map(|(t, n)| (f64::from_bits(t), n)).collect(),
+    };
+    groups.into_iter().map(|group_of| (1.0, group(group_of))).collect()
+}
+
+/// (a)_k as a factor of a term of the likelihood, in logarithms with derivatives, that follows k downwards.
+struct Rising {
+    base: f64,
+    log: [f64; 3],
+}
+
+impl Rising {
+    fn new(base: f64, count: f64) -> Self {
+        Rising { base, log: ln_rising(base, count) }
+    }
+
+    /// From (a)_(k+1) to (a)_k.
+    fn down(&mut self, count: f64) {
+        let factor = self.base + count;
+        self.log[0] -= factor.ln();
+        self.log[1] -= 1.0 / factor;
+        self.log[2] += 1.0 / (factor * factor);
+    }
+}
+
+/// The log-likelihood of the customers of a group with its derivatives.
+///
+/// ```text
+/// ln(alive + Σ stopped_j over j from t_x to n−1)
+/// alive     = B(α+x, β+n−x) / B(α, β) · B(γ, δ+n) / B(γ, δ)
+/// stopped_j = B(α+x, β+j−x) / B(α, β) · B(γ+1, δ+j) / B(γ, δ)
+/// ```
+///
+/// The sum runs from n−1 down, so each t_x is served on the way; from term to term the factors change by
+/// one each.
+fn term(group: &Group, &[alpha, beta, gamma, delta]: &[f64; 4]) -> Derivatives<4> {
+    let (x, n) = (group.frequency, group.opportunities);
+    let taken = ln_rising(alpha, x);
+    let mut missed = Rising::new(beta, n - x);
+    let mut chances = Rising::new(alpha + beta, n);
+    let mut stayed = Rising::new(delta, n);
+    let mut choices = Rising::new(gamma + delta, n);
+    let mut sum = Mixture::default();
+    let add = |sum: &mut Mixture, parts: [&Rising; 4], stopping: [f64; 3]| {
+        let [missed, chances, stayed, choices] = parts.map(|rising| rising.log);
+        let value = taken[0] + missed[0] - chances[0] + stopping[0] + stayed[0] - choices[0];
+        let slope = [
+            taken[1] - chances[1],
+            missed[1] - chances[1],
+            stopping[1] - choices[1],
+            stayed[1] - choices[1],
+        ];
+        let mut curve = [[0.0; 4]; 4];
+        curve[ALPHA][ALPHA] = taken[2] - chances[2];
+        curve[ALPHA][BETA] = -chances[2];
+        curve[BETA][BETA] = missed[2] - chances[2];
+        curve[GAMMA][GAMMA] = stopping[2] - choices[2];
+        curve[GAMMA][DELTA] = -choices[2];
+        curve[DELTA][DELTA] = stayed[2] - choices[2];
+        sum.add(value, slope, curve);
+    };
+    add(&mut sum, [&missed, &chances, &stayed, &choices], [0.0; 3]);
+    let stopping = [gamma.ln(), 1.0 / gamma, -1.0 / (gamma * gamma)];
+    let mut total = Derivatives::default();
+    let mut j = n;
+    for &(last, customers) in &group.recencies {
+        while j > last {
+            j -= 1.0;
+            missed.down(j - x);
+            chances.down(j);
+            stayed.down(j);
+            if j + 1.0 < n {
+                choices.down(j + 1.0);
+            }
+            add(&mut sum, [&missed, &chances, &stayed, &choices], stopping);
+        }
+        total.add(&sum.logarithm(), customers);
+    }
+    total
+}
+
+/// A sum of positive terms, each given by its logarithm with derivatives.
+#[derive(Default)]
+struct Mixture {
+    scale: f64,
+    mass: f64,
+    first: [f64; 4],
+    second: [[f64; 4]; 4],
+}
+
+impl Mixture {
+    fn add(&mut self, log: f64, slope: [f64; 4], curve: [[f64; 4]; 4]) {
+        if self.mass == 0.0 || log - self.scale > RESCALE {
+            let by = if self.mass == 0.0 { 0.0 } else { (self.scale - log).exp() };
+            self.mass *= by;
+            self.first = self.first.map(|sum| sum * by);
+            self.second = self.second.map(|row| row.map(|sum| sum * by));
+            self.scale = log;
+        }
+        let weight = (log - self.scale).exp();
+        self.mass += weight;
+        for i in 0..4 {
+            self.first[i] += weight * slope[i];
+            for j in i..4 {
+                self.second[i][j] += weight * (slope[i] * slope[j] + curve[i][j]);
+            }
+        }
+    }
+
+    /// The logarithm of the sum.
+    fn logarithm(&self) -> Derivatives<4> {
+        let gradient = self.first.map(|sum| sum / self.mass);
+        let mut hessian = [[0.0; 4]; 4];
+        for i in 0..4 {
+            for j in i..4 {
+                hessian[i][j] = self.second[i][j] / self.mass - gradient[i] * gradient[j];
+                hessian[j][i] = hessian[i][j];
+            }
+        }
+        Derivatives { value: self.scale + self.mass.ln(), gradient, hessian }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::check;
+
+    fn row(frequency: f64, recency: f64, age: f64) -> Purchases {
+        Purchases { frequency, recency, age, customers: 1.0 }
+    }
+
+    #[test]
+    fn derivatives_are_those_of_the_value() {
+        let rows = [row(2.0, 4.0, 6.0), row(2.0, 2.0, 6.0), row(0.0, 0.0, 6.0), row(3.0, 3.0, 3.0)];
+        for (_, group) in parts(&rows) {
+            check::derivatives(|at| term(&group, at), [1.2, 0.75, 0.66, 2.8]);
+        }
+    }
+
+    /// 11,104 donors and their six opportunities from 1996 to 2001: x, t_x and customers.
+    const DONORS: [(f64, f64, f64); 22] = [
+        (0.0, 0.0, 3_464.0),
+        (1.0, 1.0, 1_091.0),
+        (1.0, 2.0, 277.0),
+        (1.0, 3.0, 129.0),
+        (1.0, 4.0, 78.0),
+        (1.0, 5.0, 119.0),
+        (1.0, 6.0, 129.0),
+        (2.0, 2.0, 613.0),
+        (2.0, 3.0, 255.0),
+        (2.0, 4.0, 155.0),
+        (2.0, 5.0, 173.0),
+        (2.0, 6.0, 234.0),
+        (3.0, 3.0, 322.0),
+        (3.0, 4.0, 181.0),
+        (3.0, 5.0, 225.0),
+        (3.0, 6.0, 357.0),
+        (4.0, 4.0, 240.0),
+        (4.0, 5.0, 284.0),
+        (4.0, 6.0, 512.0),
+        (5.0, 5.0, 335.0),
+        (5.0, 6.0, 728.0),
+        (6.0, 6.0, 1_203.0),
+    ];
+
+    /// The digits of the paper.
+    #[test]
+    fn the_donors_of_the_literature() {
+        let rows = DONORS.map(|(frequency, recency, customers)| Purchases {
+            frequency,
+            recency,
+            age: 6.0,
+            customers,
+        });
+        assert_eq!(rows.iter().map(|row| row.customers).sum::<f64>(), 11_104.0);
+        let fit = BgBb::fit(&rows);
+        assert!(fit.converged() && fit.identified == [true; 4], "{fit:?}");
+        for (found, published) in fit.parameters.into_iter().zip([1.204, 0.750, 0.657, 2.783]) {
+            assert!((found - published).abs() < 6e-4, "{fit:?}");
+        }
+        assert!((fit.log_likelihood + 33_225.6).abs() < 0.06, "{fit:?}");
+        // Of all donors, the share alive in 2002 and their gifts of 2002 to 2006.
+        let model = BgBb::of(fit.parameters);
+        let best = row(6.0, 6.0, 6.0);
+        let expected = model.expected_purchases(&best, 5.0);
+        assert!((expected - 3.75).abs() < 0.01, "{expected}");
+    }
+
+    /// Sums over whole opportunities are what the closed form gives, on both sides of γ = 1.
+    #[test]
+    fn expectations_are_sums_over_opportunities() {
+        for gamma in [0.1, 0.657, 0.99, 1.0, 1.015, 1.5, 30.0] {
+            let model = BgBb { alpha: 1.2, beta: 0.75, gamma, delta: 2.8 };
+            let (mut lived, mut sum, mut worth) = (1.0, 0.0, 0.0);
+            for k in 0..4_000 {
+                let time = f64::from(k);
+                if [1, 2, 7, 400].contains(&k) {
+                    let found = model.expected_if_alive(3.0, 6.0, time);
+                    let expected = sum * 4.2 / 7.95;
+                    assert!(
+                        (found / expected - 1.0).abs() < 1e-11,
+                        "{gamma} {k} {found} {expected}"
+                    );
+                }
+                sum += lived;
+                worth += lived * (-0.01 * (time + 1.0)).exp();
+                lived *= (9.8 + time) / (9.8 + gamma + time);
+            }
+            let found = model.discounted_if_alive(3.0, 6.0, 0.01);
+            assert!((found / (worth * 4.2 / 7.95) - 1.0).abs() < 1e-11, "{gamma} {found}");
+        }
+    }
+
+    /// P(alive) is the likelihood of being alive at n + 1 over that of the history.
+    #[test]
+    fn odds_follow_from_the_likelihood() {
+        let at = [1.204, 0.750, 0.657, 2.783];
+        let model = BgBb::of(at);
+        for (x, last, n) in [(0.0, 0.0, 6.0), (2.0, 4.0, 6.0), (6.0, 6.0, 6.0), (0.0, 0.0, 2_000.0)]
+        {
+            let history = row(x, last, n);
+            let log = term(&parts(&[history])[0].1, &at).value;
+            let alive = ln_rising(at[0], x)[0] + ln_rising(at[1], n - x)[0]
+                - ln_rising(at[0] + at[1], n)[0]
+                + ln_rising(at[3], n + 1.0)[0]
+                - ln_rising(at[2] + at[3], n + 1.0)[0];
+            let expected = (alive - log).exp();
+            let found = model.p_alive(&history);
+            assert!((found / expected - 1.0).abs() < 1e-9, "{found} is not {expected}");
+        }
+    }
+}
