@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::fit::{Estimate, Fit, Side};
+use super::fit::{Estimate, Fit};
 use super::retention_curve::{Renewal, RetentionCurve};
 use crate::frame::{DataType, Field, Frame, FrameError, Schema, Unit, Value};
 use crate::ir::{ApplyError, Calendar, FrameFunction};
@@ -50,7 +50,6 @@ struct Cohort {
 
 /// Curves fitted to the same rows.
 struct Fits {
-    rows: Vec<Renewal>,
     customers: i64,
     sbg: Option<Fit<2>>,
     bdw: Option<Fit<3>>,
@@ -67,7 +66,7 @@ impl Fits {
         }
         let sbg = (model != CurveModel::Bdw).then(|| RetentionCurve::fit_sbg(&rows));
         let bdw = (model != CurveModel::Sbg).then(|| RetentionCurve::fit_bdw(&rows));
-        Some(Fits { rows, customers, sbg, bdw })
+        Some(Fits { customers, sbg, bdw })
     }
 
     /// True if the beta-discrete-Weibull curve is taken.
@@ -184,15 +183,16 @@ impl RetentionProjection {
         }
         let pooled: BTreeMap<&Vec<Value>, Option<Fits>> = pooled
             .into_iter()
-            .map(|(cell, (rows, customers))| (cell, Fits::of(together(rows), customers, self.model)))
+            .map(|(cell, (rows, customers))| {
+                (cell, Fits::of(together(rows), customers, self.model))
+            })
             .collect();
         let (mut curves, mut parameters, mut fits) = (Vec::new(), Vec::new(), Vec::new());
         for cohort in cohorts {
             let own = cohort.rows(self.fit_ages);
             let ages = own.iter().filter(|row| row.left).count();
-            let own = (ages >= OWN_AGES)
-                .then(|| Fits::of(own, cohort.retained[0], self.model))
-                .flatten();
+            let own =
+                (ages >= OWN_AGES).then(|| Fits::of(own, cohort.retained[0], self.model)).flatten();
             let used = own.as_ref().or(pooled.get(&cohort.cell).and_then(Option::as_ref));
             self.project(cohort, used, &mut curves);
             if let Some(used) = used {
@@ -255,28 +255,36 @@ impl RetentionProjection {
         let takes_bdw = used.takes_bdw();
         let (sbg, bdw) = (used.sbg.as_ref(), used.bdw.as_ref());
         let names = RetentionCurve::NAMES;
-        let estimates: (&str, Vec<Estimate>) = match (takes_bdw, sbg, bdw) {
-            (true, _, Some(fit)) => ("bdw", fit.estimates(names)),
-            (_, Some(fit), _) => ("sbg", fit.estimates([names[0], names[1]])),
+        let bounds = |fit: &dyn Fn(usize) -> (Option<f64>, Option<f64>), count: usize| {
+            (0..count).map(fit).collect::<Vec<_>>()
+        };
+        let (model, estimates, bounds): (&str, Vec<Estimate>, Vec<_>) = match (takes_bdw, sbg, bdw)
+        {
+            (true, _, Some(fit)) => {
+                ("bdw", fit.estimates(names), bounds(&|i| fit.interval(i, self.z), 3))
+            }
+            (_, Some(fit), _) => {
+                let names = [names[0], names[1]];
+                ("sbg", fit.estimates(names), bounds(&|i| fit.interval(i, self.z), 2))
+            }
             _ => return,
         };
-        for estimate in estimates.1 {
-            let bound = |side| estimate.bound(side, self.z).map_or(Value::Null, Value::finite);
+        let optional = |value: Option<f64>| value.map_or(Value::Null, Value::finite);
+        for (estimate, (low, high)) in estimates.into_iter().zip(bounds) {
             let mut row = key.to_vec();
             row.extend([
                 Value::text("final"),
-                Value::text(estimates.0),
+                Value::text(model),
                 Value::text(estimate.name),
                 Value::finite(estimate.estimate),
-                estimate.standard_error.map_or(Value::Null, Value::finite),
-                bound(Side::Low),
-                bound(Side::High),
+                optional(estimate.standard_error),
+                optional(low),
+                optional(high),
                 Value::Bool(estimate.identified),
             ]);
             parameters.push(row);
         }
         let mut add = |name: &str, chosen: bool, told: Told, curve: RetentionCurve| {
-            let optional = |value: Option<f64>| value.map_or(Value::Null, Value::finite);
             let mut row = key.to_vec();
             row.extend([
                 Value::text("final"),

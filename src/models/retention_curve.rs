@@ -11,7 +11,7 @@
 //! Customer-base valuation in a contractual setting; Fader, Hardie, Liu, Davin and Steenburgh (2018), "How to
 //! project customer retention" revisited: the role of duration dependence.
 
-use super::fit::{Fit, fit};
+use super::fit::{Fit, Likelihood, fit};
 use crate::stats::{Derivatives, digamma, ln_gamma_ratio, trigamma};
 
 /// How many customers left between an age and the one before, or are still there at it.
@@ -46,7 +46,7 @@ impl RetentionCurve {
     /// Fits the shifted beta-geometric distribution.
     pub fn fit_sbg(rows: &[Renewal]) -> Fit<2> {
         let starts = [[1.0, 1.0], [0.5, 5.0], [5.0, 20.0]];
-        fit(rows, &starts, |row| row.customers, |row, &[alpha, beta]| {
+        let term = |row: &Renewal, &[alpha, beta]: &[f64; 2]| {
             let full = term(row, &RetentionCurve { alpha, beta, c: 1.0 });
             Derivatives {
                 value: full.value,
@@ -56,17 +56,17 @@ impl RetentionCurve {
                     [full.hessian[1][0], full.hessian[1][1]],
                 ],
             }
-        })
+        };
+        fit(rows, &starts, &Likelihood { parts, term })
     }
 
     /// Fits the beta-discrete-Weibull distribution.
     pub fn fit_bdw(rows: &[Renewal]) -> Fit<3> {
         let starts = [[1.0, 1.0, 1.0], [0.5, 1.0, 1.5], [2.0, 10.0, 0.7]];
-        let weight = |row: &Renewal| row.customers;
-        fit(rows, &starts, weight, |row, &[alpha, beta, c]| {
-            let full = term(row, &RetentionCurve { alpha, beta, c });
-            Derivatives { value: full.value, gradient: full.gradient, hessian: full.hessian }
-        })
+        let term = |row: &Renewal, &[alpha, beta, c]: &[f64; 3]| {
+            term(row, &RetentionCurve { alpha, beta, c })
+        };
+        fit(rows, &starts, &Likelihood { parts, term })
     }
 
     /// ln S(t).
@@ -173,6 +173,10 @@ impl RetentionCurve {
     }
 }
 
+fn parts(rows: &[Renewal]) -> Vec<(f64, Renewal)> {
+    rows.iter().map(|row| (row.customers, *row)).collect()
+}
+
 /// The log-likelihood of one customer: ln S(t) of those who are there, ln (S(t − 1) − S(t)) of those who left.
 fn term(row: &Renewal, curve: &RetentionCurve) -> Derivatives<3> {
     let now = curve.log_share(row.age);
@@ -183,10 +187,8 @@ fn term(row: &Renewal, curve: &RetentionCurve) -> Derivatives<3> {
     // D = ln S(t) − ln S(t − 1); ln P = ln S(t − 1) + ln (1 − e^D).
     let d = curve.ln_kept(row.age);
     let odds = 1.0 / (-d).exp_m1();
-    let mut total = Derivatives::<3> {
-        value: before.value + (-d.exp_m1()).ln(),
-        ..Derivatives::default()
-    };
+    let mut total =
+        Derivatives::<3> { value: before.value + (-d.exp_m1()).ln(), ..Derivatives::default() };
     for i in 0..3 {
         let by_i = now.gradient[i] - before.gradient[i];
         total.gradient[i] = before.gradient[i] - odds * by_i;
@@ -229,16 +231,8 @@ mod tests {
     #[test]
     fn curves_of_the_literature() {
         for (years, sbg, bdw) in [
-            (
-                5,
-                [0.7636651, 1.295830, -1401.5594],
-                [0.5230293, 0.8942827, 1.196399, -1401.3831],
-            ),
-            (
-                8,
-                [0.7040773, 1.182043, -1680.2652],
-                [0.4556140, 0.7793256, 1.283451, -1679.6028],
-            ),
+            (5, [0.7636651, 1.295830, -1401.5594], [0.5230293, 0.8942827, 1.196399, -1401.3831]),
+            (8, [0.7040773, 1.182043, -1680.2652], [0.4556140, 0.7793256, 1.283451, -1679.6028]),
         ] {
             let rows = rows(&REGULAR[..years]);
             let found = RetentionCurve::fit_sbg(&rows);
@@ -288,8 +282,7 @@ mod tests {
         close(geometric.discounted_expected_lifetime(0.1).expect("some"), 1.1 / 0.3, 1e-6);
         // A discount so small that thousands of periods count: against the plain sum.
         let slow = RetentionCurve { alpha: 0.7, beta: 1.2, c: 1.1 };
-        let plain: f64 =
-            (0..200_000).map(|t| slow.share(t.into()) * 1.0005_f64.powi(-t)).sum();
+        let plain: f64 = (0..200_000).map(|t| slow.share(t.into()) * 1.0005_f64.powi(-t)).sum();
         close(slow.discounted_expected_lifetime(0.0005).expect("some"), plain, 1e-9);
         assert_eq!(RetentionCurve { alpha: 0.9, ..sbg }.expected_lifetime(), None);
     }

@@ -9,6 +9,7 @@ use crate::stages::View;
 mod cohorts;
 mod fits;
 mod movements;
+mod projection;
 mod survival;
 mod worth;
 
@@ -47,6 +48,9 @@ pub(super) fn show<'a>(
         }
         View::Survival { by, unit, summary, tests } => {
             survival::curves(context, by, *unit, [companion(summary), companion(tests)])
+        }
+        View::Projection { by, unit, fits } => {
+            projection::curves(context, by, *unit, companion(fits))
         }
         View::Bars { title, x, y, complete } => bars(context, title, x, y, complete.as_deref()),
         View::Cohorts { by, age, steps, returned, average } => {

@@ -27,6 +27,7 @@ pub mod derive;
 pub mod filter;
 pub mod growth;
 pub mod join;
+pub mod project_retention;
 pub mod rfm;
 pub mod segment_metrics;
 pub mod select;

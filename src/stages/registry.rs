@@ -6,8 +6,8 @@ use super::context::StageContext;
 use super::dimension::DimensionSpec;
 use super::view::View;
 use super::{
-    check, clv, cohort_retention, customer_summary, deduplicate, derive, filter, growth, join, rfm,
-    segment_metrics, select, survival, union,
+    check, clv, cohort_retention, customer_summary, deduplicate, derive, filter, growth, join,
+    project_retention, rfm, segment_metrics, select, survival, union,
 };
 use crate::diagnostic::Spanned;
 use crate::document::{Decoder, Field, Node};
@@ -77,6 +77,7 @@ pub fn registry() -> &'static [StageKind] {
         rfm::KIND,
         cohort_retention::KIND,
         growth::KIND,
+        project_retention::KIND,
         clv::KIND,
         survival::KIND,
     ];

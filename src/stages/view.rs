@@ -39,6 +39,8 @@ pub enum View {
     },
     /// Survival curves with their bands and numbers at risk; the columns are those of `survival`.
     Survival { by: Vec<String>, unit: TimeUnit, summary: &'static str, tests: &'static str },
+    /// Retention curves and how they go on; the columns are those of `project_retention`.
+    Projection { by: Vec<String>, unit: TimeUnit, fits: &'static str },
     /// Whether the fits of `clv` can be relied on, and how they fared: what its companions say.
     Fits { by: Vec<String>, fits: &'static str, parameters: &'static str },
     /// How many rows fall into each cell of two scores.
