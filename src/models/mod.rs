@@ -25,7 +25,6 @@ mod projection;
 mod purchases;
 mod retention_curve;
 mod survival;
-mod tables;
 
 pub use bg_bb::BgBb;
 pub use bg_nbd::BgNbd;
@@ -33,7 +32,7 @@ pub use bootstrap::{Bootstrap, DRAW, Resampled};
 pub use fit::{Estimate, Fit, Open};
 pub use forecast::{Ahead, Outlook, Quantity, Worth, log_interval, outlooks, total};
 pub use gamma_gamma::{GammaGamma, Spending};
-pub use lifetime_value::{LifetimeValue, Segmented, Spend};
+pub use lifetime_value::{Intervals, LifetimeValue, Purchased, Spend};
 pub use mbg_nbd::MbgNbd;
 pub use pareto_nbd::ParetoNbd;
 pub use projection::{CurveModel, RetentionProjection};

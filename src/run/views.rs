@@ -8,6 +8,7 @@ use crate::stages::View;
 
 mod cohorts;
 mod fits;
+mod forecast;
 mod movements;
 mod projection;
 mod survival;
@@ -51,6 +52,10 @@ pub(super) fn show<'a>(
         }
         View::Projection { by, unit, fits } => {
             projection::curves(context, by, *unit, companion(fits))
+        }
+        View::Calibration { by } => forecast::calibration(context, by),
+        View::Standing { title, alive, decile, value } => {
+            forecast::standing(context, title, [alive, decile, value])
         }
         View::Bars { title, x, y, complete } => bars(context, title, x, y, complete.as_deref()),
         View::Cohorts { by, age, steps, returned, average } => {

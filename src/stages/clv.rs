@@ -2,9 +2,9 @@
 //!
 //! What each customer is expected to buy and to be worth from now on.
 //!
-//! What it does: sums up each customer as `customer_summary` does, fits a model of purchases (BG/NBD) and
-//! one of spend (Gamma-Gamma) by maximum likelihood, and gives every customer a probability of being
-//! alive, expected purchases and a discounted value over the horizon. With `holdout` the last span before
+//! What it does: sums up each customer as `customer_summary` does, fits a model of purchases and one of spend
+//! (Gamma-Gamma) by maximum likelihood, and gives every customer a probability of being alive, expected
+//! purchases and a discounted value over the horizon, with intervals. With `holdout` the last span before
 //! `as_of` is kept from a second fit, and its forecast is held against what came.
 //!
 //! When to use it: to decide what a customer may cost, and whom to keep. Look at `_fits` first: whether
@@ -15,7 +15,7 @@
 //! ```yaml
 //! value:
 //!   from: orders
-//!   clv: {holdout: 26 weeks, horizon: 52 weeks, discount: 10%/year, margin: 30%}
+//!   clv: {purchases: auto, holdout: 26 weeks, horizon: 52 weeks, discount: 10%/year, margin: 30%}
 //! ```
 //!
 //! Columns: the customer, the dimensions of `by` as of the first purchase, `first_time`, `frequency` x,
@@ -23,13 +23,14 @@
 //! `expected_purchases` within the horizon, `expected_spend` on each, `clv`, and `decile` (10 best; ties by
 //! the customer). `…_low` and `…_high` are null with `interval: none`. Customers left out have no row.
 //!
-//! Companions: `_parameters` has each fit's parameters with standard errors, and whether the data say
-//! anything of them. `_fits` has a row for each fit and model: customers, log-likelihood, termination, the
-//! test against the holdout (`mae`, `rmse`, `msle` on ln(1 + purchases), `bias` = expected / actual − 1,
-//! `correlation`, `tracking_mape` of the cumulative curve, and `naive_bias`, that of carrying each
-//! customer's rate x / T on), and totals. `_tracking` has actual and expected repeat purchases by period
-//! since the first purchase. `_calibration` has the means of both by repeat purchases before the holdout
-//! (7 stands for all above 6) and by tenths of the forecast.
+//! Companions: `_parameters` has the parameters of each fit that is used, with standard errors, bounds and
+//! whether the data say anything of them; a bound is null on a side where nothing holds the parameter. `_fits`
+//! has a row for each fit and model: customers, log-likelihood, termination, the test against the holdout
+//! (`mae`, `rmse`, `msle` on ln(1 + purchases), `bias` = expected / actual − 1, `correlation`,
+//! `tracking_mape` of the cumulative curve, and `naive_bias`, that of carrying each customer's rate x / T
+//! on), totals, and `chosen`. `_tracking` has actual and expected repeat purchases by period since the first
+//! purchase. `_calibration` has the means of both by repeat purchases before the holdout (7 stands for all
+//! above 6) and by tenths of the forecast.
 //!
 //! Rules: clv = margin × expected_spend × Σ (E(k) − E(k−1)) / (1 + d)^k over the units k of the horizon, E
 //! being the expected purchases until then and d the discount per unit; nothing of the past is in it. With
@@ -37,12 +38,28 @@
 //! their discounted number. `refunds`, `zero_values` and `collapse` are those of `customer_summary`; means
 //! of 0 or less never enter the spend model. `starts` leaves out customers first seen before that date, of
 //! whom nobody knows when they began. With `by` each cell has fits of its own, and those with fewer than
-//! `min_customers` take that of all. BG/NBD lets nobody stop before the second purchase: who bought once
-//! has `p_alive` 1. `final` parameters are of all data, `calibration` of what lies before the holdout. A
-//! month counts 30.4375 days, a year 365.25.
+//! `min_customers` take that of all. `final` parameters are of all data, `calibration` of what lies before the
+//! holdout. A month counts 30.4375 days, a year 365.25.
 //!
-//! References: Fader, Hardie and Lee (2005), "Counting your customers" the easy way; Fader, Hardie and Lee
-//! (2005), RFM and CLV: using iso-value curves for customer base analysis.
+//! Models: `bg_nbd` lets nobody stop before the second purchase, so who bought once has `p_alive` 1;
+//! `mbg_nbd` and `pareto_nbd` do. `bg_bb` is for purchases that can happen once in each `unit` or not: all
+//! orders of one are a purchase, recency and age are whole units, and one that is not over is not seen.
+//! `auto` fits the first three, and takes the one whose forecast of the holdout has the smallest `rmse`, or
+//! without a holdout the smallest `aic`.
+//!
+//! Intervals: `delta` takes the covariance of the logarithms of the parameters through the gradient of what
+//! they forecast, and is symmetric on the scale of logarithms; those of a total keep what its customers have
+//! in common. `bootstrap` fits the models to `draws` of the customers (each drawn a Poisson number of times):
+//! a customer's interval is so many standard deviations of the logarithm, a total's lies between quantiles of
+//! the draws. Both are of what is expected; what a customer then does varies about it besides.
+//!
+//! References: Fader, Hardie and Lee (2005), "Counting your customers" the easy way; Batislam, Denizel and
+//! Filiztekin (2007), Empirical validation and comparison of models for customer base analysis; Schmittlein,
+//! Morrison and Colombo (1987), Counting your customers: who are they and what will they do next?; Fader,
+//! Hardie and Shang (2010), Customer-base analysis in a discrete-time noncontractual setting; Fader, Hardie
+//! and Lee (2005), RFM and CLV: using iso-value curves for customer base analysis.
+
+mod inputs;
 
 use std::sync::Arc;
 
@@ -50,8 +67,7 @@ use serde_json::{Value as Json, json};
 
 use super::context::{RoleOverrides, StageContext};
 use super::customer_summary::{Collapse, customer_roles, touched};
-use super::dimension::{Dimension, DimensionSpec};
-use super::purchases::Purchases;
+use super::dimension::DimensionSpec;
 use super::registry::{Companion, Output, Stage, StageKind};
 use super::view::View;
 use crate::diagnostic::{Code, Diagnostic, Span};
@@ -59,14 +75,10 @@ use crate::document::{
     DAY_MICROS, Decode, Decoder, Expression, Field as OptionField, Instant, Interval, Node,
     NodeKind, Options, PeriodUnit, Rate, Share, TimeUnit, schema,
 };
-use crate::frame::{DataType, Unit, Value};
-use crate::ir::relation::{self, Built, column};
-use crate::ir::typing::{TypeError, build};
-use crate::ir::{
-    Expr, JoinKind, Measure, MeasureFunc, Refunds, RelRef, Roles, SortKey, Summary, ZeroValues,
-    named,
-};
-use crate::models::{LifetimeValue, Spend};
+use crate::frame::Unit;
+use crate::ir::relation;
+use crate::ir::{Refunds, RelRef, Roles, ZeroValues};
+use crate::models::{Intervals, LifetimeValue, ModelKind, Purchased, Spend};
 
 /// The registry's entry.
 pub const KIND: StageKind = StageKind {
@@ -98,8 +110,17 @@ pub const KIND: StageKind = StageKind {
 crate::choice! {
     /// The model of purchases.
     pub enum PurchaseModel {
-        /// Buying at a rate of one's own until, after some purchase, one stops.
+        /// Buying at a rate of one's own until, after some purchase but the first, one stops.
         BgNbd = "bg_nbd",
+        /// The same, but one may stop after the first purchase too.
+        MbgNbd = "mbg_nbd",
+        /// Buying at a rate of one's own until, at some moment, one stops.
+        ParetoNbd = "pareto_nbd",
+        /// Buying or not at each opportunity, one in each `unit`, until before some one stops.
+        BgBb = "bg_bb",
+        /// The one of `bg_nbd`, `mbg_nbd` and `pareto_nbd` that foretells the holdout best, by the root of the
+        /// mean squared error; without a holdout the one with the smallest Akaike criterion.
+        Auto = "auto",
     }
 }
 
@@ -118,6 +139,10 @@ crate::choice! {
 crate::choice! {
     /// How intervals are found.
     pub enum ValueInterval {
+        /// From the covariance of the parameters (delta method).
+        Delta = "delta",
+        /// By fitting the models to draws of the customers.
+        Bootstrap = "bootstrap",
         /// They are left null.
         None = "none",
     }
@@ -186,7 +211,9 @@ crate::options! {
         /// Cells with fewer customers take the fit of all.
         min_customers: i64 = 500,
         /// How intervals are found.
-        interval: ValueInterval = ValueInterval::None,
+        interval: ValueInterval = ValueInterval::Delta,
+        /// Draws of a bootstrap.
+        draws: i64 = 200,
         /// Another customer than the input's.
         customer: Option<Expression> = None,
         /// Another time than the input's.
@@ -213,6 +240,10 @@ struct Checked {
     holdout: Option<(f64, i32)>,
     decimals: Option<u8>,
     starts: Option<i32>,
+    draws: u32,
+    /// The first instant that is not seen, and the last day that is.
+    end: i64,
+    last_day: i32,
 }
 
 impl Stage for Clv {
@@ -228,21 +259,29 @@ impl Stage for Clv {
         let checked = self.check(cx, table.roles.value.is_some());
         let (dimensions, checked) = (dimensions?, checked?);
         let collapse = self.collapse.value == Collapse::Day;
-        let purchases = cx.purchases(&table, &dimensions, None, !collapse)?;
+        let orders = cx.purchases(&table, &dimensions, None, !collapse)?;
+        let purchases = match self.opportunities() {
+            false => None,
+            true => {
+                let of_periods = self.by_opportunity(&orders, &checked, cx.calendar);
+                Some(cx.typed(of_periods)?)
+            }
+        };
+        let purchases = purchases.as_ref().unwrap_or(&orders);
 
-        let whole = self.summary(cx, &purchases, &dimensions, &checked, None);
+        let whole = self.summary(cx, purchases, &dimensions, &checked, None);
         let whole = cx.typed(whole)?;
-        let counted = touched(&purchases.rel, purchases.events.value.as_ref());
+        let counted = touched(&orders.rel, orders.events.value.as_ref());
         let counted = cx.typed(counted)?;
-        let counted = self.counted(cx, &purchases, counted, &checked);
+        let counted = self.counted(purchases, counted, &checked);
         cx.touched = Some(cx.typed(counted)?);
         let mut inputs = vec![whole.clone()];
         if let Some((_, cut)) = checked.holdout {
-            let before = self.summary(cx, &purchases, &dimensions, &checked, Some(cut));
+            let before = self.summary(cx, purchases, &dimensions, &checked, Some(cut));
             inputs.push(cx.typed(before)?);
         }
         let population = inputs.last().cloned().unwrap_or(whole);
-        let repeats = self.repeats(&purchases, &population, &dimensions);
+        let repeats = self.repeats(purchases, &population, &dimensions);
         inputs.push(cx.typed(repeats)?);
 
         let money = table.roles.value.as_ref().and_then(|value| value.currency.clone());
@@ -250,6 +289,13 @@ impl Stage for Clv {
         let function = LifetimeValue {
             customer: field(&customer.name)?,
             by: dimensions.iter().filter_map(|dimension| field(&dimension.name)).collect(),
+            purchases: match self.purchases.value {
+                PurchaseModel::BgNbd => Purchased::One(ModelKind::BgNbd),
+                PurchaseModel::MbgNbd => Purchased::One(ModelKind::MbgNbd),
+                PurchaseModel::ParetoNbd => Purchased::One(ModelKind::ParetoNbd),
+                PurchaseModel::BgBb => Purchased::One(ModelKind::BgBb),
+                PurchaseModel::Auto => Purchased::Best,
+            },
             spend: checked.spend,
             unit: self.unit.value.into(),
             horizon: checked.horizon,
@@ -258,8 +304,16 @@ impl Stage for Clv {
             holdout: checked.holdout,
             decimals: checked.decimals,
             min_customers: self.min_customers.value,
-            last_day: cx.last_day(),
+            last_day: checked.last_day,
             money: Unit::Money(money),
+            intervals: match self.interval.value {
+                ValueInterval::Delta => Intervals::Delta,
+                ValueInterval::Bootstrap => {
+                    Intervals::Bootstrap { draws: checked.draws, seed: cx.seed as u64 }
+                }
+                ValueInterval::None => Intervals::None,
+            },
+            level: cx.level,
         };
         let tables = relation::apply(inputs, Arc::new(function));
         let by: Vec<String> = dimensions.iter().map(|dimension| dimension.name.clone()).collect();
@@ -305,6 +359,12 @@ impl Stage for Clv {
                         title: format!("Concentration of {title}"),
                         value: worth.into(),
                     },
+                    View::Standing {
+                        title: format!("Who is there, by {title}"),
+                        alive: "p_alive".into(),
+                        decile: "decile".into(),
+                        value: worth.into(),
+                    },
                 ],
             },
             companion(
@@ -315,7 +375,12 @@ impl Stage for Clv {
             ),
             companion("fits", fits, grain(&["fit", "model"]), vec![View::Rows]),
             companion("tracking", tracking, grain(&["period"]), vec![track]),
-            companion("calibration", calibration, grain(&["bins", "bin"]), vec![View::Rows]),
+            companion(
+                "calibration",
+                calibration,
+                grain(&["bins", "bin"]),
+                vec![View::Calibration { by: by.clone() }],
+            ),
         ])
     }
 
@@ -365,12 +430,30 @@ impl Clv {
         if decimals.is_some_and(|decimals| decimals > 9) {
             wrong(cx, self.decimals.span, "`decimals` is 0 to 9".into(), "");
         }
-        let end = cx.last_day() + 1;
+        if !(2..=100_000).contains(&self.draws.value) {
+            wrong(cx, self.draws.span, "`draws` is 2 to 100000".into(), "");
+        }
+        if self.opportunities() && self.collapse.value == Collapse::None {
+            let message = "in `bg_bb` all orders of an opportunity are one purchase".to_owned();
+            wrong(cx, self.collapse.span, message, "leave `collapse` out");
+        }
+        let mut end = cx.last_day() + 1;
+        // Opportunities are whole periods: one that is not over is none.
+        let begins = |day: i32| cx.calendar.period_start(unit, cx.calendar.period_of(unit, day));
+        if self.opportunities() {
+            end = begins(end);
+        }
         let holdout = self.holdout.value.map(|span| {
             let day = i64::from(cx.calendar.add_months(end, -span.months))
                 - span.micros.div_euclid(DAY_MICROS);
             let cut = i32::try_from(day).unwrap_or(i32::MIN / 2);
-            (f64::from(end - cut) / unit.days(), cut)
+            match self.opportunities() {
+                false => (f64::from(end - cut) / unit.days(), cut),
+                true => {
+                    let periods = [end, cut].map(|day| cx.calendar.period_of(unit, day));
+                    ((periods[0] - periods[1]) as f64, begins(cut))
+                }
+            }
         });
         if holdout.is_some_and(|(length, _)| length <= 0.0) {
             wrong(cx, self.holdout.span, "a holdout is a day or longer".into(), "");
@@ -388,184 +471,28 @@ impl Clv {
         };
         let starts =
             self.starts.value.map(|starts| cx.calendar.date_of(cx.calendar.resolve(starts)));
-        good.then_some(Checked { spend, horizon, discount, holdout, decimals, starts })
-    }
-
-    /// Customers before a day, or all: what the models read, sorted by the customer.
-    fn summary(
-        &self,
-        cx: &StageContext,
-        purchases: &Purchases,
-        dimensions: &[Dimension],
-        checked: &Checked,
-        before: Option<i32>,
-    ) -> Built {
-        let mut input = purchases.rel.clone();
-        let mut end = (cx.as_of, cx.last_day());
-        if let Some(day) = before {
-            let time = purchases.events.time.clone();
-            let cut = match time.data_type {
-                DataType::Date => Expr::literal(Value::Date(day), DataType::Date),
-                _ => {
-                    let instant = Value::Timestamp(cx.calendar.midnight(day));
-                    Expr::literal(instant, DataType::Timestamp)
-                }
-            };
-            input = relation::filter(&input, build::lt(time, cut)?)?;
-            end = (cx.calendar.midnight(day), day - 1);
-        }
-        let collapse = self.collapse.value == Collapse::Day;
-        let summary = Summary {
-            input,
-            events: purchases.events.clone(),
-            carry: purchases.by.clone(),
-            unit: self.unit.value.into(),
-            collapse,
-            refunds: self.refunds.value,
-            zero_values: self.zero_values.value,
-            end: end.0,
-            last_day: end.1,
-        }
-        .build()?;
-        let summary = match checked.starts {
-            None => summary,
-            Some(starts) => relation::filter(&summary, seen_since(&summary, starts)?)?,
+        let (end, last_day) = match self.opportunities() {
+            true => (cx.calendar.midnight(end), end - 1),
+            false => (cx.as_of, cx.last_day()),
         };
-        let customer = purchases.events.customer.name.as_str();
-        let counted = if collapse { "purchase_days" } else { "orders" };
-        let mut columns = vec![named(customer, column(&summary, customer)?)];
-        for dimension in dimensions {
-            columns.push(named(&dimension.name, column(&summary, &dimension.name)?));
-        }
-        let first = build::cast(column(&summary, "first_time")?, DataType::Date)?;
-        columns
-            .extend([named("first_time", first), named("purchases", column(&summary, counted)?)]);
-        for name in ["frequency", "recency", "age", "monetary"] {
-            columns.push(named(name, column(&summary, name)?));
-        }
-        let summary = relation::project(&summary, columns)?;
-        relation::sort(&summary, vec![SortKey::ascending(customer)])
+        let draws = u32::try_from(self.draws.value).unwrap_or(2);
+        good.then_some(Checked {
+            spend,
+            horizon,
+            discount,
+            holdout,
+            decimals,
+            starts,
+            draws,
+            end,
+            last_day,
+        })
     }
 
-    /// How many orders and customers the rules are about.
-    fn counted(
-        &self,
-        cx: &StageContext,
-        purchases: &Purchases,
-        orders: Option<RelRef>,
-        checked: &Checked,
-    ) -> Built {
-        let all = Summary {
-            input: purchases.rel.clone(),
-            events: purchases.events.clone(),
-            carry: Vec::new(),
-            unit: self.unit.value.into(),
-            collapse: self.collapse.value == Collapse::Day,
-            refunds: self.refunds.value,
-            zero_values: self.zero_values.value,
-            end: cx.as_of,
-            last_day: cx.last_day(),
-        }
-        .build()?;
-        // Customers who are left out are counted as that, and as nothing else.
-        let seen = checked.starts.map(|starts| seen_since(&all, starts)).transpose()?;
-        let among = |condition: Expr| match &seen {
-            None => Ok(condition),
-            Some(seen) => build::and(seen.clone(), condition),
-        };
-        let customers_with =
-            |condition: Expr| Measure::filtered(MeasureFunc::CountRows, Some(condition));
-        let mut measures = Vec::new();
-        if self.collapse.value == Collapse::Day {
-            let merged = build::sub(column(&all, "orders")?, column(&all, "purchase_days")?)?;
-            let merged = Measure::filtered(MeasureFunc::Sum(merged), seen.clone());
-            measures.push(named("orders merged with another of the same day", merged));
-        }
-        let once = build::eq(column(&all, "frequency")?, Expr::int(0))?;
-        measures.push(named("customers without a repeat purchase", customers_with(among(once)?)));
-        if checked.spend != Spend::None {
-            let low = build::le(column(&all, "monetary")?, Expr::float(0.0))?;
-            measures.push(named(
-                "customers kept out of the spend model (mean of 0 or less)",
-                customers_with(among(low)?),
-            ));
-        }
-        if let Some(seen) = seen {
-            let early = customers_with(build::not(seen)?);
-            measures.push(named("customers first seen before `starts`", early));
-        }
-        let customers = relation::aggregate(&all, Vec::new(), measures)?;
-        match orders {
-            None => Ok(customers),
-            Some(orders) => relation::join(&orders, &customers, Vec::new(), JoinKind::Inner, false),
-        }
+    /// True if the model counts opportunities instead of time.
+    fn opportunities(&self) -> bool {
+        self.purchases.value == PurchaseModel::BgBb
     }
-
-    /// Repeat purchases by cell and day, of the customers of a summary.
-    fn repeats(
-        &self,
-        purchases: &Purchases,
-        population: &RelRef,
-        dimensions: &[Dimension],
-    ) -> Built {
-        let events = &purchases.events;
-        let (mut rel, mut is_order) = (purchases.rel.clone(), None);
-        let mut total = None;
-        if let Some(value) = &events.value {
-            let zero = build::cast(Expr::int(0), value.data_type)?;
-            let unknown = build::is_null(value.clone())?;
-            let not_below = build::or(unknown.clone(), build::ge(value.clone(), zero.clone())?)?;
-            match self.refunds.value {
-                Refunds::Drop => rel = relation::filter(&rel, not_below)?,
-                Refunds::Net => {
-                    is_order = Some(not_below);
-                    total = Some((value.clone(), zero.clone()));
-                }
-                Refunds::Keep => {}
-            }
-            if self.zero_values.value == ZeroValues::Drop {
-                rel = relation::filter(&rel, build::or(unknown, build::ne(value.clone(), zero)?)?)?;
-            }
-        }
-        let customer = events.customer.name.as_str();
-        let day = build::cast(events.time.clone(), DataType::Date)?;
-        let mut measures = vec![named("#n", Measure::filtered(MeasureFunc::CountRows, is_order))];
-        if let Some((value, _)) = &total {
-            measures.push(named("#total", Measure::of(MeasureFunc::Sum(value.clone()))));
-        }
-        let keys = vec![named(customer, events.customer.value.clone()), named("period", day)];
-        let mut days = relation::aggregate(&rel, keys, measures)?;
-        if let Some((_, zero)) = total {
-            days = relation::filter(&days, build::ge(column(&days, "#total")?, zero)?)?;
-        }
-        let mut added = vec![("first_time".to_owned(), "#first".to_owned())];
-        added.extend(dimensions.iter().map(|d| (d.name.clone(), d.name.clone())));
-        let key = vec![(column(&days, customer)?, customer.to_owned())];
-        let days = relation::lookup(&days, population, key, added)?;
-        let (first, period) = (column(&days, "#first")?, column(&days, "period")?);
-        let (kept, count) = match self.collapse.value {
-            Collapse::Day => (build::gt(period, first)?, Measure::of(MeasureFunc::CountRows)),
-            // The first order of all is no repeat.
-            Collapse::None => {
-                let n = column(&days, "#n")?;
-                let less = build::sub(n.clone(), Expr::int(1))?;
-                let repeats = build::choose(build::eq(period.clone(), first.clone())?, less, n)?;
-                (build::ge(period, first)?, Measure::of(MeasureFunc::Sum(repeats)))
-            }
-        };
-        let days = relation::filter(&days, kept)?;
-        let mut keys = Vec::new();
-        for name in dimensions.iter().map(|d| d.name.as_str()).chain(["period"]) {
-            keys.push(named(name, column(&days, name)?));
-        }
-        relation::aggregate(&days, keys, vec![named("repeats", count)])
-    }
-}
-
-/// Whether a customer was first seen on a day or later.
-fn seen_since(summary: &RelRef, day: i32) -> Result<Expr, TypeError> {
-    let first = build::cast(column(summary, "first_time")?, DataType::Date)?;
-    build::ge(first, Expr::literal(Value::Date(day), DataType::Date))
 }
 
 /// A span as days, a month being 30.4375 of them.

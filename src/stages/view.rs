@@ -43,6 +43,10 @@ pub enum View {
     Projection { by: Vec<String>, unit: TimeUnit, fits: &'static str },
     /// Whether the fits of `clv` can be relied on, and how they fared: what its companions say.
     Fits { by: Vec<String>, fits: &'static str, parameters: &'static str },
+    /// What was foretold beside what came, by bins; the columns are those of `clv`'s `_calibration`.
+    Calibration { by: Vec<String> },
+    /// How many customers, and what value, by the probability of being alive and by tenths of value.
+    Standing { title: String, alive: String, decile: String, value: String },
     /// How many rows fall into each cell of two scores.
     Grid { title: String, rows: String, columns: String },
     /// How many rows have each value, and a sum over them.

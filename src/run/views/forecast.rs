@@ -1,0 +1,144 @@
+//! What was foretold of customers, beside what came, and who is still there.
+
+use std::collections::BTreeMap;
+
+use super::{Context, Segment, amount, capital, column, percent, segments, unit_of};
+use crate::frame::Value;
+use crate::report::{Block, Chart, Emphasis, Grid, Lines, Point, Series, Unit as ReportUnit};
+
+/// Means by bins, foretold and come true: by purchases before the holdout, and by tenths of the forecast.
+/// With segments, two charts for each.
+pub(super) fn calibration(context: &Context, by: &[String]) -> (Vec<String>, Vec<Block>) {
+    let frame = context.frame;
+    if frame.rows() == 0 {
+        return (Vec::new(), Vec::new());
+    }
+    let (segments, more) = segments(context, by);
+    let bins = column(frame, "bins");
+    let mut blocks = Vec::new();
+    for Segment { of, rows } in segments {
+        for (kind, title, x_label) in [
+            (
+                "frequency",
+                "Purchases in the holdout, by those before it",
+                "repeat purchases before it",
+            ),
+            (
+                "decile",
+                "Purchases in the holdout, by tenths of the forecast",
+                "tenth, 10 the highest",
+            ),
+        ] {
+            let rows: Vec<usize> =
+                rows.iter().copied().filter(|&row| bins(row) == Value::text(kind)).collect();
+            blocks.push(Block::Chart(chart(context, kind, &rows, format!("{title}{of}"), x_label)));
+        }
+    }
+    blocks.extend(more);
+    (Vec::new(), blocks)
+}
+
+fn chart(context: &Context, kind: &str, rows: &[usize], title: String, x_label: &str) -> Chart {
+    let frame = context.frame;
+    let (bin, customers) = (column(frame, "bin"), column(frame, "customers"));
+    let label = |row: &usize| match bin(*row) {
+        Value::Int(7) if kind == "frequency" => "7+".to_owned(),
+        bin => bin.to_string(),
+    };
+    let curve = |name: &str, emphasis, of: &str| {
+        let of = column(frame, of);
+        Series {
+            name: name.to_owned(),
+            emphasis,
+            points: rows
+                .iter()
+                .map(|&row| of(row).as_f64().map(|value| Point { value, interval: None }))
+                .collect(),
+        }
+    };
+    let all: i64 = rows.iter().filter_map(|&row| customers(row).as_i64()).sum();
+    Chart::Lines(Lines {
+        title,
+        description: Some(format!(
+            "Means over the customers of each bin, {} in all. Where the curves lie apart the forecast is \
+             off for such customers.",
+            amount(&Value::Int(all), &ReportUnit::Count)
+        )),
+        x_label: x_label.to_owned(),
+        x: rows.iter().map(label).collect(),
+        y_label: "purchases of a customer".to_owned(),
+        unit: ReportUnit::Count,
+        steps: false,
+        series: vec![
+            curve("actual", Emphasis::Strong, "actual_mean"),
+            curve("expected", Emphasis::Normal, "expected_mean"),
+        ],
+        marker: None,
+    })
+}
+
+/// Fifths of the probability of being alive.
+const FIFTHS: i64 = 5;
+
+/// How many customers there are by the probability of being alive and by tenths of value, and what is at risk:
+/// the value of those in the best tenths who are as likely gone as not.
+pub(super) fn standing(
+    context: &Context,
+    title: &str,
+    [alive, decile, value]: [&str; 3],
+) -> (Vec<String>, Vec<Block>) {
+    let frame = context.frame;
+    let (alive_of, decile_of) = (column(frame, alive), column(frame, decile));
+    let value_of = column(frame, value);
+    let unit = frame.schema.field(value).map(|field| unit_of(&field.unit)).unwrap_or_default();
+    let mut cells: BTreeMap<(i64, i64), u64> = BTreeMap::new();
+    let (mut all, mut unsure) = (0.0, 0.0);
+    for row in 0..frame.rows() {
+        let (Some(p), Some(tenth)) = (alive_of(row).as_f64(), decile_of(row).as_i64()) else {
+            continue;
+        };
+        let fifth = ((p * FIFTHS as f64) as i64).min(FIFTHS - 1);
+        *cells.entry((fifth, tenth)).or_default() += 1;
+        let worth = value_of(row).as_f64().unwrap_or(0.0);
+        all += worth;
+        if p < 0.5 {
+            unsure += worth;
+        }
+    }
+    if cells.is_empty() {
+        return (Vec::new(), Vec::new());
+    }
+    let lead = (all > 0.0).then(|| {
+        format!(
+            "{} of {} of the {} lies with customers who are more likely gone than not.",
+            amount(&Value::Float(unsure), &unit),
+            amount(&Value::Float(all), &unit),
+            if value == "clv" { "lifetime value" } else { "expected purchases" },
+        )
+    });
+    let width = 100 / FIFTHS;
+    let band = |fifth: i64| format!("{}–{}%", fifth * width, (fifth + 1) * width);
+    let count = |fifth, tenth| cells.get(&(fifth, tenth)).map_or(0.0, |&n| n as f64);
+    let chart = Chart::Grid(Grid {
+        title: capital(title),
+        description: Some(format!(
+            "Customers by the probability that they are still there and by tenths of value, 10 the best. {} \
+             of them are more likely there than not.",
+            percent(
+                (0..frame.rows()).filter(|&row| alive_of(row).as_f64() >= Some(0.5)).count() as f64
+                    / frame.rows() as f64
+            )
+        )),
+        row_label: "probability of being there".to_owned(),
+        column_label: decile.replace('_', " "),
+        value_label: "customers".to_owned(),
+        unit: ReportUnit::Count,
+        rows: (0..FIFTHS).rev().map(band).collect(),
+        columns: (1..=10).map(|tenth| tenth.to_string()).collect(),
+        cells: (0..FIFTHS)
+            .rev()
+            .map(|fifth| (1..=10).map(|tenth| Some(count(fifth, tenth))).collect())
+            .collect(),
+    });
+    (lead.into_iter().collect(), vec![Block::Chart(chart)])
+}
