@@ -16,7 +16,7 @@
 
 use std::collections::BTreeMap;
 
-use super::fit::{Fit, Likelihood, fit};
+use super::fit::{Fit, Likelihood, fit, log_likelihood};
 use super::purchases::{LogOdds, PurchaseModel, Purchases};
 use crate::stats::{Derivatives, beta_mean, ln_beta, ln_rising};
 
@@ -55,6 +55,10 @@ impl PurchaseModel for BgBb {
         let others = (1.0 - share) / share;
         let starts = [[1.0, 0.5 * others, 0.5, 3.0], [0.5, 0.5 * others, 1.0, 10.0]];
         fit(rows, &starts, &Likelihood { parts, term })
+    }
+
+    fn log_likelihood(&self, row: &Purchases) -> f64 {
+        log_likelihood(&Likelihood { parts, term }, row, &self.parameters())
     }
 
     /// The odds are Σ over the opportunities j from t_x to n before which the customer may have stopped.

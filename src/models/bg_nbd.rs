@@ -14,7 +14,7 @@
 
 use std::collections::BTreeMap;
 
-use super::fit::{Fit, Likelihood, fit};
+use super::fit::{Fit, Likelihood, fit, log_likelihood};
 pub use super::purchases::Purchases;
 use super::purchases::{LogOdds, PurchaseModel};
 use crate::stats::{
@@ -87,6 +87,10 @@ impl PurchaseModel for BgNbd {
 
     fn fit(rows: &[Purchases]) -> Fit<4> {
         BgNbd::fit(rows)
+    }
+
+    fn log_likelihood(&self, row: &Purchases) -> f64 {
+        log_likelihood(&Likelihood { parts, term }, row, &self.parameters())
     }
 
     /// a / (b+x−1) ((α+T) / (α+t_x))^(r+x), for x > 0.
@@ -201,51 +205,56 @@ fn of_frequency(x: f64, &[r, _, a, b]: &[f64; 4]) -> Derivatives<4> {
     total
 }
 
-/// A3 + ln(e^A4 + e^A5); of the Hessian, the upper half.
-fn of_history(row: &Purchases, &[r, alpha, a, b]: &[f64; 4]) -> Derivatives<4> {
-    let x = row.frequency;
-    let mut total = Derivatives::<4>::default();
-    let until_end = alpha + row.age;
-    let alive = -(r + x) * until_end.ln();
-    total.value = r * alpha.ln();
-    total.gradient[R] = alpha.ln();
-    total.gradient[ALPHA] = r / alpha;
-    total.hessian[R][ALPHA] = 1.0 / alpha;
-    total.hessian[ALPHA][ALPHA] = -r / (alpha * alpha);
-    if x == 0.0 {
-        total.value += alive;
-        total.gradient[R] -= until_end.ln();
-        total.gradient[ALPHA] -= r / until_end;
-        total.hessian[R][ALPHA] -= 1.0 / until_end;
-        total.hessian[ALPHA][ALPHA] += r / (until_end * until_end);
-        return total;
-    }
+/// A3 + ln(e^A4 + e^A5).
+fn of_history(row: &Purchases, parameters: &[f64; 4]) -> Derivatives<4> {
+    silence(row, parameters, (row.frequency > 0.0).then_some(row.frequency - 1.0))
+}
 
-    // The two ways to have been silent since the last purchase: still alive, or stopped then.
-    let until_last = alpha + row.recency;
-    let stopped = a.ln() - (b + x - 1.0).ln() - (r + x) * until_last.ln();
-    let larger = alive.max(stopped);
-    let whole = larger + ((alive - larger).exp() + (stopped - larger).exp()).ln();
-    let share = (stopped - whole).exp();
-    let rest = 1.0 - share;
-    total.value += whole;
-    let alive_slope = [-until_end.ln(), -(r + x) / until_end, 0.0, 0.0];
-    let stopped_slope = [-until_last.ln(), -(r + x) / until_last, 1.0 / a, -1.0 / (b + x - 1.0)];
+/// r ln α − (r+x) ln(α+T) + ln(1 + odds of having stopped); of the Hessian, the upper half. `passed` are
+/// the chances to stop that the customer passed before the last purchase; absent if there was none.
+pub(super) fn silence(
+    row: &Purchases,
+    &[r, alpha, a, b]: &[f64; 4],
+    passed: Option<f64>,
+) -> Derivatives<4> {
+    let x = row.frequency;
+    let [value, by_r, by_alpha, mixed, curve] = of_rate(r, alpha, x, row.age);
+    let mut total = Derivatives::<4> { value, ..Derivatives::default() };
+    total.gradient = [by_r, by_alpha, 0.0, 0.0];
+    total.hessian[R][ALPHA] = mixed;
+    total.hessian[ALPHA][ALPHA] = curve;
+    let Some(passed) = passed else { return total };
+
+    let (until_last, until_end) = (alpha + row.recency, alpha + row.age);
+    let gap = row.age - row.recency;
+    let log = (gap / until_last).ln_1p();
+    let (power, both) = (r + x, until_last * until_end);
+    let odds = power * log + (a / (b + passed)).ln();
+    let (share, rest) = (1.0 / (1.0 + (-odds).exp()), 1.0 / (1.0 + odds.exp()));
+    total.value += odds.max(0.0) + (-odds.abs()).exp().ln_1p();
+    let slope = [log, -power * gap / both, 1.0 / a, -1.0 / (b + passed)];
     let mut curve = [[0.0; 4]; 4];
-    curve[R][ALPHA] = -rest / until_end - share / until_last;
-    curve[ALPHA][ALPHA] =
-        rest * (r + x) / (until_end * until_end) + share * (r + x) / (until_last * until_last);
-    curve[A][A] = -share / (a * a);
-    curve[B][B] = share / ((b + x - 1.0) * (b + x - 1.0));
+    curve[R][ALPHA] = -gap / both;
+    curve[ALPHA][ALPHA] = power * gap * (until_last + until_end) / (both * both);
+    curve[A][A] = -1.0 / (a * a);
+    curve[B][B] = 1.0 / (b + passed).powi(2);
     for i in 0..4 {
-        total.gradient[i] += rest * alive_slope[i] + share * stopped_slope[i];
-        let apart = stopped_slope[i] - alive_slope[i];
+        total.gradient[i] += share * slope[i];
         for j in i..4 {
-            let other = stopped_slope[j] - alive_slope[j];
-            total.hessian[i][j] += curve[i][j] + share * rest * apart * other;
+            total.hessian[i][j] += share * curve[i][j] + share * rest * slope[i] * slope[j];
         }
     }
     total
+}
+
+/// ln(α^r (α+t)^−(r+x)) and its derivatives by r and α: value, ∂r, ∂α, ∂r∂α, ∂α². In logarithms that are
+/// small when α is large, and with the powers of α subtracted on paper.
+pub(super) fn of_rate(r: f64, alpha: f64, x: f64, time: f64) -> [f64; 5] {
+    let until = alpha + time;
+    let log = (time / alpha).ln_1p();
+    let mixed = time / (alpha * until);
+    let curve = (x * alpha * alpha - r * time * (alpha + until)) / (alpha * until).powi(2);
+    [-r * log - x * until.ln(), -log, (r * time / alpha - x) / until, mixed, curve]
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::purchases::Purchases;
 use crate::stats::{Derivatives, Maximum, Termination, covariance, maximise};
 
 /// A fitted set of positive parameters.
@@ -16,8 +17,8 @@ pub struct Fit<const N: usize> {
     pub covariance: Option<[[f64; N]; N]>,
     /// Whether the data say anything of each parameter.
     pub identified: [bool; N],
-    /// The sides on which nothing bounds a parameter that is not identified.
-    pub open: [Open; N],
+    /// Where the profile likelihood bounds the parameters that are not identified, at the 95% level.
+    pub bounds: [Option<Bounds>; N],
     pub log_likelihood: f64,
     pub termination: Termination,
     pub iterations: u32,
@@ -27,11 +28,11 @@ pub struct Fit<const N: usize> {
     pub decrement: Option<f64>,
 }
 
-/// The sides on which the interval of a parameter is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Open {
-    pub below: bool,
-    pub above: bool,
+/// The bounds of a parameter that is not identified; an end is `None` where the interval is open.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Bounds {
+    pub low: Option<f64>,
+    pub high: Option<f64>,
 }
 
 /// A parameter, for tables.
@@ -51,10 +52,12 @@ const VAGUE: f64 = 5.0;
 /// 1.92 below the top.)
 const LEVEL_GROUND: f64 = 0.1;
 
-/// How far a parameter that is not identified is moved to see whether the likelihood minds: by a factor of
-/// e^5. It minds if it falls by more than this, half of the 95% point of chi-square with 1 degree.
-const FAR: f64 = 5.0;
+/// How far a parameter that is not identified is moved, in logarithms, to see whether the likelihood minds.
+/// It minds if it falls by half of the 95% point of chi-square with 1 degree.
+const FAR: [f64; 4] = [5.0, 10.0, 20.0, 40.0];
 const MINDS: f64 = 1.920_729;
+/// So often the way to where it minds is halved.
+const HALVED: u32 = 6;
 
 /// Holds a parameter where it was moved to, while the others find their best: a spring of this strength.
 const SPRING: f64 = 1e6;
@@ -101,17 +104,17 @@ impl<const N: usize> Fit<N> {
 }
 
 impl<const N: usize> Fit<N> {
-    /// The interval of a parameter, z standard errors of its logarithm to both sides. An end is `None`
-    /// where it is open or unknown.
+    /// The interval of a parameter: z standard errors of its logarithm to both sides. Of a parameter that is
+    /// not identified it is that of the profile likelihood at the 95% level, whatever z; where nothing bounds
+    /// it, it is open: `None`.
     pub fn interval(&self, parameter: usize, z: f64) -> (Option<f64>, Option<f64>) {
+        if let Some(Bounds { low, high }) = self.bounds[parameter] {
+            return (low, high);
+        }
         let value = self.parameters[parameter];
-        let Open { below, above } = self.open[parameter];
         let error = self.standard_errors.map(|errors| errors[parameter] / value);
-        let end = |open: bool, sign: f64| {
-            let error = error.filter(|_| !open)?;
-            Some(value * (sign * z * error).exp()).filter(|end| end.is_finite())
-        };
-        (end(below, -1.0), end(above, 1.0))
+        let end = |sign: f64| error.map(|error| value * (sign * z * error).exp());
+        (end(-1.0), end(1.0))
     }
 }
 
@@ -154,6 +157,19 @@ pub(super) fn fit<const N: usize, Row: Clone, Part: Sync>(
             best_of(&starts, likelihood).map_or_else(Fit::nowhere, |best| finish(best, likelihood))
         }
     }
+}
+
+/// The log-likelihood of one customer's history.
+pub(super) fn log_likelihood<const N: usize, Part>(
+    of: &Likelihood<
+        impl Fn(&[Purchases]) -> Vec<(f64, Part)>,
+        impl Fn(&Part, &[f64; N]) -> Derivatives<N>,
+    >,
+    row: &Purchases,
+    parameters: &[f64; N],
+) -> f64 {
+    let one = Purchases { customers: 1.0, ..*row };
+    (of.parts)(&[one]).iter().map(|(times, part)| times * (of.term)(part, parameters).value).sum()
 }
 
 /// The log-likelihood as a function of the logarithms of the parameters.
@@ -204,7 +220,7 @@ impl<const N: usize> Fit<N> {
             standard_errors: None,
             covariance: None,
             identified: [false; N],
-            open: [Open { below: true, above: true }; N],
+            bounds: [Some(Bounds::default()); N],
             log_likelihood: 0.0,
             termination: Termination::NotFinite,
             iterations: 0,
@@ -236,13 +252,10 @@ fn finish<const N: usize>(
         step.iter().zip(&gradient).map(|(s, g)| s * g).sum::<f64>()
     });
     let identified = errors.map_or([false; N], |errors| errors.map(|error| error < VAGUE));
-    let mut open = [Open::default(); N];
+    let mut bounds = [None; N];
     for i in (0..N).filter(|&i| !identified[i]) {
-        let minds = |by: f64| {
-            let moved = pulled(best.point, i, by, &likelihood);
-            value - moved > MINDS
-        };
-        open[i] = Open { below: !minds(-FAR), above: !minds(FAR) };
+        let end = |sign| profile_end(best.point, value, i, sign, &likelihood).map(f64::exp);
+        bounds[i] = Some(Bounds { low: end(-1.0), high: end(1.0) });
     }
     let weak = || {
         WEAK.iter().find_map(|weak| {
@@ -256,7 +269,7 @@ fn finish<const N: usize>(
         standard_errors,
         covariance: inverse.or_else(weak),
         identified,
-        open,
+        bounds,
         log_likelihood: value,
         termination: best.termination,
         iterations: best.iterations,
@@ -265,15 +278,45 @@ fn finish<const N: usize>(
     }
 }
 
-/// The profile log-likelihood with one parameter moved: the best that the others make of it.
-fn pulled<const N: usize>(
-    point: [f64; N],
+/// Where the profile likelihood ends the interval of a parameter on one side, in logarithms; `None` if
+/// nowhere within e^40.
+fn profile_end<const N: usize>(
+    top: [f64; N],
+    value: f64,
     parameter: usize,
-    by: f64,
+    sign: f64,
     likelihood: impl Fn(&[f64; N]) -> Derivatives<N>,
-) -> f64 {
-    let target = point[parameter] + by;
-    let mut start = point;
+) -> Option<f64> {
+    // From one place to the next along the ridge.
+    let (mut point, mut near) = (top, 0.0);
+    for far in FAR {
+        let there = held(point, parameter, top[parameter] + sign * far, &likelihood);
+        if value - there.derivatives.value <= MINDS {
+            (point, near) = (there.point, far);
+            continue;
+        }
+        let mut far = far;
+        for _ in 0..HALVED {
+            let middle = 0.5 * (near + far);
+            let there = held(point, parameter, top[parameter] + sign * middle, &likelihood);
+            if value - there.derivatives.value <= MINDS {
+                (point, near) = (there.point, middle);
+            } else {
+                far = middle;
+            }
+        }
+        return Some(top[parameter] + sign * 0.5 * (near + far));
+    }
+    None
+}
+
+/// The best that the other parameters make of one that is held where it is put.
+fn held<const N: usize>(
+    mut start: [f64; N],
+    parameter: usize,
+    target: f64,
+    likelihood: impl Fn(&[f64; N]) -> Derivatives<N>,
+) -> Maximum<N> {
     start[parameter] = target;
     let sprung = |at: &[f64; N]| {
         let mut here = likelihood(at);
@@ -283,6 +326,9 @@ fn pulled<const N: usize>(
         here.hessian[parameter][parameter] -= SPRING;
         here
     };
-    let there = maximise(start, sprung).derivatives.value;
-    if there.is_finite() { there } else { f64::NEG_INFINITY }
+    let mut there = maximise(start, sprung);
+    if !there.derivatives.value.is_finite() {
+        there.derivatives.value = f64::NEG_INFINITY;
+    }
+    there
 }

@@ -12,8 +12,8 @@
 //! References: Batislam, Denizel and Filiztekin (2007), Empirical validation and comparison of models for
 //! customer base analysis, IJRM 24; Hoppe and Wagner (2007).
 
-use super::bg_nbd::{A, ALPHA, B, BgNbd, R, by_frequency, odds_of_silence, starts, symmetric};
-use super::fit::{Fit, Likelihood, fit};
+use super::bg_nbd::{A, B, BgNbd, R, by_frequency, odds_of_silence, silence, starts, symmetric};
+use super::fit::{Fit, Likelihood, fit, log_likelihood};
 use super::purchases::{LogOdds, PurchaseModel, Purchases};
 use crate::stats::{Derivatives, ln_rising};
 
@@ -49,6 +49,10 @@ impl PurchaseModel for MbgNbd {
 
     fn fit(rows: &[Purchases]) -> Fit<4> {
         fit(rows, &starts(rows), &Likelihood { parts, term })
+    }
+
+    fn log_likelihood(&self, row: &Purchases) -> f64 {
+        log_likelihood(&Likelihood { parts, term }, row, &self.parameters())
     }
 
     /// a / (b+x) ((α+T) / (α+t_x))^(r+x).
@@ -93,7 +97,7 @@ fn parts(rows: &[Purchases]) -> Vec<(f64, Part)> {
 fn term(part: &Part, parameters: &[f64; 4]) -> Derivatives<4> {
     symmetric(match part {
         Part::Frequency(frequency) => of_frequency(*frequency, parameters),
-        Part::History(row) => of_history(row, parameters),
+        Part::History(row) => silence(row, parameters, Some(row.frequency)),
     })
 }
 
@@ -107,44 +111,6 @@ fn of_frequency(x: f64, &[r, _, a, b]: &[f64; 4]) -> Derivatives<4> {
     total.hessian[A][A] = -both[2];
     total.hessian[A][B] = -both[2];
     total.hessian[B][B] = kept[2] - both[2];
-    total
-}
-
-/// The second line; of the Hessian, the upper half.
-fn of_history(row: &Purchases, &[r, alpha, a, b]: &[f64; 4]) -> Derivatives<4> {
-    let x = row.frequency;
-    let power = r + x;
-    let (until_last, until_end) = (alpha + row.recency, alpha + row.age);
-    let silence = ((row.age - row.recency) / until_last).ln_1p();
-    let odds = power * silence + (a / (b + x)).ln();
-    let share = 1.0 / (1.0 + (-odds).exp());
-    let rest = 1.0 / (1.0 + odds.exp());
-    let mut total = Derivatives::<4>::default();
-    // r ln α − (r+x) ln(α+T), in logarithms that are small when α is large.
-    let age = (row.age / alpha).ln_1p();
-    total.value = -r * age - x * until_end.ln() + odds.max(0.0) + (-odds.abs()).exp().ln_1p();
-    total.gradient[R] = -age;
-    total.gradient[ALPHA] = (r * row.age / alpha - x) / until_end;
-    total.hessian[R][ALPHA] = row.age / (alpha * until_end);
-    total.hessian[ALPHA][ALPHA] = power / until_end.powi(2) - r / alpha.powi(2);
-    // ln(1 + e^odds).
-    let slope = [
-        silence,
-        power * (row.recency - row.age) / (until_last * until_end),
-        1.0 / a,
-        -1.0 / (b + x),
-    ];
-    let mut curve = [[0.0; 4]; 4];
-    curve[R][ALPHA] = (row.recency - row.age) / (until_last * until_end);
-    curve[ALPHA][ALPHA] = power * (until_last.powi(-2) - until_end.powi(-2));
-    curve[A][A] = -1.0 / (a * a);
-    curve[B][B] = 1.0 / (b + x).powi(2);
-    for i in 0..4 {
-        total.gradient[i] += share * slope[i];
-        for j in i..4 {
-            total.hessian[i][j] += share * curve[i][j] + share * rest * slope[i] * slope[j];
-        }
-    }
     total
 }
 

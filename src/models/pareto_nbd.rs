@@ -9,8 +9,8 @@
 //! References: Schmittlein, Morrison and Colombo (1987), Counting your customers, Management Science 33;
 //! Fader and Hardie (2005), A note on deriving the Pareto/NBD model and related expressions.
 
-use super::bg_nbd::{ALPHA, R, by_frequency, symmetric};
-use super::fit::{Fit, Likelihood, fit};
+use super::bg_nbd::{ALPHA, R, by_frequency, of_rate, symmetric};
+use super::fit::{Fit, Likelihood, fit, log_likelihood};
 use super::purchases::{LogOdds, PurchaseModel, Purchases};
 use crate::stats::{Derivatives, ln_rising, panels, scaled_upper_gamma};
 
@@ -49,6 +49,10 @@ impl PurchaseModel for ParetoNbd {
         let starts = [(0.5, 0.5, 0.5), (1.0, 1.0, 2.0), (0.25, 2.0, 8.0)]
             .map(|(r, s, ages)| [r, (r / rate).min(age * 10.0), s, age * ages]);
         fit(rows, &starts, &Likelihood { parts, term })
+    }
+
+    fn log_likelihood(&self, row: &Purchases) -> f64 {
+        log_likelihood(&Likelihood { parts, term }, row, &self.parameters())
     }
 
     fn log_odds_of_stopped(&self, row: &Purchases) -> LogOdds {
@@ -148,16 +152,6 @@ fn of_history(row: &Purchases, parameters: &[f64; 4]) -> Derivatives<4> {
         }
     }
     total
-}
-
-/// ln(α^r (α+τ)^−(r+x)) and its derivatives by r and α: value, ∂r, ∂α, ∂r∂α, ∂α². In logarithms that are
-/// small when α is large, and with the powers of α subtracted on paper.
-fn of_rate(r: f64, alpha: f64, x: f64, time: f64) -> [f64; 5] {
-    let until = alpha + time;
-    let log = (time / alpha).ln_1p();
-    let mixed = time / (alpha * until);
-    let curve = (x * alpha * alpha - r * time * (alpha + until)) / (alpha * until).powi(2);
-    [-r * log - x * until.ln(), -log, (r * time / alpha - x) / until, mixed, curve]
 }
 
 /// ln alive; of the Hessian, the upper half.

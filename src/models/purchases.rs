@@ -67,6 +67,9 @@ pub trait PurchaseModel: Copy + Send + Sync + Debug {
     /// Fits the model. The rows should be in a fixed order: it is that of the sum.
     fn fit(rows: &[Purchases]) -> Fit<4>;
 
+    /// The log-likelihood of one customer's history.
+    fn log_likelihood(&self, row: &Purchases) -> f64;
+
     /// The odds that a customer has stopped by the end of what is observed.
     fn log_odds_of_stopped(&self, row: &Purchases) -> LogOdds;
 
@@ -198,6 +201,10 @@ impl AnyModel {
         each!(self, model => model.parameters())
     }
 
+    pub fn log_likelihood(&self, row: &Purchases) -> f64 {
+        each!(self, model => model.log_likelihood(row))
+    }
+
     pub fn log_odds_of_stopped(&self, row: &Purchases) -> LogOdds {
         each!(self, model => model.log_odds_of_stopped(row))
     }
@@ -276,6 +283,75 @@ mod tests {
             }
             let worth = model.discounted_if_alive(x, age, 1e-3);
             assert!(worth.is_finite() && worth >= 0.0, "{model:?} {row:?} {worth}");
+        }
+    }
+
+    /// Likelihoods and forecasts of customers of extreme populations, from the papers' own formulas at 80
+    /// digits and more. `tests/expected/purchase_models.py` makes them.
+    #[test]
+    fn extreme_customers_agree_with_the_table() {
+        let table = include_str!("../../tests/expected/purchase_models.csv");
+        let mut rows = 0;
+        for line in table.lines().skip(1) {
+            let (name, cells) = line.split_once(',').expect("a name");
+            let cells: Vec<Option<f64>> = cells.split(',').map(|cell| cell.parse().ok()).collect();
+            let number = |place: usize| cells[place].expect("a number");
+            let kind = ModelKind::named(name).expect("a model");
+            let model = kind.of([number(0), number(1), number(2), number(3)]);
+            let (frequency, recency, age) = (number(4), number(5), number(6));
+            let row = Purchases { frequency, recency, age, customers: 7.0 };
+            let check = |what: &str, found: f64, expected: f64, tolerance: f64| {
+                let error = (found - expected).abs() / expected.abs().max(f64::MIN_POSITIVE);
+                assert!(error < tolerance, "{what} of {line}: {found}, off by {error:e}");
+            };
+            check("likelihood", model.log_likelihood(&row), number(9), 5e-11);
+            check("probability", model.p_alive(&row), number(10), 1e-9);
+            check("expectation", model.expected_purchases(&row, number(7)), number(11), 1e-9);
+            if let Some(worth) = cells[12] {
+                let found = model.discounted_if_alive(frequency, age, number(8));
+                check("worth", model.p_alive(&row) * found, worth, 1e-9);
+            }
+            rows += 1;
+        }
+        assert!(rows > 200);
+    }
+
+    /// Populations that say little or much too much: all models come to an end on them.
+    #[test]
+    fn difficult_populations_are_fitted() {
+        let row =
+            |frequency, recency, age, customers| Purchases { frequency, recency, age, customers };
+        let populations = [
+            vec![row(0.0, 0.0, 39.0, 500.0)],
+            vec![row(0.0, 0.0, 39.0, 500.0), row(1.0, 20.0, 39.0, 1.0)],
+            vec![row(3.0, 5.0, 5.0, 10.0), row(1.0, 5.0, 5.0, 40.0)],
+            vec![row(2.0, 30.43, 38.86, 1.0)],
+            vec![row(5_000.0, 5_100.0, 5_200.0, 3.0), row(0.0, 0.0, 5_200.0, 90.0)],
+            vec![
+                row(4_000.0, 39.0, 39.0, 2.0),
+                row(1.0, 3.0, 39.0, 50.0),
+                row(0.0, 0.0, 20.0, 80.0),
+            ],
+            vec![row(0.0, 0.0, 0.0, 4.0), row(0.0, 0.0, 1.0, 3.0), row(1.0, 1.0, 1.0, 2.0)],
+            vec![row(0.0, 0.0, 0.0, 4.0)],
+            vec![],
+            (0..30).map(|n| row(f64::from(n), 1.0 + f64::from(n), 40.0, 2.0)).collect(),
+        ];
+        for rows in populations {
+            for kind in ModelKind::ALL {
+                let fit = kind.fit(&rows);
+                assert!(fit.converged() || rows.is_empty(), "{kind:?} {rows:?} {fit:?}");
+                assert!(fit.parameters.iter().all(|value| value.is_finite() && *value > 0.0));
+                for row in &rows {
+                    let model = kind.of(fit.parameters);
+                    let next = model.expected_purchases(row, 39.0);
+                    assert!(next.is_finite() && next >= 0.0, "{kind:?} {row:?} {next}");
+                }
+                for (i, known) in fit.identified.into_iter().enumerate() {
+                    let (low, high) = fit.interval(i, 1.96);
+                    assert!(!known || low.is_some() && high.is_some(), "{kind:?} {fit:?}");
+                }
+            }
         }
     }
 }

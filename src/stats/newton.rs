@@ -87,7 +87,7 @@ const MAX_ITERATIONS: u32 = 300;
 const MAX_STEP: f64 = 2.0;
 const SMALLEST_STEP: f64 = 1e-10;
 /// A rise of a log-likelihood that says nothing, and how many of them in a row end the search.
-const SMALLEST_RISE: f64 = 1e-9;
+const SMALLEST_RISE: f64 = 1e-7;
 const FLAT_STEPS: u32 = 5;
 
 /// Looks for a maximum of `function` from `start`.
