@@ -177,23 +177,24 @@ fn parts(rows: &[Purchases]) -> Vec<(f64, Group)> {
     groups.into_iter().map(|group_of| (1.0, group(group_of))).collect()
 }
 
-/// (a)_k as a factor of a term of the likelihood, in logarithms with derivatives, that follows k downwards.
+/// The first and second derivatives of ln (a)_k by a, which follow k downwards.
 struct Rising {
     base: f64,
-    log: [f64; 3],
+    slope: f64,
+    curve: f64,
 }
 
 impl Rising {
     fn new(base: f64, count: f64) -> Self {
-        Rising { base, log: ln_rising(base, count) }
+        let [_, slope, curve] = ln_rising(base, count);
+        Rising { base, slope, curve }
     }
 
     /// From (a)_(k+1) to (a)_k.
     fn down(&mut self, count: f64) {
         let factor = self.base + count;
-        self.log[0] -= factor.ln();
-        self.log[1] -= 1.0 / factor;
-        self.log[2] += 1.0 / (factor * factor);
+        self.slope -= 1.0 / factor;
+        self.curve += 1.0 / (factor * factor);
     }
 }
 
@@ -209,44 +210,53 @@ impl Rising {
 /// one each.
 fn term(group: &Group, &[alpha, beta, gamma, delta]: &[f64; 4]) -> Derivatives<4> {
     let (x, n) = (group.frequency, group.opportunities);
-    let taken = ln_rising(alpha, x);
+    let taken = Rising::new(alpha, x);
     let mut missed = Rising::new(beta, n - x);
     let mut chances = Rising::new(alpha + beta, n);
     let mut stayed = Rising::new(delta, n);
     let mut choices = Rising::new(gamma + delta, n);
+    let whole = ln_beta(alpha, beta) + ln_beta(gamma, delta);
+    let log = |j: f64, stopped: f64| {
+        ln_beta(alpha + x, beta + j - x) + ln_beta(gamma + stopped, delta + j) - whole
+    };
+    let mut value = log(n, 0.0);
     let mut sum = Mixture::default();
-    let add = |sum: &mut Mixture, parts: [&Rising; 4], stopping: [f64; 3]| {
-        let [missed, chances, stayed, choices] = parts.map(|rising| rising.log);
-        let value = taken[0] + missed[0] - chances[0] + stopping[0] + stayed[0] - choices[0];
+    let mut total = Derivatives::default();
+    let add = |sum: &mut Mixture,
+               value: f64,
+               [missed, chances, stayed, choices]: [&Rising; 4],
+               stop: f64| {
         let slope = [
-            taken[1] - chances[1],
-            missed[1] - chances[1],
-            stopping[1] - choices[1],
-            stayed[1] - choices[1],
+            taken.slope - chances.slope,
+            missed.slope - chances.slope,
+            stop / gamma - choices.slope,
+            stayed.slope - choices.slope,
         ];
         let mut curve = [[0.0; 4]; 4];
-        curve[ALPHA][ALPHA] = taken[2] - chances[2];
-        curve[ALPHA][BETA] = -chances[2];
-        curve[BETA][BETA] = missed[2] - chances[2];
-        curve[GAMMA][GAMMA] = stopping[2] - choices[2];
-        curve[GAMMA][DELTA] = -choices[2];
-        curve[DELTA][DELTA] = stayed[2] - choices[2];
+        curve[ALPHA][ALPHA] = taken.curve - chances.curve;
+        curve[ALPHA][BETA] = -chances.curve;
+        curve[BETA][BETA] = missed.curve - chances.curve;
+        curve[GAMMA][GAMMA] = -stop / (gamma * gamma) - choices.curve;
+        curve[GAMMA][DELTA] = -choices.curve;
+        curve[DELTA][DELTA] = stayed.curve - choices.curve;
         sum.add(value, slope, curve);
     };
-    add(&mut sum, [&missed, &chances, &stayed, &choices], [0.0; 3]);
-    let stopping = [gamma.ln(), 1.0 / gamma, -1.0 / (gamma * gamma)];
-    let mut total = Derivatives::default();
+    add(&mut sum, value, [&missed, &chances, &stayed, &choices], 0.0);
     let mut j = n;
     for &(last, customers) in &group.recencies {
         while j > last {
             j -= 1.0;
+            if j + 1.0 == n {
+                value = log(j, 1.0);
+            } else {
+                choices.down(j + 1.0);
+                let stay = (delta + j) / (gamma + delta + j + 1.0);
+                value -= ((beta + j - x) / (alpha + beta + j) * stay).ln();
+            }
             missed.down(j - x);
             chances.down(j);
             stayed.down(j);
-            if j + 1.0 < n {
-                choices.down(j + 1.0);
-            }
-            add(&mut sum, [&missed, &chances, &stayed, &choices], stopping);
+            add(&mut sum, value, [&missed, &chances, &stayed, &choices], 1.0);
         }
         total.add(&sum.logarithm(), customers);
     }

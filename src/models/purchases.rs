@@ -304,7 +304,7 @@ mod tests {
                 let error = (found - expected).abs() / expected.abs().max(f64::MIN_POSITIVE);
                 assert!(error < tolerance, "{what} of {line}: {found}, off by {error:e}");
             };
-            check("likelihood", model.log_likelihood(&row), number(9), 5e-11);
+            check("likelihood", model.log_likelihood(&row), number(9), 1e-11);
             check("probability", model.p_alive(&row), number(10), 1e-9);
             check("expectation", model.expected_purchases(&row, number(7)), number(11), 1e-9);
             if let Some(worth) = cells[12] {
