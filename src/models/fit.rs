@@ -54,7 +54,7 @@ const LEVEL_GROUND: f64 = 0.1;
 
 /// How far a parameter that is not identified is moved, in logarithms, to see whether the likelihood minds.
 /// It minds if it falls by half of the 95% point of chi-square with 1 degree.
-const FAR: [f64; 4] = [5.0, 10.0, 20.0, 40.0];
+const FAR: [f64; 2] = [5.0, 10.0];
 const MINDS: f64 = 1.920_729;
 /// So often the way to where it minds is halved.
 const HALVED: u32 = 6;
@@ -279,7 +279,7 @@ fn finish<const N: usize>(
 }
 
 /// Where the profile likelihood ends the interval of a parameter on one side, in logarithms; `None` if
-/// nowhere within e^40.
+/// nowhere within a factor of e^10.
 fn profile_end<const N: usize>(
     top: [f64; N],
     value: f64,

@@ -51,6 +51,12 @@ sources:
     customer: customer_id
     time: signed_up_on
     columns: {customer_id: {type: int64}, signed_up_on: {type: date}}
+  subscriptions:
+    csv: subscriptions.csv
+    customer: customer_id
+    value: amount
+    subscription: {starts: starts_on, ends: ends_on}
+    columns: {customer_id: {type: int64}, starts_on: {type: date}, ends_on: {type: date}, amount: {type: decimal}}
 segments: {plan: customers.plan}
 ";
 
@@ -85,6 +91,12 @@ fn shop() -> TempDir {
             ["free", "paid"][customer % 2]
         );
     }
+    let mut subscriptions = "customer_id,starts_on,ends_on,amount\n".to_owned();
+    for customer in 0..10 {
+        let ends = if customer % 3 == 0 { String::new() } else { format!("2026-02-0{customer}") };
+        let _ = writeln!(subscriptions, "{customer},2026-01-0{},{ends},9.00", customer % 5 + 1);
+    }
+    fs::write(folder.path().join("subscriptions.csv"), subscriptions).expect("written");
     fs::write(folder.path().join("orders.csv"), orders).expect("written");
     fs::write(folder.path().join("customers.csv"), customers).expect("written");
     folder

@@ -158,3 +158,95 @@ fn values_follow_their_formula() {
     let in_sixty_years = sum(&run(folder.path(), ", horizon: 60 years"));
     assert!(in_sixty_years < in_a_lifetime && in_sixty_years > 0.97 * in_a_lifetime);
 }
+
+/// Every model at the maximum of its published likelihood, with the errors of its holdout.
+#[test]
+fn all_models_give_the_published_forecast() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = run(folder.path(), ", purchases: auto, decimals: 2");
+    let fits = read_parquet(&out.join("value_fits.parquet"));
+    for (model, likelihood, sum, mae, rmse, msle, correlation) in [
+        ("bg_nbd", -9582.4256, 1653.42, 0.78546, 1.60801, 0.23427, 0.62563),
+        ("mbg_nbd", -9582.1327, 1576.74, 0.76478, 1.60720, 0.23144, 0.62724),
+        ("pareto_nbd", -9594.9739, 1665.53, 0.75453, 1.60287, 0.23774, 0.63021),
+    ] {
+        let keys = [("fit", Value::text("calibration")), ("model", Value::text(model))];
+        let of = |column: &str| number(&fits, &keys, column);
+        assert!((of("log_likelihood") - likelihood).abs() < 1e-4, "{model}");
+        close(of("holdout_expected"), sum, 1e-5);
+        close(of("mae"), mae, 1e-5);
+        close(of("rmse"), rmse, 1e-5);
+        close(of("msle"), msle, 1e-4);
+        close(of("correlation"), correlation, 1e-5);
+    }
+    // The smallest root of the mean squared error is that of Pareto/NBD.
+    let parameters = read_parquet(&out.join("value_parameters.parquet"));
+    for (parameter, estimate, error) in [
+        ("r", 0.5532755, 0.047629),
+        ("alpha", 10.57761, 0.84274),
+        ("s", 0.6062136, 0.18728),
+        ("beta", 11.66791, 6.2110),
+    ] {
+        let keys = [
+            ("fit", Value::text("calibration")),
+            ("model", Value::text("pareto_nbd")),
+            ("parameter", Value::text(parameter)),
+        ];
+        close(number(&parameters, &keys, "estimate"), estimate, 1e-6);
+        close(number(&parameters, &keys, "standard_error"), error, 1e-4);
+        let (low, high) = (number(&parameters, &keys, "low"), number(&parameters, &keys, "high"));
+        assert!(low < estimate && estimate < high);
+    }
+    let tracking = read_parquet(&out.join("value_tracking.parquet"));
+    for (week, expected) in
+        [(13, 712.4), (26, 1742.9), (39, 2532.8), (52, 3191.2), (65, 3763.9), (78, 4275.4)]
+    {
+        let found = number(&tracking, &[("elapsed", Value::Int(week))], "cumulative_expected");
+        assert!((found - expected).abs() <= 0.1, "{found} is not {expected}");
+    }
+    // The models of the final fit: the chosen one alone.
+    let model = fits.column("model").expect("a column");
+    let fit = fits.column("fit").expect("a column");
+    let last: Vec<String> = (0..fits.rows())
+        .filter(|&row| fit[row] == Value::text("final"))
+        .map(|row| model[row].to_string())
+        .collect();
+    assert_eq!(last, ["gamma_gamma", "pareto_nbd"]);
+}
+
+/// The intervals of both methods are of one size: on 2,357 customers the normal approximation is good.
+#[test]
+fn delta_and_bootstrap_agree() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let totals = |options: &str| {
+        let out = run(folder.path(), options);
+        let fits = read_parquet(&out.join("value_fits.parquet"));
+        let keys = [("fit", Value::text("final")), ("model", Value::text("bg_nbd"))];
+        let of = |column: &str| number(&fits, &keys, column);
+        let value = read_parquet(&out.join("value.parquet"));
+        let column = |name: &str| value.column(name).expect("a column");
+        let (expected, low, high) = (
+            column("expected_purchases"),
+            column("expected_purchases_low"),
+            column("expected_purchases_high"),
+        );
+        let width: Vec<f64> = (0..value.rows())
+            .map(|row| {
+                let of = |column: &[Value]| column[row].as_f64().expect("a number");
+                assert!(of(&low) <= of(&expected) && of(&expected) <= of(&high), "{row}");
+                (of(&high) / of(&low)).ln()
+            })
+            .collect();
+        let mean = width.iter().sum::<f64>() / width.len() as f64;
+        (
+            (of("expected_purchases_sum_high") / of("expected_purchases_sum_low")).ln(),
+            (of("clv_sum_high") / of("clv_sum_low")).ln(),
+            mean,
+        )
+    };
+    let delta = totals("");
+    let drawn = totals(", interval: bootstrap, draws: 40");
+    for (delta, drawn) in [(delta.0, drawn.0), (delta.1, drawn.1), (delta.2, drawn.2)] {
+        assert!(drawn / delta > 0.7 && drawn / delta < 1.5, "{drawn} and {delta}");
+    }
+}

@@ -199,12 +199,11 @@ impl LifetimeValue {
                 let (found, _) = plain.score_cell(customers, cell, &again, rows, &spend);
                 let mut sums = [0.0; 2];
                 for (&row, score) in rows.iter().zip(&found) {
-                    let times = f64::from(weights[row]);
                     expected[row].take(score.expected.value);
-                    sums[0] += times * score.expected.value;
+                    sums[0] += score.expected.value;
                     if let Some(clv) = score.clv {
                         worth[row].take(clv.value);
-                        sums[1] += times * clv.value;
+                        sums[1] += clv.value;
                     }
                 }
                 totals[cell].iter_mut().zip(sums).for_each(|(totals, sum)| totals.push(sum));

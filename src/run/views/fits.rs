@@ -93,8 +93,90 @@ pub(super) fn fits(by: &[String], fits: &Frame, parameters: Option<&Frame>) -> V
             )));
         }
     }
+    fared.extend(choices(by, fits));
+    fared.extend(totals(by, fits));
     let notices = doubts.iter().map(|(doubt, fits)| Block::Notice(doubt.notice(fits)));
     notices.chain(fared).collect()
+}
+
+/// Why a model was taken among several: their figures, of each cell.
+fn choices(by: &[String], fits: &Frame) -> Vec<Block> {
+    let at = |name: &str, row: usize| column(fits, name)(row);
+    let mut candidates: BTreeMap<(Vec<Value>, Value), Vec<usize>> = BTreeMap::new();
+    for row in 0..fits.rows() {
+        let cell = by.iter().map(|name| at(name, row)).collect();
+        if at("model", row) != Value::text("gamma_gamma") {
+            candidates.entry((cell, at("fit", row))).or_default().push(row);
+        }
+    }
+    let several = candidates.into_iter().filter(|(_, rows)| rows.len() > 1);
+    let sentence = |((cell, fit), rows): ((Vec<Value>, Value), Vec<usize>)| {
+        let chosen = *rows.iter().find(|&&row| at("chosen", row) == Value::Bool(true))?;
+        // Models of purchases are judged by the holdout, if there is one.
+        let tested = at("rmse", chosen) != Value::Null;
+        let figure = |row: usize| match tested {
+            true => at("rmse", row).as_f64().map(|rmse| format!("{rmse:.4}")),
+            false => at("aic", row).as_f64().map(|aic| format!("{aic:.1}")),
+        };
+        let others: Vec<String> = rows
+            .iter()
+            .filter(|&&row| row != chosen)
+            .filter_map(|&row| Some(format!("`{}` {}", at("model", row), figure(row)?)))
+            .collect();
+        let what = match tested {
+            true => "root of the mean squared error in the holdout",
+            false => "Akaike criterion",
+        };
+        let cell: Vec<String> = cell.iter().map(label).collect();
+        let of = if cell.is_empty() { String::new() } else { format!(" of {}", cell.join(", ")) };
+        Some(Block::Paragraph(format!(
+            "`{}` was taken for the fit `{fit}`{of}: its {what} is {}, that of {}.",
+            at("model", chosen),
+            figure(chosen)?,
+            others.join(", ")
+        )))
+    };
+    several.filter_map(sentence).take(MOST).collect()
+}
+
+/// Most sentences of one sort.
+const MOST: usize = 6;
+
+/// What all customers together are expected to buy and to be worth, of a few cells.
+fn totals(by: &[String], fits: &Frame) -> Vec<Block> {
+    let at = |name: &str, row: usize| column(fits, name)(row);
+    let unit = |name: &str| {
+        fits.schema.field(name).map(|field| super::unit_of(&field.unit)).unwrap_or_default()
+    };
+    let told = |name: &str, row: usize| {
+        let unit = unit(name);
+        let value = at(name, row);
+        let shown = |value: &Value| match unit {
+            // Expectations are no whole numbers; a sum of them is told like one.
+            ReportUnit::Count => {
+                let whole = value.as_f64().unwrap_or(0.0).round() as i64;
+                amount(&Value::Int(whole), &unit)
+            }
+            _ => amount(value, &unit),
+        };
+        let bounds = [at(&format!("{name}_low"), row), at(&format!("{name}_high"), row)];
+        value.as_f64()?;
+        Some(match &bounds {
+            [Value::Null, _] | [_, Value::Null] => shown(&value),
+            [low, high] => format!("{} ({} to {})", shown(&value), shown(low), shown(high)),
+        })
+    };
+    let sentence = |row: usize| {
+        let purchases = told("expected_purchases_sum", row)?;
+        let cell: Vec<String> = by.iter().map(|name| label(&at(name, row))).collect();
+        let of = if cell.is_empty() { String::new() } else { format!(" of {}", cell.join(", ")) };
+        let worth =
+            told("clv_sum", row).map(|worth| format!(", worth {worth}")).unwrap_or_default();
+        Some(Block::Paragraph(format!(
+            "Over the horizon the customers{of} are expected to make {purchases} purchases{worth}."
+        )))
+    };
+    (0..fits.rows()).filter_map(sentence).take(MOST).collect()
 }
 
 /// The parameters of a fit that are not identified, between backticks.

@@ -40,7 +40,7 @@ pub(super) fn curves(
             let title = format!("Retention of cohort {}{of}, carried on", label(cohort));
             blocks.push(Block::Chart(chart(frame, rows, title, unit)));
         }
-        if let Some((cohort, rows)) = long.first() {
+        if let Some((cohort, rows)) = long.last() {
             let last = rows.last().copied().unwrap_or(0);
             let number = |name: &str| column(frame, name)(last).as_f64();
             let bounds = number("projected_low").zip(number("projected_high"));
