@@ -260,6 +260,7 @@ pub(super) fn of_rate(r: f64, alpha: f64, x: f64, time: f64) -> [f64; 5] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::check;
 
     fn row(frequency: f64, recency: f64, age: f64) -> Purchases {
         Purchases { frequency, recency, age, customers: 1.0 }
@@ -273,38 +274,24 @@ mod tests {
         let at = [0.3, 4.0, 0.8, 2.4];
         let rows = [row(0.0, 0.0, 38.9), row(2.0, 30.4, 38.9), row(40.0, 30.0, 30.0)];
         for (_, part) in parts(&rows) {
-            let exact = term(&part, &at);
-            for i in 0..4 {
-                let step = 1e-5 * at[i];
-                let (mut up, mut down) = (at, at);
-                up[i] += step;
-                down[i] -= step;
-                let (up, down) = (term(&part, &up), term(&part, &down));
-                let slope = (up.value - down.value) / (2.0 * step);
-                assert!((slope - exact.gradient[i]).abs() < 1e-6 * slope.abs().max(1.0));
-                for j in 0..4 {
-                    let slope = (up.gradient[j] - down.gradient[j]) / (2.0 * step);
-                    let error = (slope - exact.hessian[i][j]).abs();
-                    assert!(error < 1e-5 * slope.abs().max(1.0), "{i} {j} {slope} {exact:?}");
-                }
-            }
+            check::derivatives(|at| term(&part, at), at);
         }
+    }
+
+    #[test]
+    fn the_sample_of_the_literature() {
+        let fit = BgNbd::fit(&check::cdnow());
+        check::cdnow_fit(&fit, PurchaseModel::parameters(&CDNOW), -9_582.425_6);
+        check::standard_errors(&fit, [0.012557, 0.37822, 0.18572, 0.70535]);
     }
 
     /// P(alive) and the purchases expected in 39 weeks, from 40-digit arithmetic.
     #[test]
     fn customers_of_the_literature() {
-        let check = |(x, t_x, age): (f64, f64, f64), alive: f64, expected: f64| {
-            let row = row(x, t_x, age);
-            let close = |found: f64, wanted: f64| (found - wanted).abs() < 1e-6 * wanted.abs();
-            assert!(close(CDNOW.p_alive(&row), alive), "{}", CDNOW.p_alive(&row));
-            let found = CDNOW.expected_purchases(&row, 39.0);
-            assert!(close(found, expected), "{found} is not {expected}");
-        };
-        check((26.0, 30.86, 31.0), 0.9689197, 20.75057);
-        check((2.0, 30.43, 38.86), 0.7266092, 1.225910);
-        check((1.0, 1.71, 38.86), 0.2122274, 0.2032506);
-        check((0.0, 0.0, 38.86), 1.0, 0.1947808);
+        check::customer(&CDNOW, (26.0, 30.86, 31.0), 0.9689197, 20.75057);
+        check::customer(&CDNOW, (2.0, 30.43, 38.86), 0.7266092, 1.225910);
+        check::customer(&CDNOW, (1.0, 1.71, 38.86), 0.2122274, 0.2032506);
+        check::customer(&CDNOW, (0.0, 0.0, 38.86), 1.0, 0.1947808);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::purchases::Purchases;
-use crate::stats::{Derivatives, Maximum, Termination, covariance, maximise};
+use crate::stats::{Derivatives, Maximum, Termination, climb, covariance, maximise};
 
 /// A fitted set of positive parameters.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,9 +58,6 @@ const FAR: [f64; 2] = [5.0, 10.0];
 const MINDS: f64 = 1.920_729;
 /// So often the way to where it minds is halved.
 const HALVED: u32 = 6;
-
-/// Holds a parameter where it was moved to, while the others find their best: a spring of this strength.
-const SPRING: f64 = 1e6;
 
 /// The information of a weak prior, tried in turn where the information of the data is singular.
 const WEAK: [f64; 4] = [0.01, 0.1, 1.0, 10.0];
@@ -287,46 +284,52 @@ fn profile_end<const N: usize>(
     sign: f64,
     likelihood: impl Fn(&[f64; N]) -> Derivatives<N>,
 ) -> Option<f64> {
+    let level = value - MINDS;
     // From one place to the next along the ridge.
     let (mut point, mut near) = (top, 0.0);
+    let mut end = None;
     for far in FAR {
-        let there = held(point, parameter, top[parameter] + sign * far, &likelihood);
-        if value - there.derivatives.value <= MINDS {
-            (point, near) = (there.point, far);
-            continue;
+        let there = held(point, parameter, top[parameter] + sign * far, level, &likelihood);
+        if there.derivatives.value < level {
+            end = Some(far);
+            break;
         }
-        let mut far = far;
-        for _ in 0..HALVED {
-            let middle = 0.5 * (near + far);
-            let there = held(point, parameter, top[parameter] + sign * middle, &likelihood);
-            if value - there.derivatives.value <= MINDS {
-                (point, near) = (there.point, middle);
-            } else {
-                far = middle;
-            }
-        }
-        return Some(top[parameter] + sign * 0.5 * (near + far));
+        (point, near) = (there.point, far);
     }
-    None
+    let mut far = end?;
+    for _ in 0..HALVED {
+        let middle = 0.5 * (near + far);
+        let there = held(point, parameter, top[parameter] + sign * middle, level, &likelihood);
+        if there.derivatives.value < level {
+            far = middle;
+        } else {
+            (point, near) = (there.point, middle);
+        }
+    }
+    Some(top[parameter] + sign * 0.5 * (near + far))
 }
 
-/// The best that the other parameters make of one that is held where it is put.
+/// What the other parameters make of one that is held where it is put: a level, or less if they cannot.
 fn held<const N: usize>(
     mut start: [f64; N],
     parameter: usize,
     target: f64,
+    level: f64,
     likelihood: impl Fn(&[f64; N]) -> Derivatives<N>,
 ) -> Maximum<N> {
     start[parameter] = target;
-    let sprung = |at: &[f64; N]| {
+    // Without a slope and unrelated to the others, it takes no step.
+    let others = |at: &[f64; N]| {
         let mut here = likelihood(at);
-        let off = at[parameter] - target;
-        here.value -= 0.5 * SPRING * off * off;
-        here.gradient[parameter] -= SPRING * off;
-        here.hessian[parameter][parameter] -= SPRING;
+        here.gradient[parameter] = 0.0;
+        for i in 0..N {
+            here.hessian[i][parameter] = 0.0;
+            here.hessian[parameter][i] = 0.0;
+        }
+        here.hessian[parameter][parameter] = -1.0;
         here
     };
-    let mut there = maximise(start, sprung);
+    let mut there = climb(start, others, level);
     if !there.derivatives.value.is_finite() {
         there.derivatives.value = f64::NEG_INFINITY;
     }

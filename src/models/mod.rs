@@ -11,6 +11,8 @@
 
 #[cfg(test)]
 mod check;
+#[cfg(test)]
+mod coverage;
 mod bg_bb;
 mod bg_nbd;
 mod bootstrap;

@@ -59,8 +59,7 @@ impl SurvivalCurves {
         let (seen, entry) = (day(Self::SEEN)?, day(Self::ENTRY)?);
         let customers = arrow::compute::partition(std::slice::from_ref(column(Self::CUSTOMER)?));
         let customers = customers.map_err(|error| SurvivalCurves::fault(error.to_string()))?;
-        let mut counts: Vec<BTreeMap<(Option<i64>, i64, bool), u64>> =
-            vec![BTreeMap::new(); cells.len()];
+        let mut counts = vec![BTreeMap::<(Option<i64>, i64, bool), u64>::new(); cells.len()];
         for rows in customers.ranges() {
             // The first row of a chain of spans, and the day of its end, if it has one.
             let mut open: Option<(usize, Option<i32>)> = None;

@@ -24,7 +24,7 @@ pub use incomplete::{
     chi_square_survival, incomplete_beta, incomplete_gamma, ln_beta, scaled_upper_gamma,
 };
 pub use interval::{multinomial, normal_quantile, rank_bounds, student_t_quantile, wilson};
-pub use newton::{Derivatives, Maximum, Termination, covariance, maximise};
+pub use newton::{Derivatives, Maximum, Termination, climb, covariance, maximise};
 pub use quadrature::{beta_mean, panels};
 pub use quantile::{interpolate, position, quantile_of_sorted, select_all, select_quantile};
 pub use special::{digamma, ln_gamma, ln_gamma_ratio, ln_rising, trigamma};

@@ -99,6 +99,31 @@ pub fn maximise<const N: usize>(
     start: [f64; N],
     function: impl Fn(&[f64; N]) -> Derivatives<N>,
 ) -> Maximum<N> {
+    search(start, function, MAX_ITERATIONS, |_| false)
+}
+
+/// Climbs until the function is at a level, or it is plain that it will not be: a full step promises less
+/// than a tenth of what is missing, or 40 steps were not enough. The point where that ended.
+pub fn climb<const N: usize>(
+    start: [f64; N],
+    function: impl Fn(&[f64; N]) -> Derivatives<N>,
+    level: f64,
+) -> Maximum<N> {
+    const STEPS: u32 = 40;
+    search(start, function, STEPS, |here| {
+        let promise = step(here, 0.0).map(|step| {
+            0.5 * step.iter().zip(&here.gradient).map(|(step, slope)| step * slope).sum::<f64>()
+        });
+        here.value >= level || promise.is_some_and(|gain| 10.0 * gain < level - here.value)
+    })
+}
+
+fn search<const N: usize>(
+    start: [f64; N],
+    function: impl Fn(&[f64; N]) -> Derivatives<N>,
+    iterations: u32,
+    enough: impl Fn(&Derivatives<N>) -> bool,
+) -> Maximum<N> {
     let mut point = start;
     let mut here = function(&point);
     let end = |point, derivatives, termination, iterations| Maximum {
@@ -112,7 +137,10 @@ pub fn maximise<const N: usize>(
     }
     let mut damping = 1e-3;
     let mut flat = 0;
-    for iteration in 1..=MAX_ITERATIONS {
+    for iteration in 1..=iterations {
+        if enough(&here) {
+            return end(point, here, Termination::Flat, iteration - 1);
+        }
         if let Some(step) = step(&here, 0.0)
             && step.iter().all(|s| s.abs() < SMALLEST_STEP)
         {
@@ -151,7 +179,7 @@ pub fn maximise<const N: usize>(
             return end(point, here, Termination::Flat, iteration);
         }
     }
-    end(point, here, Termination::IterationLimit, MAX_ITERATIONS)
+    end(point, here, Termination::IterationLimit, iterations)
 }
 
 /// The damped step; `None` where the damped −H is not positive definite.
@@ -239,6 +267,18 @@ mod tests {
         });
         assert_eq!(found.termination, Termination::Flat);
         assert!(found.point[0] > 20.0 && found.iterations < 40, "{found:?}");
+    }
+
+    #[test]
+    fn a_climb_ends_at_its_level() {
+        let hill = |&[x]: &[f64; 1]| Derivatives {
+            value: -(x * x),
+            gradient: [-2.0 * x],
+            hessian: [[-2.0]],
+        };
+        assert!(climb([8.0], hill, -30.0).derivatives.value >= -30.0);
+        // The top is at 0, as the first step knows.
+        assert!(climb([0.1], hill, 5.0).iterations < 2);
     }
 
     #[test]

@@ -273,10 +273,10 @@ fn solved(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Option<Vec<f64>> {
             return None;
         }
         for row in pivot + 1..n {
-            let factor = matrix[row][pivot] / matrix[pivot][pivot];
-            for column in pivot..n {
-                matrix[row][column] -= factor * matrix[pivot][column];
-            }
+            let (above, below) = matrix.split_at_mut(row);
+            let (known, here) = (&above[pivot], &mut below[0]);
+            let factor = here[pivot] / known[pivot];
+            here.iter_mut().zip(known).for_each(|(here, known)| *here -= factor * known);
             right[row] -= factor * right[pivot];
         }
     }

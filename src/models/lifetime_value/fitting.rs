@@ -72,6 +72,12 @@ pub(super) struct Fits {
     pub cells: Vec<CellFit>,
 }
 
+/// The fits before the holdout, and the test of each candidate of each cell.
+pub(super) struct Tested {
+    pub fits: Fits,
+    pub tests: Vec<Vec<Test>>,
+}
+
 impl LifetimeValue {
     /// Fits the calibration, if there is one, and all data. With a choice of models the calibration makes
     /// it; without one Akaike's criterion.
@@ -79,11 +85,10 @@ impl LifetimeValue {
         &self,
         whole: &Customers,
         before: Option<&Customers>,
-    ) -> (Fits, Option<(Fits, Vec<Vec<Test>>)>) {
-        let kinds = |cell: &[ModelKind]| cell.to_vec();
+    ) -> (Fits, Option<Tested>) {
         let all = match self.purchases {
             Purchased::One(kind) => vec![kind],
-            Purchased::Best => kinds(&CANDIDATES),
+            Purchased::Best => CANDIDATES.to_vec(),
         };
         let Some(before) = before else {
             let mut fits = self.fit(whole, |_| all.clone());
@@ -115,7 +120,7 @@ impl LifetimeValue {
             known.map_or_else(|| vec![all[0]], |kind| vec![kind])
         };
         let fits = self.fit(whole, choice);
-        (fits, Some((calibration, tested)))
+        (fits, Some(Tested { fits: calibration, tests: tested }))
     }
 
     /// Fits every cell, the small ones with all customers.

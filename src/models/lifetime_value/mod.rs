@@ -153,7 +153,7 @@ impl FrameFunction for LifetimeValue {
         let before = before.map(|before| Customers::of(before, self)).transpose()?;
         let (fits, calibration) = self.fits(&whole, before.as_ref());
         let calibration = match (&before, &calibration) {
-            (Some(customers), Some((fits, tests))) => {
+            (Some(customers), Some(fitting::Tested { fits, tests })) => {
                 Some(tables::Calibration { customers, fits, tests })
             }
             _ => None,
