@@ -62,3 +62,15 @@ compare orders="1m" *arguments:
     python3 -m venv target/compare/venv
     target/compare/venv/bin/pip install --quiet --requirement benches/compare/requirements.txt
     target/compare/venv/bin/python benches/compare/compare.py --orders {{orders}} {{arguments}}
+
+# A million simulated customers fitted by tenure and by the PyPI package lifetimes, and scored with intervals
+bench-models:
+    mkdir -p target/models
+    cargo bench --locked --bench models -- "$PWD/target/models" > target/models/tenure.csv
+    python3 -m venv target/models/venv
+    target/models/venv/bin/pip install --quiet --requirement benches/models/requirements.txt
+    target/models/venv/bin/python benches/models/compare.py target/models < target/models/tenure.csv
+
+# Whether intervals hold the truth as often as they say: 400 simulated histories for each model (minutes)
+verify:
+    cargo test --locked --release --lib -- --ignored intervals_hold --nocapture

@@ -3,73 +3,9 @@
 use rayon::prelude::*;
 
 use super::forecast::{Ahead, outlooks, total};
-use super::purchases::{ModelKind, Purchases};
+use super::purchases::ModelKind;
+use super::simulate::simulated;
 use crate::stats::{mixed, normal_quantile};
-
-/// Random numbers that are a function of a seed.
-struct Random(u64);
-
-impl Random {
-    /// In (0, 1).
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        ((mixed(self.0) >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
-    }
-
-    fn exponential(&mut self, rate: f64) -> f64 {
-        -self.uniform().ln() / rate
-    }
-
-    fn normal(&mut self) -> f64 {
-        // Box and Muller.
-        (-2.0 * self.uniform().ln()).sqrt() * (std::f64::consts::TAU * self.uniform()).cos()
-    }
-
-    /// With rate 1. Marsaglia and Tsang (2000); a shape below 1 by the power of a uniform.
-    fn gamma(&mut self, shape: f64) -> f64 {
-        if shape < 1.0 {
-            return self.gamma(shape + 1.0) * self.uniform().powf(1.0 / shape);
-        }
-        let d = shape - 1.0 / 3.0;
-        loop {
-            let normal = self.normal();
-            let cube = (1.0 + normal / (9.0 * d).sqrt()).powi(3);
-            let bound = 0.5 * normal * normal + d - d * cube + d * cube.ln();
-            if cube > 0.0 && self.uniform().ln() < bound {
-                return d * cube;
-            }
-        }
-    }
-
-    fn beta(&mut self, a: f64, b: f64) -> f64 {
-        let (left, right) = (self.gamma(a), self.gamma(b));
-        left / (left + right)
-    }
-
-    /// A customer who came 26 to 52 units ago and behaves as the model says.
-    fn customer(&mut self, kind: ModelKind, &[r, alpha, third, fourth]: &[f64; 4]) -> Purchases {
-        let age = 26.0 + (26.0 * self.uniform() * 7.0).floor() / 7.0;
-        let rate = self.gamma(r) / alpha;
-        let (stop, until) = match kind {
-            ModelKind::ParetoNbd => {
-                let death = self.gamma(third) / fourth;
-                (0.0, self.exponential(death).min(age))
-            }
-            _ => (self.beta(third, fourth), age),
-        };
-        let (mut frequency, mut recency) = (0.0, 0.0);
-        let mut alive = kind != ModelKind::MbgNbd || self.uniform() > stop;
-        while alive {
-            let next = recency + self.exponential(rate);
-            if next > until {
-                break;
-            }
-            (frequency, recency) = (frequency + 1.0, next);
-            alive = self.uniform() > stop;
-        }
-        Purchases { frequency, recency, age, customers: 1.0 }
-    }
-}
 
 /// The shares of `repeats` simulations in which 90% intervals hold the truth: of each parameter, and of the
 /// purchases that all customers together are expected to make in 26 units.
@@ -77,8 +13,7 @@ fn coverage(kind: ModelKind, truth: [f64; 4], customers: u32, repeats: u64) -> [
     let z = normal_quantile(0.9);
     let ahead = Ahead { horizon: Some(26.0), discount: 0.0 };
     let one = |repeat: u64| {
-        let mut random = Random(mixed(repeat + 1));
-        let rows: Vec<Purchases> = (0..customers).map(|_| random.customer(kind, &truth)).collect();
+        let rows = simulated(kind, &truth, customers, mixed(repeat + 1));
         let fit = kind.fit(&rows);
         assert!(fit.converged(), "{kind:?} {repeat}: {fit:?}");
         let covariance = fit.covariance.expect("a covariance");

@@ -26,6 +26,7 @@ mod pareto_nbd;
 mod projection;
 mod purchases;
 mod retention_curve;
+mod simulate;
 mod survival;
 
 pub use bg_bb::BgBb;
@@ -40,4 +41,5 @@ pub use pareto_nbd::ParetoNbd;
 pub use projection::{CurveModel, RetentionProjection};
 pub use purchases::{AnyModel, LogOdds, ModelKind, PurchaseModel, Purchases};
 pub use retention_curve::{Renewal, RetentionCurve};
+pub use simulate::simulated;
 pub use survival::SurvivalCurves;
