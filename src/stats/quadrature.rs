@@ -51,7 +51,7 @@ pub fn panels(length: f64, change: f64) -> impl Iterator<Item = (f64, f64)> {
 
 /// A beta distribution with a shape below this has a tail on that side (in the log-odds) too long to
 /// walk along.
-const LONG_TAIL: f64 = 0.3;
+const LONG_TAIL: f64 = 1.5;
 
 /// The mean of f(p) over p ~ Beta(`left`, `right`), for a smooth f that is analytic off the real line and
 /// beyond the ends of (0, 1). `f` gets p and 1 − p, so that neither loses digits.
