@@ -155,6 +155,14 @@ impl Clv {
                 customers_with(among(low)?),
             ));
         }
+        if let Some((_, cut)) = checked.holdout {
+            let first = build::cast(column(&all, "first_time")?, DataType::Date)?;
+            let cut = Expr::literal(Value::Date(cut), DataType::Date);
+            measures.push(named(
+                "customers whose first purchase lies in the holdout (in no test of the forecast)",
+                customers_with(among(build::ge(first, cut)?)?),
+            ));
+        }
         if let Some(seen) = seen {
             let early = customers_with(build::not(seen)?);
             measures.push(named("customers first seen before `starts`", early));
