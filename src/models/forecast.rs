@@ -93,11 +93,32 @@ pub fn outlooks(
     with_model!(kind, Model => outlooks_of::<Model>(parameters, histories, ahead))
 }
 
-fn outlooks_of<Model: PurchaseModel>(
+/// The purchases expected of each history within a time, in their order, without gradients.
+pub fn expectations(
+    kind: ModelKind,
     parameters: &[f64; 4],
     histories: &[Purchases],
-    ahead: &Ahead,
-) -> Vec<Outlook> {
+    time: f64,
+) -> Vec<f64> {
+    with_model!(kind, Model => {
+        let model = Model::of(*parameters);
+        let (states, place_of) = states(histories);
+        let alive: Vec<f64> = states
+            .par_iter()
+            .with_min_len(64)
+            .map(|&[x, age]| model.expected_if_alive(x, age, time))
+            .collect();
+        histories
+            .par_iter()
+            .zip(&place_of)
+            .with_min_len(1_024)
+            .map(|(row, &place)| model.p_alive(row) * alive[place])
+            .collect()
+    })
+}
+
+/// The distinct x and T of histories, and which each has.
+fn states(histories: &[Purchases]) -> (Vec<[f64; 2]>, Vec<usize>) {
     let mut places: HashMap<[u64; 2], usize> = HashMap::new();
     let mut states = Vec::new();
     let mut place_of = Vec::with_capacity(histories.len());
@@ -109,6 +130,15 @@ fn outlooks_of<Model: PurchaseModel>(
         });
         place_of.push(place);
     }
+    (states, place_of)
+}
+
+fn outlooks_of<Model: PurchaseModel>(
+    parameters: &[f64; 4],
+    histories: &[Purchases],
+    ahead: &Ahead,
+) -> Vec<Outlook> {
+    let (states, place_of) = states(histories);
     let steps = steps(ahead);
     // Each is a function of its state alone, collected in order: the threads do not matter.
     let states: Vec<[Quantity<4>; 2]> = states

@@ -33,7 +33,7 @@ pub use bg_bb::BgBb;
 pub use bg_nbd::BgNbd;
 pub use bootstrap::{Bootstrap, DRAW, Resampled};
 pub use fit::{Bounds, Estimate, Fit};
-pub use forecast::{Ahead, Outlook, Quantity, Worth, log_interval, outlooks, total};
+pub use forecast::{Ahead, Outlook, Quantity, Worth, expectations, log_interval, outlooks, total};
 pub use gamma_gamma::{GammaGamma, Spending};
 pub use lifetime_value::{Intervals, LifetimeValue, Purchased, Spend};
 pub use mbg_nbd::MbgNbd;

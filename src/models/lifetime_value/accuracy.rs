@@ -7,7 +7,7 @@ use arrow::row::{RowConverter, SortField};
 use super::LifetimeValue;
 use super::customers::Customers;
 use super::fitting::{Candidate, Fits, correlation};
-use crate::models::{Ahead, outlooks};
+use crate::models::expectations;
 
 /// How a forecast fared, for one cell.
 #[derive(Debug, Clone, Default)]
@@ -62,16 +62,16 @@ pub(super) fn tests(
     for (row, &cell) in before.cells.of_row.iter().enumerate() {
         members[cell as usize].push(row);
     }
-    let ahead = Ahead { horizon: Some(length), discount: 0.0 };
     let test = |cell: usize, candidate: &Candidate| {
         let range = before.of_cell[cell].clone();
         let (kind, parameters) = (candidate.kind, &candidate.fit.parameters);
-        let expected = outlooks(kind, parameters, &before.histories[range.clone()], &ahead);
+        let histories = &before.histories[range.clone()];
+        let expected = expectations(kind, parameters, histories, length);
         let mut test = Test::default();
         for &row in &members[cell] {
             let place = before.history_of[row] as usize - range.start;
             let (x, age) = (before.frequency[row], before.age[row]);
-            test.pairs.push((actual[row], expected[place].expected.value));
+            test.pairs.push((actual[row], expected[place]));
             test.frequencies.push(x as i64);
             test.naive += if age > 0.0 { x / age * length } else { 0.0 };
         }
