@@ -17,7 +17,7 @@
 use std::collections::BTreeMap;
 
 use super::fit::{Fit, Likelihood, fit, log_likelihood};
-use super::purchases::{LogOdds, PurchaseModel, Purchases};
+use super::purchases::{LogOdds, NO_DISCOUNT, PurchaseModel, Purchases};
 use crate::stats::{Derivatives, beta_mean, ln_beta, ln_rising};
 
 /// The model with its parameters.
@@ -126,7 +126,7 @@ impl PurchaseModel for BgBb {
     /// (α+x)/(α+β+n) times the mean of Σ (1−θ)^(k−1) e^(−δk) over k ≥ 1, which is 1 / (e^δ − 1 + θ): a
     /// purchase is discounted for the whole time until its opportunity.
     fn discounted_if_alive(&self, frequency: f64, age: f64, rate: f64) -> f64 {
-        let discount = rate.max(f64::MIN_POSITIVE).exp_m1();
+        let discount = rate.max(NO_DISCOUNT).exp_m1();
         let stayed = self.delta + age.round() + 1.0;
         let lived = beta_mean(self.gamma, stayed, |stop, _| 1.0 / (discount + stop));
         self.share(frequency, age) * lived

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use super::fit::{Fit, Likelihood, fit, log_likelihood};
 pub use super::purchases::Purchases;
-use super::purchases::{LogOdds, PurchaseModel};
+use super::purchases::{LogOdds, NO_DISCOUNT, PurchaseModel};
 use crate::stats::{
     Derivatives, beta_mean, ln_rising, purchases_before_stopping, scaled_upper_gamma,
 };
@@ -115,7 +115,7 @@ impl PurchaseModel for BgNbd {
     /// R = r + x, is (R/p) ∫ e^(−zy) (1+y)^(−R−1) dy, z = δ (α+T) / p; that over p is summed.
     fn discounted_if_alive(&self, frequency: f64, age: f64, rate: f64) -> f64 {
         let power = self.r + frequency;
-        let scale = rate * (self.alpha + age);
+        let scale = rate.max(NO_DISCOUNT) * (self.alpha + age);
         beta_mean(self.a, self.b + frequency, |p, _| {
             // For large z the integral is 1 / z.
             if scale > 1e12 * p * (power + 1.0) {

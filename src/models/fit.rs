@@ -59,6 +59,11 @@ const MINDS: f64 = 1.920_729;
 /// So often the way to where it minds is halved.
 const HALVED: u32 = 6;
 
+/// The logarithms of parameters end here, e^160 or 10^69: a ridge that goes on for ever is not followed to
+/// where doubles end. Beyond, the likelihood is as at the end, and nearly no information holds the parameter.
+const END: f64 = 160.0;
+const NEARLY_NONE: f64 = 1e-6;
+
 /// The information of a weak prior, tried in turn where the information of the data is singular.
 const WEAK: [f64; 4] = [0.01, 0.1, 1.0, 10.0];
 
@@ -175,7 +180,7 @@ fn sum<const N: usize, Part: Sync>(
     term: &(impl Fn(&Part, &[f64; N]) -> Derivatives<N> + Sync),
     logarithms: &[f64; N],
 ) -> Derivatives<N> {
-    let parameters = logarithms.map(f64::exp);
+    let parameters = logarithms.map(|logarithm| logarithm.clamp(-END, END).exp());
     let sums: Vec<Derivatives<N>> = parts
         .par_chunks(CHUNK)
         .map(|parts| {
@@ -186,7 +191,11 @@ fn sum<const N: usize, Part: Sync>(
         .collect();
     let mut sum = Derivatives::default();
     sums.iter().for_each(|part| sum.add(part, 1.0));
-    sum.in_logarithms(&parameters)
+    let mut sum = sum.in_logarithms(&parameters);
+    for i in (0..N).filter(|&i| logarithms[i].abs() > END) {
+        hold(&mut sum, i, NEARLY_NONE);
+    }
+    sum
 }
 
 /// The best maximum from several starts; of two that are as good, the first: a later one must be better by
@@ -232,7 +241,7 @@ fn finish<const N: usize>(
     best: Maximum<N>,
     likelihood: impl Fn(&[f64; N]) -> Derivatives<N>,
 ) -> Fit<N> {
-    let parameters = best.point.map(f64::exp);
+    let parameters = best.point.map(|logarithm| logarithm.clamp(-END, END).exp());
     let Derivatives { value, gradient, hessian } = best.derivatives;
     let inverse = covariance(&hessian);
     let errors = inverse.map(|inverse| {
@@ -318,15 +327,9 @@ fn held<const N: usize>(
     likelihood: impl Fn(&[f64; N]) -> Derivatives<N>,
 ) -> Maximum<N> {
     start[parameter] = target;
-    // Without a slope and unrelated to the others, it takes no step.
     let others = |at: &[f64; N]| {
         let mut here = likelihood(at);
-        here.gradient[parameter] = 0.0;
-        for i in 0..N {
-            here.hessian[i][parameter] = 0.0;
-            here.hessian[parameter][i] = 0.0;
-        }
-        here.hessian[parameter][parameter] = -1.0;
+        hold(&mut here, parameter, 1.0);
         here
     };
     let mut there = climb(start, others, level);
@@ -334,4 +337,14 @@ fn held<const N: usize>(
         there.derivatives.value = f64::NEG_INFINITY;
     }
     there
+}
+
+/// Takes a parameter's slope and its relation to the others away, so that it takes no step.
+fn hold<const N: usize>(at: &mut Derivatives<N>, parameter: usize, information: f64) {
+    at.gradient[parameter] = 0.0;
+    for i in 0..N {
+        at.hessian[i][parameter] = 0.0;
+        at.hessian[parameter][i] = 0.0;
+    }
+    at.hessian[parameter][parameter] = -information;
 }

@@ -11,7 +11,7 @@
 
 use super::bg_nbd::{ALPHA, R, by_frequency, of_rate, symmetric};
 use super::fit::{Fit, Likelihood, fit, log_likelihood};
-use super::purchases::{LogOdds, PurchaseModel, Purchases};
+use super::purchases::{LogOdds, NO_DISCOUNT, PurchaseModel, Purchases};
 use crate::stats::{Derivatives, ln_rising, panels, scaled_upper_gamma};
 
 /// The model with its parameters.
@@ -89,7 +89,7 @@ impl PurchaseModel for ParetoNbd {
     /// confluent U(1, 2−s, z) without a confluent function.
     fn discounted_if_alive(&self, frequency: f64, age: f64, rate: f64) -> f64 {
         let base = self.beta + age;
-        let rate = rate.max(f64::MIN_POSITIVE);
+        let rate = rate.max(NO_DISCOUNT);
         (self.r + frequency) / (self.alpha + age)
             * base
             * scaled_upper_gamma(1.0 - self.s, rate * base)

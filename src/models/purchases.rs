@@ -47,6 +47,10 @@ impl LogOdds {
     }
 }
 
+/// Stands for a rate of 0, at which what customers will ever buy may have no end: it gives large numbers
+/// then, and no infinite ones.
+pub(super) const NO_DISCOUNT: f64 = 1e-200;
+
 /// A model of when customers buy and when they stop, with its four positive parameters.
 ///
 /// Whatever the past, the future of a customer who has not stopped depends on x and T only. So
@@ -78,7 +82,7 @@ pub trait PurchaseModel: Copy + Send + Sync + Debug {
     fn expected_if_alive(&self, frequency: f64, age: f64, time: f64) -> f64;
 
     /// All purchases expected of such a customer, each discounted to the end of what is observed at the
-    /// continuous rate δ > 0 per unit: the discounted expected residual transactions (DERT) over P(alive).
+    /// continuous rate δ ≥ 0 per unit: the discounted expected residual transactions (DERT) over P(alive).
     fn discounted_if_alive(&self, frequency: f64, age: f64, rate: f64) -> f64;
 
     /// The probability that a customer has not stopped.
@@ -281,8 +285,10 @@ mod tests {
                 );
                 before = expected;
             }
-            let worth = model.discounted_if_alive(x, age, 1e-3);
-            assert!(worth.is_finite() && worth >= 0.0, "{model:?} {row:?} {worth}");
+            for rate in [0.0, 1e-9, 1e-3, 5.0] {
+                let worth = model.discounted_if_alive(x, age, rate);
+                assert!(worth.is_finite() && worth >= 0.0, "{model:?} {row:?} {rate} {worth}");
+            }
         }
     }
 
