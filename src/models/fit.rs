@@ -11,9 +11,10 @@ pub struct Fit<const N: usize> {
     pub parameters: [f64; N],
     /// From the inverse of the observed information; `None` where it is singular.
     pub standard_errors: Option<[f64; N]>,
-    /// Of the logarithms of the parameters, for the delta method. Where the information is singular, that
-    /// of the information with a weak prior added, which gives the flat directions a factor of e^10 or so;
-    /// then there are no standard errors. `None` where even that is no covariance.
+    /// Of the logarithms of the parameters, for the delta method. Where a parameter is not identified, that
+    /// of the information with a weak prior added, whose standard deviation is a factor of e^10: along a
+    /// flat direction forecasts do not change, and their differences are noise. `None` where even that is
+    /// no covariance.
     pub covariance: Option<[[f64; N]; N]>,
     /// Whether the data say anything of each parameter.
     pub identified: [bool; N],
@@ -64,7 +65,8 @@ const HALVED: u32 = 6;
 const END: f64 = 160.0;
 const NEARLY_NONE: f64 = 1e-6;
 
-/// The information of a weak prior, tried in turn where the information of the data is singular.
+/// The information of a weak prior; the larger ones are tried in turn where that of the data has a wrong
+/// sign.
 const WEAK: [f64; 4] = [0.01, 0.1, 1.0, 10.0];
 
 /// With more rows than this, the starts run on a sample of so many, and the best goes on with all.
@@ -273,7 +275,7 @@ fn finish<const N: usize>(
     Fit {
         parameters,
         standard_errors,
-        covariance: inverse.or_else(weak),
+        covariance: inverse.filter(|_| identified == [true; N]).or_else(weak),
         identified,
         bounds,
         log_likelihood: value,

@@ -347,6 +347,32 @@ mod tests {
         }
     }
 
+    /// All buy at the same rate and nobody stops. No model's parameters are identified, and what comes next
+    /// is as sure as some 500 purchases make it.
+    #[test]
+    fn forecasts_are_sure_where_parameters_are_not() {
+        let customers = [8.0, 24.0, 36.0, 36.0, 27.0, 16.0, 8.0, 3.0, 1.0];
+        let row = |(frequency, customers): (u32, f64)| {
+            let frequency = f64::from(frequency);
+            let recency = 52.0 * frequency / (frequency + 1.0);
+            Purchases { frequency, recency, age: 52.0, customers }
+        };
+        let rows: Vec<Purchases> = (0..).zip(customers).map(row).collect();
+        let repeats: f64 = rows.iter().map(|row| row.frequency * row.customers).sum();
+        for kind in ModelKind::ALL {
+            let fit = kind.fit(&rows);
+            assert!(fit.converged() && fit.identified.contains(&false), "{fit:?}");
+            let ahead = Ahead { horizon: Some(52.0), discount: 0.0 };
+            let next = total(&rows, &outlooks(kind, &fit.parameters, &rows, &ahead)).expected;
+            let error = next.standard_error(&fit.covariance.expect("a covariance")) / next.value;
+            assert!((next.value / repeats - 1.0).abs() < 0.03, "{kind:?} {next:?}");
+            assert!(
+                error > 0.8 / repeats.sqrt() && error < 1.5 / repeats.sqrt(),
+                "{kind:?} {error}"
+            );
+        }
+    }
+
     #[test]
     fn the_threads_do_not_matter() {
         let rows = check::cdnow();
