@@ -70,7 +70,7 @@ const NEARLY_NONE: f64 = 1e-6;
 const WEAK: [f64; 4] = [0.01, 0.1, 1.0, 10.0];
 
 /// With more rows than this, the starts run on a sample of so many, and the best goes on with all.
-const SAMPLE: usize = 10_000;
+const SAMPLE: usize = 4_000;
 
 /// Rows of the likelihood that are summed at a time: fixed, so that the sum is the same on any number of
 /// threads.

@@ -198,18 +198,20 @@ fn stopped(row: &Purchases, parameters: &[f64; 4], order: Order) -> Option<Deriv
     let length = reach(near + far * since / larger, whole, fallen);
     let change = fallen(length).abs().max(near.abs() * length);
 
+    let lesser_first = alpha <= beta;
+    // ln(1 + t_x/m) and ln(1 + t_x/M): what the logarithms at t_x + passed have beyond those of the loop.
+    let (near_start, far_start) = ((start / lesser).ln_1p(), (start / alpha.max(beta)).ln_1p());
     let (mut mass, mut first, mut second) = (0.0, [0.0; 4], [[0.0; 4]; 4]);
     for (u, width) in panels(length, change) {
         let passed = since * u.exp_m1();
-        let weight = width * (-near * u - far * (passed / larger).ln_1p()).exp();
+        let log = (passed / larger).ln_1p();
+        let weight = width * (-near * u - far * log).exp();
         let time = start + passed;
-        let (since_alpha, since_beta) = (alpha + time, beta + time);
-        let slope = [
-            -(time / alpha).ln_1p(),
-            (r * time / alpha - x) / since_alpha,
-            -(time / beta).ln_1p(),
-            (s * time / beta - 1.0) / since_beta,
-        ];
+        let (by_near, by_far) = (-near_start - u, -far_start - log);
+        let (by_r, by_s) = if lesser_first { (by_near, by_far) } else { (by_far, by_near) };
+        let (per_alpha, per_beta) = (1.0 / (alpha + time), 1.0 / (beta + time));
+        let (of_alpha, of_beta) = (time / alpha, time / beta);
+        let slope = [by_r, (r * of_alpha - x) * per_alpha, by_s, (s * of_beta - 1.0) * per_beta];
         mass += weight;
         for i in 0..4 {
             first[i] += weight * slope[i];
@@ -220,13 +222,11 @@ fn stopped(row: &Purchases, parameters: &[f64; 4], order: Order) -> Option<Deriv
                     second[i][j] += weight * slope[i] * slope[j];
                 }
             }
-            let buying = (x * alpha * alpha - r * time * (alpha + since_alpha))
-                / (alpha * since_alpha).powi(2);
-            let living =
-                (beta * beta - s * time * (beta + since_beta)) / (beta * since_beta).powi(2);
-            second[R][ALPHA] += weight * time / (alpha * since_alpha);
+            let buying = (x - r * of_alpha * (2.0 + of_alpha)) * per_alpha * per_alpha;
+            let living = (1.0 - s * of_beta * (2.0 + of_beta)) * per_beta * per_beta;
+            second[R][ALPHA] += weight * of_alpha * per_alpha;
             second[ALPHA][ALPHA] += weight * buying;
-            second[S][BETA] += weight * time / (beta * since_beta);
+            second[S][BETA] += weight * of_beta * per_beta;
             second[BETA][BETA] += weight * living;
         }
     }
