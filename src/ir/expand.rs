@@ -15,6 +15,7 @@ pub fn expand_all(rel: &RelRef) -> Built {
         RelNode::Summary(summary) => Some(summary.expand()?),
         RelNode::CohortGrid(grid) => Some(grid.expand()?),
         RelNode::Movements(movements) => Some(movements.expand().clone()),
+        RelNode::Repeats(repeats) => Some(repeats.expand().clone()),
         _ => None,
     };
     if let Some(expanded) = expanded {
@@ -80,7 +81,8 @@ pub fn expand_all(rel: &RelRef) -> Built {
         RelNode::History(_)
         | RelNode::Summary(_)
         | RelNode::CohortGrid(_)
-        | RelNode::Movements(_) => return Ok(rel.clone()),
+        | RelNode::Movements(_)
+        | RelNode::Repeats(_) => return Ok(rel.clone()),
     };
     Ok(Arc::new(Rel { node, schema: rel.schema.clone() }))
 }

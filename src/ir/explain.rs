@@ -180,6 +180,16 @@ pub fn line(rel: &Rel) -> String {
         RelNode::Apply(apply) => {
             format!("Apply {}, table {}", apply.call.function.describe(), apply.output)
         }
+        RelNode::Repeats(repeats) => format!(
+            "Repeats by [{}], {}, refunds {}, zero values {}, since {:?}, before {:?}: {}",
+            names(&repeats.by),
+            if repeats.rules.collapse { "days" } else { "orders" },
+            repeats.rules.refunds,
+            repeats.rules.zero_values,
+            repeats.rules.since,
+            repeats.rules.before,
+            events(&repeats.events)
+        ),
         RelNode::Movements(movements) => format!(
             "Movements by {}, by [{}], through {}: {}",
             movements.unit,

@@ -23,6 +23,7 @@ pub mod movements;
 pub mod parse;
 pub mod personal;
 pub mod relation;
+mod repeats;
 pub mod roles;
 pub mod scan;
 pub mod typing;
@@ -38,4 +39,5 @@ pub use relation::{
     Aggregate, Dedupe, Join, JoinKind, Measure, MeasureFunc, Named, Order, Rel, RelNode, RelRef,
     SortKey, Window, WindowFunc, named,
 };
+pub use repeats::{RepeatRules, Repeats};
 pub use roles::{Money, OrderRoles, Roles, SpanRoles, Table};

@@ -76,6 +76,7 @@ fn of_inputs(rel: &RelRef, found: &Known) -> BTreeSet<String> {
         }
         RelNode::CohortGrid(grid) => among(&grid.by, &personal(&grid.input)),
         RelNode::Movements(movements) => among(&movements.by, &personal(&movements.input)),
+        RelNode::Repeats(repeats) => among(&repeats.by, &personal(&repeats.input)),
         // Of these a column keeps its name.
         RelNode::Rejected { .. }
         | RelNode::Filter { .. }

@@ -10,6 +10,7 @@ pub use super::expand::expand_all;
 use super::expression::Expr;
 use super::history::{History, Summary};
 use super::movements::Movements;
+use super::repeats::Repeats;
 pub use super::scan::{BadRowAction, BadRows, Rounding, Rule, Scan, reason, rejected, scan};
 use super::typing::TypeError;
 use crate::document::TimeUnit;
@@ -76,6 +77,8 @@ pub enum RelNode {
     CohortGrid(CohortGrid),
     /// Customers who came, stayed and left, from period to period.
     Movements(Movements),
+    /// Purchases by day but for each customer's first.
+    Repeats(Repeats),
     /// A table of a pure function of tables.
     Apply(Apply),
 }
@@ -628,6 +631,7 @@ impl Rel {
             RelNode::Summary(summary) => vec![&summary.input],
             RelNode::CohortGrid(grid) => vec![&grid.input],
             RelNode::Movements(movements) => vec![&movements.input],
+            RelNode::Repeats(repeats) => vec![&repeats.input],
             RelNode::Apply(apply) => apply.call.inputs.iter().collect(),
         }
     }
@@ -653,6 +657,7 @@ impl Rel {
             | RelNode::Summary(_)
             | RelNode::CohortGrid(_)
             | RelNode::Movements(_)
+            | RelNode::Repeats(_)
             | RelNode::Apply(_) => false,
         }
     }

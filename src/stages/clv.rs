@@ -281,7 +281,7 @@ impl Stage for Clv {
             inputs.push(cx.typed(before)?);
         }
         let population = inputs.last().cloned().unwrap_or(whole);
-        let repeats = self.repeats(purchases, &population, &dimensions);
+        let repeats = self.repeats(purchases, &checked);
         inputs.push(cx.typed(repeats)?);
 
         let money = table.roles.value.as_ref().and_then(|value| value.currency.clone());

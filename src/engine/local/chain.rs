@@ -47,6 +47,7 @@ pub(super) fn leaf(rel: &RelRef) -> &RelRef {
         | RelNode::Summary(_)
         | RelNode::CohortGrid(_)
         | RelNode::Movements(_)
+        | RelNode::Repeats(_)
         | RelNode::Apply(_) => rel,
     }
 }
@@ -385,6 +386,7 @@ impl Chains {
             | RelNode::Summary(_)
             | RelNode::CohortGrid(_)
             | RelNode::Movements(_)
+            | RelNode::Repeats(_)
             | RelNode::Apply(_) => {
                 return Err(EngineError::Internal("a chain through what does not stream".into()));
             }

@@ -279,6 +279,10 @@ impl<'a> Local<'a> {
                 schema: rel.schema.clone(),
                 batch: self.frame(movements.expand(), frames)?.batch,
             },
+            RelNode::Repeats(repeats) => Frame {
+                schema: rel.schema.clone(),
+                batch: self.frame(repeats.expand(), frames)?.batch,
+            },
             RelNode::Dedupe(dedupe) => {
                 let input = self.frame(&dedupe.input, frames)?;
                 let fold = DedupeFold::new(dedupe, &input.schema, &self.calendar)?;

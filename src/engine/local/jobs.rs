@@ -94,6 +94,7 @@ impl Jobs {
             Some((task, needs, legs)) => self.push(rel, task, needs, legs),
             None => match &rel.node {
                 RelNode::Movements(movements) => self.find(movements.expand()),
+                RelNode::Repeats(repeats) => self.find(repeats.expand()),
                 _ => rel.inputs().into_iter().for_each(|input| self.find(input)),
             },
         }
@@ -368,8 +369,13 @@ pub(super) fn period_of(
 
 /// True if a relation can be had from the tables that are there, without a pass.
 fn reachable(rel: &RelRef, done: &dyn Done, pending: &HashSet<usize>) -> bool {
-    if let RelNode::Movements(movements) = &rel.node {
-        return done.table(rel) || reachable(movements.expand(), done, pending);
+    let expansion = match &rel.node {
+        RelNode::Movements(movements) => Some(movements.expand()),
+        RelNode::Repeats(repeats) => Some(repeats.expand()),
+        _ => None,
+    };
+    if let Some(expansion) = expansion {
+        return done.table(rel) || reachable(expansion, done, pending);
     }
     done.table(rel)
         || !pending.contains(&identity(rel))

@@ -81,6 +81,7 @@ impl Legs {
             | RelNode::Summary(_)
             | RelNode::CohortGrid(_)
             | RelNode::Movements(_)
+            | RelNode::Repeats(_)
             | RelNode::Apply(_) => None,
         }
     }

@@ -173,6 +173,7 @@ impl Run<'_> {
             RelNode::Summary(summary) => self.expansion(rel, summary.expand()),
             RelNode::CohortGrid(grid) => self.expansion(rel, grid.expand()),
             RelNode::Movements(movements) => self.expansion(rel, Ok(movements.expand().clone())),
+            RelNode::Repeats(repeats) => self.expansion(rel, Ok(repeats.expand().clone())),
             RelNode::Apply(apply) => self.apply(apply),
         }
     }
@@ -400,6 +401,7 @@ fn describe(rel: &Rel) -> String {
         | RelNode::Summary(_)
         | RelNode::CohortGrid(_)
         | RelNode::Movements(_)
+        | RelNode::Repeats(_)
         | RelNode::Apply(_) => format!("the table `{}`", explain::line(rel)),
     }
 }

@@ -9,8 +9,8 @@ use crate::frame::{DataType, Value};
 use crate::ir::relation::{self, Built, column};
 use crate::ir::typing::{TypeError, build};
 use crate::ir::{
-    Calendar, Events, Expr, JoinKind, Measure, MeasureFunc, Named, Refunds, RelRef, SortKey,
-    Summary, ZeroValues, named,
+    Calendar, Events, Expr, JoinKind, Measure, MeasureFunc, Named, Refunds, RelRef, RepeatRules,
+    Repeats, SortKey, Summary, ZeroValues, named,
 };
 use crate::models::Spend;
 
@@ -183,64 +183,20 @@ impl Clv {
         }
     }
 
-    /// Repeat purchases by cell and day, of the customers of a summary.
-    pub(super) fn repeats(
-        &self,
-        purchases: &Purchases,
-        population: &RelRef,
-        dimensions: &[Dimension],
-    ) -> Built {
-        let events = &purchases.events;
-        let (mut rel, mut is_order) = (purchases.rel.clone(), None);
-        let mut total = None;
-        if let Some(value) = &events.value {
-            let zero = build::cast(Expr::int(0), value.data_type)?;
-            let unknown = build::is_null(value.clone())?;
-            let not_below = build::or(unknown.clone(), build::ge(value.clone(), zero.clone())?)?;
-            match self.refunds.value {
-                Refunds::Drop => rel = relation::filter(&rel, not_below)?,
-                Refunds::Net => {
-                    is_order = Some(not_below);
-                    total = Some((value.clone(), zero.clone()));
-                }
-                Refunds::Keep => {}
-            }
-            if self.zero_values.value == ZeroValues::Drop {
-                rel = relation::filter(&rel, build::or(unknown, build::ne(value.clone(), zero)?)?)?;
-            }
-        }
-        let customer = events.customer.name.as_str();
-        let day = build::cast(events.time.clone(), DataType::Date)?;
-        let mut measures = vec![named("#n", Measure::filtered(MeasureFunc::CountRows, is_order))];
-        if let Some((value, _)) = &total {
-            measures.push(named("#total", Measure::of(MeasureFunc::Sum(value.clone()))));
-        }
-        let keys = vec![named(customer, events.customer.value.clone()), named("period", day)];
-        let mut days = relation::aggregate(&rel, keys, measures)?;
-        if let Some((_, zero)) = total {
-            days = relation::filter(&days, build::ge(column(&days, "#total")?, zero)?)?;
-        }
-        let mut added = vec![("first_time".to_owned(), "#first".to_owned())];
-        added.extend(dimensions.iter().map(|d| (d.name.clone(), d.name.clone())));
-        let key = vec![(column(&days, customer)?, customer.to_owned())];
-        let days = relation::lookup(&days, population, key, added)?;
-        let (first, period) = (column(&days, "#first")?, column(&days, "period")?);
-        let (kept, count) = match self.collapse.value {
-            Collapse::Day => (build::gt(period, first)?, Measure::of(MeasureFunc::CountRows)),
-            // The first order of all is no repeat.
-            Collapse::None => {
-                let n = column(&days, "#n")?;
-                let less = build::sub(n.clone(), Expr::int(1))?;
-                let repeats = build::choose(build::eq(period.clone(), first.clone())?, less, n)?;
-                (build::ge(period, first)?, Measure::of(MeasureFunc::Sum(repeats)))
-            }
-        };
-        let days = relation::filter(&days, kept)?;
-        let mut keys = Vec::new();
-        for name in dimensions.iter().map(|d| d.name.as_str()).chain(["period"]) {
-            keys.push(named(name, column(&days, name)?));
-        }
-        relation::aggregate(&days, keys, vec![named("repeats", count)])
+    /// Repeat purchases by cell and day, of the customers who are forecast: with a holdout those from before it.
+    pub(super) fn repeats(&self, purchases: &Purchases, checked: &Checked) -> Built {
+        Repeats::build(
+            purchases.rel.clone(),
+            purchases.events.clone(),
+            purchases.by.clone(),
+            RepeatRules {
+                collapse: self.collapse.value == Collapse::Day,
+                refunds: self.refunds.value,
+                zero_values: self.zero_values.value,
+                since: checked.starts,
+                before: checked.holdout.map(|(_, cut)| cut),
+            },
+        )
     }
 }
 

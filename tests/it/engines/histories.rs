@@ -1,11 +1,11 @@
-//! `Summary`, `History`, `CohortGrid` and `Movements`: the fold is its expansion, on both engines.
+//! `Summary`, `History`, `CohortGrid`, `Movements` and `Repeats`: the fold is its expansion, on both engines.
 
 use tenure::document::{DAY_MICROS, TimeUnit};
 use tenure::frame::{DataType, Field, Frame, Schema, Value};
 use tenure::ir::relation::{expand_all, filter, lookup, project, values};
 use tenure::ir::{
-    Ages, Calendar, CohortGrid, Events, Expr, History, Movements, Named, Refunds, RelRef, Returned,
-    Steps, Summary, ZeroValues, named,
+    Ages, Calendar, CohortGrid, Events, Expr, History, Movements, Named, Refunds, RelRef,
+    RepeatRules, Repeats, Returned, Steps, Summary, ZeroValues, named,
 };
 
 use super::{expr, history, optional};
@@ -95,6 +95,23 @@ pub fn any_movements(draw: &mut Draw, input: RelRef) -> RelRef {
     Movements::build(input, events, by, draw.pick(UNITS), last_day).expect("distinct names")
 }
 
+fn repeat_rules(draw: &mut Draw) -> RepeatRules {
+    let day = end(draw);
+    RepeatRules {
+        collapse: draw.one_in(2),
+        refunds: draw.pick(Refunds::ALL),
+        zero_values: draw.pick(ZeroValues::ALL),
+        since: draw.one_in(3).then(|| day - 400),
+        before: draw.one_in(3).then(|| day - 30),
+    }
+}
+
+pub fn any_repeats(draw: &mut Draw, input: RelRef) -> RelRef {
+    let (events, by) = (events(draw, &input), segments(draw, &input));
+    let rules = repeat_rules(draw);
+    Repeats::build(input, events, by, rules).expect("distinct names")
+}
+
 /// One to four brackets, with gaps or without.
 fn any_brackets(draw: &mut Draw) -> Ages {
     let mut next = draw.below(2) as i64;
@@ -131,6 +148,16 @@ fn a_summary_is_its_expansion() {
         let (calendar, frame) = (calendar(draw), history(draw));
         let input = some(draw, scan(&frame.schema));
         let rel = any_summary(draw, input, &calendar);
+        one_definition(&rel, &frame, &calendar, draw)
+    });
+}
+
+#[test]
+fn repeats_are_their_expansion() {
+    law(150, |draw| {
+        let (calendar, frame) = (calendar(draw), history(draw));
+        let input = some(draw, scan(&frame.schema));
+        let rel = any_repeats(draw, input);
         one_definition(&rel, &frame, &calendar, draw)
     });
 }
@@ -210,7 +237,7 @@ fn folds_of_one_history_are_the_same_together() {
         let end = end(draw);
         let unit = draw.pick(UNITS);
         let mut rels = Vec::new();
-        for number in 0..3 {
+        for number in 0..4 {
             let input = with_customers(draw, &scanned, &table);
             let segments = ["plan", "seats > 1", "seats", "c"];
             let by: Vec<Named<Expr>> = (0..draw.below(3))
@@ -234,6 +261,7 @@ fn folds_of_one_history_are_the_same_together() {
                 }
                 .build()
                 .expect("distinct names"),
+                2 => Repeats::build(input, events, by, repeat_rules(draw)).expect("distinct names"),
                 _ => Summary {
                     input,
                     events,

@@ -19,7 +19,7 @@ use super::super::people::{NOBODY, People};
 use super::gather::{Gather, Grouped, OfPerson, PackedGrouped};
 use super::pack::{self, Bytes};
 use super::people::{day_of, overflow};
-use super::{Fold, Morsel, ScanFacts, cohort, movements, summary};
+use super::{Fold, Morsel, ScanFacts, cohort, movements, repeats, summary};
 use crate::engine::EngineError;
 use crate::frame::{DataType, Frame, Schema};
 use crate::ir::{Calendar, Events, Expr, Named, RelNode, RelRef, Steps};
@@ -73,6 +73,7 @@ pub(in super::super) fn events_of(rel: &RelRef) -> Option<(&RelRef, &Events, &[N
             (&grid.input, &grid.events, &grid.by)
         }
         RelNode::Movements(movements) => (&movements.input, &movements.events, &movements.by),
+        RelNode::Repeats(repeats) => (&repeats.input, &repeats.events, &repeats.by),
         _ => return None,
     };
     let is_money = |value: &Expr| matches!(value.data_type, DataType::Decimal { .. });
@@ -390,6 +391,7 @@ pub(in super::super) fn table(
         }
         RelNode::CohortGrid(node) => cohort::of_days(rel, node, days, segments, calendar),
         RelNode::Movements(node) => movements::of_days(rel, node, days, segments, calendar),
+        RelNode::Repeats(node) => repeats::of_days(rel, node, days, segments),
         _ => Err(EngineError::Internal("not a fold of days".into())),
     }
 }

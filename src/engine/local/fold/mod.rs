@@ -16,6 +16,7 @@ mod history;
 mod movements;
 mod pack;
 mod people;
+mod repeats;
 mod state;
 mod summary;
 mod values;
@@ -190,6 +191,7 @@ pub(super) fn needs(rel: &RelRef) -> Option<(&RelRef, BTreeSet<String>)> {
             &grid.input
         }
         RelNode::Movements(_)
+        | RelNode::Repeats(_)
         | RelNode::Scan(_)
         | RelNode::Rejected { .. }
         | RelNode::Filter { .. }
@@ -225,6 +227,7 @@ pub(super) fn customers(rel: &RelRef) -> Vec<&Expr> {
         RelNode::Summary(summary) => vec![&summary.events.customer.value],
         RelNode::CohortGrid(grid) => vec![&grid.events.customer.value],
         RelNode::Movements(movements) => vec![&movements.events.customer.value],
+        RelNode::Repeats(repeats) => vec![&repeats.events.customer.value],
         _ => Vec::new(),
     }
 }
@@ -250,6 +253,7 @@ pub(super) fn of(
         RelNode::Summary(_) => Box::new(SummaryFold::new(rel, input, calendar)?),
         RelNode::CohortGrid(_) => Box::new(CohortFold::new(rel, input, calendar)?),
         RelNode::Movements(_)
+        | RelNode::Repeats(_)
         | RelNode::Scan(_)
         | RelNode::Rejected { .. }
         | RelNode::Filter { .. }

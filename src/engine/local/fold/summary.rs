@@ -105,17 +105,19 @@ impl Bucket {
 }
 
 /// One event as a bucket; `None` if it is left out.
-fn bucket(summary: &Summary, value: Option<i128>, day: i32) -> Option<Bucket> {
+fn bucket(
+    (refunds, zero_values): (Refunds, ZeroValues),
+    value: Option<i128>,
+    day: i32,
+) -> Option<Bucket> {
     let refund = value.is_some_and(|value| value < 0);
-    if refund && summary.refunds == Refunds::Drop
-        || value == Some(0) && summary.zero_values == ZeroValues::Drop
-    {
+    if refund && refunds == Refunds::Drop || value == Some(0) && zero_values == ZeroValues::Drop {
         return None;
     }
-    let is_order = !(refund && summary.refunds == Refunds::Net);
+    let is_order = !(refund && refunds == Refunds::Net);
     let total = value.unwrap_or(0);
-    let refunds = if is_order { 0 } else { total };
-    Some(Bucket { orders: is_order.into(), total, refunds, day, first: None })
+    let given_back = if is_order { 0 } else { total };
+    Some(Bucket { orders: is_order.into(), total, refunds: given_back, day, first: None })
 }
 
 fn keep(buckets: &mut Buckets, at: i64, bucket: Bucket) -> Result<(), EngineError> {
@@ -186,7 +188,10 @@ impl Fold for SummaryFold {
             let value = events.value(row);
             let ticks = events.ticks(row);
             let day = day_of(ticks, time, &self.calendar);
-            let Some(mut bucket) = bucket(summary, value, day) else { continue };
+            let Some(mut bucket) = bucket((summary.refunds, summary.zero_values), value, day)
+            else {
+                continue;
+            };
             bucket.first = (with_first && bucket.orders > 0).then(|| {
                 Box::new(First {
                     order: events.order(row).into(),
@@ -354,23 +359,43 @@ fn purchases(
     Ok(Some(Purchases { first, last, orders, days, value, first_value }))
 }
 
-/// The purchases of a customer whose events are in the order of their days, each day being one; `None`
-/// without one.
-fn purchases_of_days(summary: &Summary, events: &[DayEvent]) -> Option<Purchases> {
-    let mut found: Option<Purchases> = None;
-    for of_day in events.chunk_by(|left, right| left.day == right.day) {
+/// The days on which a customer whose events are in the order of their days bought something, with the orders
+/// and the total of each.
+fn bought(
+    refunds: Refunds,
+    zero_values: ZeroValues,
+    events: &[DayEvent],
+) -> impl Iterator<Item = (i32, i64, i128)> + '_ {
+    let days = events.chunk_by(|left, right| left.day == right.day);
+    days.filter_map(move |of_day| {
         let (mut orders, mut total) = (0, 0);
         for event in of_day {
-            if let Some(bucket) = bucket(summary, event.value(), event.day) {
+            if let Some(bucket) = bucket((refunds, zero_values), event.value(), event.day) {
                 orders += bucket.orders;
                 total += bucket.total;
             }
         }
         // A day left below 0 is no purchase, and neither is one that only gives back.
-        if orders == 0 || (total < 0 && summary.refunds == Refunds::Net) {
-            continue;
-        }
-        let day = i64::from(of_day[0].day);
+        let is_purchase = orders > 0 && !(total < 0 && refunds == Refunds::Net);
+        is_purchase.then_some((of_day[0].day, orders, total))
+    })
+}
+
+/// The days of purchases with the orders of each.
+pub(super) fn purchase_days(
+    refunds: Refunds,
+    zero_values: ZeroValues,
+    events: &[DayEvent],
+) -> impl Iterator<Item = (i32, i64)> + '_ {
+    bought(refunds, zero_values, events).map(|(day, orders, _)| (day, orders))
+}
+
+/// The purchases of a customer whose events are in the order of their days, each day being one; `None`
+/// without one.
+fn purchases_of_days(summary: &Summary, events: &[DayEvent]) -> Option<Purchases> {
+    let mut found: Option<Purchases> = None;
+    for (day, orders, total) in bought(summary.refunds, summary.zero_values, events) {
+        let day = i64::from(day);
         let known = found.get_or_insert(Purchases {
             first: day,
             last: day,
