@@ -17,6 +17,7 @@ const CUSTOMERS: u32 = 1_000_000;
 const MODELS: [(ModelKind, [f64; 4]); 2] =
     [(ModelKind::BgNbd, [0.6, 5.0, 0.8, 2.5]), (ModelKind::ParetoNbd, [0.8, 8.0, 0.7, 10.0])];
 
+#[expect(clippy::disallowed_methods, reason = "it measures time")]
 fn main() -> std::io::Result<()> {
     // Cargo adds an argument of its own.
     let folder = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));

@@ -250,3 +250,30 @@ fn delta_and_bootstrap_agree() {
         assert!(drawn / delta > 0.7 && drawn / delta < 1.5, "{drawn} and {delta}");
     }
 }
+
+/// Fits, choices, intervals and reports are the same bytes on any number of threads.
+#[test]
+fn the_threads_do_not_show() {
+    let folder = tempfile::tempdir().expect("a folder");
+    run(folder.path(), ", purchases: auto, by: [month], min_customers: 800");
+    let bytes = |threads: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
+            .current_dir(folder.path())
+            .args(["run", "it.yaml", "--quiet", "--threads", threads])
+            .output()
+            .expect("it starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let names = ["", "_parameters", "_fits", "_tracking", "_calibration"];
+        let mut files: Vec<PathBuf> =
+            names.map(|suffix| format!("value{suffix}.parquet").into()).to_vec();
+        files.push("report.html".into());
+        let out = folder.path().join("out/cdnow");
+        files.iter().map(|file| fs::read(out.join(file)).expect("written")).collect::<Vec<_>>()
+    };
+    let one = bytes("1");
+    assert!(one == bytes("2") && one == bytes("3"));
+    // February has 857 buyers, the other months fewer than 800, which take the fit of all.
+    let fits = read_parquet(&folder.path().join("out/cdnow/value_fits.parquet"));
+    let pooled = fits.column("pooled").expect("a column");
+    assert!(pooled.contains(&Value::Bool(true)) && pooled.contains(&Value::Bool(false)));
+}
