@@ -1,5 +1,7 @@
 //! What the columns of a table mean.
 
+use std::collections::BTreeMap;
+
 use super::Func;
 use super::expression::Expr;
 use super::relation::{Named, RelRef, named};
@@ -30,8 +32,79 @@ pub struct Roles {
     pub order: Option<OrderRoles>,
     /// The `subscription` block: rows are spans.
     pub subscription: Option<SpanRoles>,
+    /// What else is said of the rows, by the blocks of their subject.
+    pub marks: BTreeMap<Mark, Expr>,
+    pub scales: Scales,
     /// True if a role may be absent only because something at the source is wrong, which is known.
     pub flawed: bool,
+}
+
+/// A role of a subject's block: of a ticket, a survey, a review or an invoice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mark {
+    /// Times; null where it has not happened by `as_of`.
+    FirstReply,
+    Resolved,
+    Paid,
+    /// Times that may lie ahead.
+    DueReply,
+    DueResolve,
+    Due,
+    Sent,
+    /// Durations in hours, float64.
+    HandleTime,
+    HoldTime,
+    AfterWork,
+    Waited,
+    /// Numbers, float64.
+    Reopens,
+    Score,
+    Rating,
+    /// A condition.
+    Abandoned,
+    /// A text, mostly.
+    Question,
+    /// A number from −1 to 1, or a word.
+    Sentiment,
+}
+
+impl Mark {
+    /// The role as it is written: block and key.
+    pub fn written(self) -> (&'static str, &'static str) {
+        match self {
+            Mark::FirstReply => ("ticket", "first_reply"),
+            Mark::Resolved => ("ticket", "resolved"),
+            Mark::DueReply => ("ticket", "due_reply"),
+            Mark::DueResolve => ("ticket", "due_resolve"),
+            Mark::HandleTime => ("ticket", "handle_time"),
+            Mark::HoldTime => ("ticket", "hold_time"),
+            Mark::AfterWork => ("ticket", "after_work"),
+            Mark::Waited => ("ticket", "waited"),
+            Mark::Reopens => ("ticket", "reopens"),
+            Mark::Abandoned => ("ticket", "abandoned"),
+            Mark::Score => ("survey", "score"),
+            Mark::Question => ("survey", "question"),
+            Mark::Sent => ("survey", "sent"),
+            Mark::Rating => ("review", "rating"),
+            Mark::Sentiment => ("review", "sentiment"),
+            Mark::Due => ("invoice", "due"),
+            Mark::Paid => ("invoice", "paid"),
+        }
+    }
+}
+
+/// The tops of scales; their low ends are 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scales {
+    pub csat: i64,
+    pub ces: i64,
+    pub review: i64,
+}
+
+impl Default for Scales {
+    fn default() -> Self {
+        Scales { csat: 5, ces: 7, review: 5 }
+    }
 }
 
 /// A column of money.
@@ -132,8 +205,12 @@ impl Roles {
         let value = self.value.as_ref().and_then(|value| {
             Some(Money { expr: value.expr.renamed(name_of)?, currency: value.currency.clone() })
         });
+        let marks = self.marks.iter();
+        let marks = marks.filter_map(|(mark, expr)| Some((*mark, expr.renamed(name_of)?)));
         Roles {
             flawed: self.flawed,
+            marks: marks.collect(),
+            scales: self.scales,
             customer,
             time: keep(&self.time),
             key: key.unwrap_or_default(),

@@ -81,6 +81,8 @@ pub enum Level {
     Customers(Option<Expr>),
     /// The purchase days of customers who had one before, of the rows that pass a condition.
     Gaps(Option<Expr>),
+    /// Surveys in the cells of the times they were sent, of the rows that pass a condition.
+    Sent(Option<Expr>),
 }
 
 /// What a stage's input offers to metrics.

@@ -15,7 +15,12 @@ mod fields;
 pub mod kinds;
 mod lowering;
 pub mod orders;
+pub mod payments;
 mod registry;
+mod rows;
+pub mod service;
+pub mod survey;
+pub mod voice;
 
 pub use catalog::{Catalog, Declared, Direction, MetricName};
 pub use drawn::{Drawn, Estimate, ValuesOf};
@@ -24,4 +29,5 @@ pub use fields::{
     PlacedFields,
 };
 pub use lowering::{IntervalMethod, Level, Lowering, MetricColumn, Statistic, Subject};
+pub(crate) use registry::no_options;
 pub use registry::{Metric, MetricKind, find, registry};

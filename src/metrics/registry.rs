@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use super::catalog::Direction;
 use super::lowering::{Lowering, Statistic};
-use super::{kinds, orders};
+use super::{kinds, orders, payments, service, survey, voice};
 use crate::document::{Decoder, Field, Node};
 
 /// A metric with its options, ready to be lowered.
@@ -63,8 +63,43 @@ pub fn registry() -> &'static [MetricKind] {
         orders::return_rate::KIND,
         orders::unit_return_rate::KIND,
         orders::value_return_rate::KIND,
+        survey::csat::KIND,
+        survey::csat_mean::KIND,
+        survey::nps::KIND,
+        survey::ces_low_effort::KIND,
+        survey::ces_mean::KIND,
+        survey::response_count::KIND,
+        survey::response_rate::KIND,
+        service::ticket_count::KIND,
+        service::tickets_per_customer::KIND,
+        service::handling_time::KIND,
+        service::resolution_rate::KIND,
+        service::reopen_rate::KIND,
+        service::abandonment_rate::KIND,
+        service::sla_compliance::KIND,
+        voice::review_rating::KIND,
+        voice::review_positive_lower::KIND,
+        voice::sentiment_positive::KIND,
+        voice::sentiment_neutral::KIND,
+        voice::sentiment_negative::KIND,
+        voice::net_sentiment::KIND,
+        voice::sentiment_coverage::KIND,
+        payments::late_payment_rate::KIND,
+        payments::days_overdue::KIND,
+        payments::overdue_value::KIND,
     ];
     REGISTRY
+}
+
+/// Reads the options of a metric that has none: `{}`.
+pub(crate) fn no_options<M: Metric + 'static>(
+    name: &str,
+    node: &Node,
+    decoder: &mut Decoder,
+    metric: M,
+) -> Option<Box<dyn Metric>> {
+    decoder.map(node, &format!("`{name}`"))?.finish(decoder);
+    Some(Box::new(metric))
 }
 
 /// The entry called `name`.

@@ -10,11 +10,12 @@ use crate::ir::parse::{self, Scope};
 use crate::ir::relation;
 use crate::ir::scan::{BadRowAction, BadRows, Rounding, Rule, Scan};
 use crate::ir::typing::{TypeError, build, call};
-use crate::ir::{Calendar, Expr, Func, Money, OrderRoles, RelRef, Roles, Table, named};
+use crate::ir::{Calendar, Expr, Func, Mark, Money, OrderRoles, RelRef, Roles, Table, named};
 use crate::spec::{ColumnRule, FileForm, Source};
 
 use super::clauses::rules_of;
 use super::spans;
+use super::subjects;
 use super::unite::unite;
 
 /// The columns of one file.
@@ -157,11 +158,19 @@ pub(super) fn bind(
         spans::bind(found, binding, &mut roles, diagnostics);
     }
     let starts = roles.subscription.as_ref().map(|span| span.starts.clone());
+    let mut parse = |written: &Expression, diagnostics: &mut Diagnostics| {
+        parse::expression(written, &scope, diagnostics)
+    };
+    let answered_at = roles.time.clone();
+    subjects::bind(source, binding, &mut parse, &mut roles, diagnostics);
+    // Of a survey that was sent the time may be null: that of an answer that never came.
+    let sent = roles.marks.get(&Mark::Sent).cloned();
+    let dated = sent.clone().or(answered_at);
 
     let mut rules = Vec::new();
     let customer = roles.customer.as_ref().map(|customer| &customer.value);
     let other_start = starts.as_ref().filter(|starts| roles.time.as_ref() != Some(starts));
-    for role in customer.into_iter().chain(&roles.time).chain(other_start) {
+    for role in customer.into_iter().chain(&dated).chain(other_start) {
         // A row without customer or time is no event of anybody's. The contract may say so itself.
         let required = |rule: &ColumnRule| {
             rule.body.required.value && role.as_column() == Some(rule.name.value.as_str())
@@ -199,7 +208,7 @@ pub(super) fn bind(
         BadRowAction::Quarantine => quarantine(source, &scan, &roles, diagnostics),
         BadRowAction::Fail | BadRowAction::Drop => None,
     };
-    let rel = match &roles.time {
+    let rel = match &dated {
         None => scan,
         Some(time) => {
             match before_as_of(time, binding).and_then(|seen| relation::filter(&scan, seen)) {

@@ -18,6 +18,7 @@ mod pipeline;
 mod schema;
 mod segments;
 mod spans;
+mod subjects;
 mod unite;
 
 pub use checks::PlannedCheck;

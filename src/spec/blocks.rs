@@ -8,6 +8,9 @@ use super::segment;
 use super::source::{
     BadRowsBlock, ColumnBody, DriftBlock, OrderBlock, SourceKeys, SubscriptionBlock, ValueRole,
 };
+use super::subjects::{
+    DurationRole, InvoiceBlock, ReviewBlock, ScalesBlock, SurveyBlock, TicketBlock,
+};
 use crate::document::{Decode, Entries, Field, Node, Options};
 
 /// A map of the document that has keys.
@@ -59,6 +62,24 @@ pub fn blocks(metric: Vec<Field>, check: Vec<Field>) -> Vec<Block> {
             "Rows are spans: each holds from `starts` until before `ends`.",
             SubscriptionBlock::fields(),
         ),
+        block(
+            "sources.NAME.ticket",
+            "Rows are tickets of a support team; `time` is when each was opened.",
+            TicketBlock::fields(),
+        ),
+        block(
+            "sources.NAME.ticket.DURATION",
+            "A duration of a ticket, such as `handle_time: {column: handle_seconds, unit: second}`.",
+            DurationRole::fields(),
+        ),
+        block(
+            "sources.NAME.survey",
+            "Rows are surveys; `time` is when each was answered.",
+            SurveyBlock::fields(),
+        ),
+        block("sources.NAME.survey.scales", "How far scales go.", ScalesBlock::fields()),
+        block("sources.NAME.review", "Rows are reviews.", ReviewBlock::fields()),
+        block("sources.NAME.invoice", "Rows are invoices.", InvoiceBlock::fields()),
         block(
             "sources.NAME.columns.COLUMN",
             "A clause of the contract. Rows that break it are bad rows.",

@@ -11,6 +11,7 @@ mod parameters;
 mod pipeline;
 mod segment;
 mod source;
+mod subjects;
 
 pub use blocks::{Block, blocks};
 pub use parameter::ParameterType;
@@ -24,4 +25,7 @@ pub use segment::{Membership, Segment, SegmentForm};
 pub use source::{
     AbsentColumns, BadRowsBlock, ColumnRule, ColumnType, DriftBlock, ExtraColumns, FileForm,
     OrderBlock, Source, SubscriptionBlock, ValueRole, WiderTypes,
+};
+pub use subjects::{
+    DurationRole, InvoiceBlock, ReviewBlock, ScalesBlock, SurveyBlock, TicketBlock,
 };

@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::subjects::{InvoiceBlock, ReviewBlock, SurveyBlock, TicketBlock};
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
 use crate::document::{
     Decode, Decoder, Expression, Node, NodeKind, Options, Path, PeriodUnit, Scalar, Setting,
@@ -22,6 +23,10 @@ pub struct Source {
     pub value: Option<ValueRole>,
     pub order: Option<OrderBlock>,
     pub subscription: Option<SubscriptionBlock>,
+    pub ticket: Option<TicketBlock>,
+    pub survey: Option<SurveyBlock>,
+    pub review: Option<ReviewBlock>,
+    pub invoice: Option<InvoiceBlock>,
     pub columns: Vec<ColumnRule>,
     pub bad_rows: BadRowsBlock,
     pub drift: DriftBlock,
@@ -218,6 +223,14 @@ crate::options! {
         order: Option<OrderBlock> = None,
         /// From when until when a row holds: rows are spans, not events.
         subscription: Option<SubscriptionBlock> = None,
+        /// Rows are tickets: when they were answered and solved, and how long that took.
+        ticket: Option<TicketBlock> = None,
+        /// Rows are surveys: the answer, and to what.
+        survey: Option<SurveyBlock> = None,
+        /// Rows are reviews: stars and tone.
+        review: Option<ReviewBlock> = None,
+        /// Rows are invoices: when they are due, and when they were paid.
+        invoice: Option<InvoiceBlock> = None,
         /// The contract: what columns must be. Those not listed are allowed.
         columns: ColumnRules = ColumnRules(Vec::new()),
         /// What becomes of rows that break the contract.
@@ -320,12 +333,15 @@ pub(super) fn decode(name: &Spanned<String>, node: &Node, decoder: &mut Decoder)
             format!("`decimals` is 0 to 18, not {decimals}"),
         ));
     }
-    if let (Some(_), Some(second)) = (node.get("order"), node.get("subscription")) {
+    let subjects = ["order", "subscription", "ticket", "survey", "review", "invoice"];
+    let subjects: Vec<(&str, &Node)> =
+        subjects.into_iter().filter_map(|name| Some((name, node.get(name)?))).collect();
+    if let [(first, _), (second, block), ..] = subjects.as_slice() {
         decoder.report(
             Diagnostic::at(
                 Code::InvalidValue,
-                second.span,
-                format!("{what} has two subjects: its rows are orders or spans, not both"),
+                block.span,
+                format!("{what} has two subjects, `{first}` and `{second}`: a row is one of them"),
             )
             .help("make two sources of the same files, one with each block"),
         );
@@ -357,6 +373,10 @@ pub(super) fn decode(name: &Spanned<String>, node: &Node, decoder: &mut Decoder)
         value,
         order: keys.order.value,
         subscription: keys.subscription.value,
+        ticket: keys.ticket.value,
+        survey: keys.survey.value,
+        review: keys.review.value,
+        invoice: keys.invoice.value,
         columns,
         bad_rows,
         drift: keys.drift.value.unwrap_or_else(DriftBlock::none),

@@ -8,7 +8,7 @@ use crate::frame::{DataType, Value};
 use crate::ir::relation::{self, Built, column};
 use crate::ir::typing::{TypeError, build, call};
 use crate::ir::{
-    Expr, ExprNode, Func, JoinKind, Measure, MeasureFunc, Named, OrderRoles, RelRef, SortKey,
+    Expr, ExprNode, Func, JoinKind, Mark, Measure, MeasureFunc, Named, OrderRoles, RelRef, SortKey,
     Table, WindowFunc, named,
 };
 use crate::metrics::{
@@ -67,14 +67,30 @@ impl Cells<'_> {
     }
 
     pub(super) fn build(&self, dimensions: &[Dimension]) -> Built {
-        let rows = self.measured(&Level::Rows, dimensions)?;
-        let mut cells = relation::aggregate(&rows.rel, rows.keys, self.measures(&Level::Rows))?;
         let mut levels: Vec<&Level> = Vec::new();
         for (level, _) in &self.lowered.measures {
             if *level != Level::Rows && !levels.contains(&level) {
                 levels.push(level);
             }
         }
+        let mut cells = match levels.iter().any(|level| matches!(level, Level::Sent(_))) {
+            false => {
+                let rows = self.measured(&Level::Rows, dimensions)?;
+                relation::aggregate(&rows.rel, rows.keys, self.measures(&Level::Rows))?
+            }
+            // Cells in which something was sent, and such in which it was answered.
+            true => {
+                levels.insert(0, &Level::Rows);
+                let mut parts = Vec::new();
+                for level in [&Level::Rows, &Level::Sent(None)] {
+                    let of_level = self.measured(level, dimensions)?;
+                    parts.push(relation::aggregate(&of_level.rel, of_level.keys, Vec::new())?);
+                }
+                let both = relation::union(parts)?;
+                let keys = relation::all_columns(&both);
+                relation::aggregate(&both, keys, Vec::new())?
+            }
+        };
         for level in levels {
             cells = self.join_level(&cells, level, dimensions)?;
         }
@@ -129,7 +145,11 @@ impl Cells<'_> {
     ) -> Result<Measured, TypeError> {
         match level {
             Level::Rows => {
-                let rel = self.with_first_time(&self.table.rel)?;
+                let mut rel = self.with_first_time(&self.table.rel)?;
+                // A survey that was not answered lies in no period of answers.
+                if let (Some(time), true) = (&self.table.roles.time, self.is_sent()) {
+                    rel = relation::filter(&rel, build::not(build::is_null(time.clone())?)?)?;
+                }
                 Ok(Measured { rel, keys: dimensions.iter().map(Dimension::key).collect() })
             }
             Level::Orders(condition) => self.orders(condition, Which::Sold, dimensions),
@@ -137,6 +157,7 @@ impl Cells<'_> {
             Level::CameBack(condition) => self.orders(condition, Which::CameBack, dimensions),
             Level::Customers(condition) => self.customers(condition, dimensions),
             Level::Gaps(condition) => self.gaps(condition, dimensions),
+            Level::Sent(condition) => self.sent(condition, dimensions),
         }
     }
 
@@ -163,6 +184,34 @@ impl Cells<'_> {
             }
         }
         relation::extend(&joined, zeroes)
+    }
+
+    /// True if rows are surveys that tell when they were sent.
+    fn is_sent(&self) -> bool {
+        self.table.roles.marks.contains_key(&Mark::Sent)
+    }
+
+    /// Surveys, the periods being those of the times they were sent.
+    fn sent(
+        &self,
+        condition: &Option<Expr>,
+        dimensions: &[Dimension],
+    ) -> Result<Measured, TypeError> {
+        let mut rel = self.table.rel.clone();
+        if let Some(condition) = condition {
+            rel = relation::filter(&rel, condition.clone())?;
+        }
+        let sent = self.table.roles.marks.get(&Mark::Sent);
+        let mut keys = Vec::new();
+        for dimension in dimensions {
+            keys.push(match (self.period_of(dimension), sent) {
+                (Some(unit), Some(sent)) => {
+                    named(&dimension.name, call(Func::DateTrunc(unit), vec![sent.clone()])?)
+                }
+                _ => dimension.key(),
+            });
+        }
+        Ok(Measured { rel, keys })
     }
 
     /// The unit of a dimension that is a period of the time role.

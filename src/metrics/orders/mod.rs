@@ -53,7 +53,7 @@ impl Dated {
 
 /// A statistic as it is written.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct StatisticWord(Statistic);
+pub(crate) struct StatisticWord(pub(crate) Statistic);
 
 impl Decode for StatisticWord {
     fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {

@@ -1,0 +1,69 @@
+//! Metrics of the rows of the input: shares and balances of conditions, and the roles of its subject.
+
+use super::lowering::{Level, Lowering};
+use crate::frame::{DataType, Unit, Value};
+use crate::ir::typing::{build, call};
+use crate::ir::{Expr, Func, Mark, Measure, MeasureFunc};
+
+impl Lowering<'_> {
+    /// A role of the input's subject; a missing one is noted.
+    pub fn mark(&mut self, mark: Mark) -> Option<Expr> {
+        let found = self.subject.roles.marks.get(&mark).cloned();
+        if found.is_none() {
+            let (block, key) = mark.written();
+            self.lacks(&format!("{block}.{key}"), &format!("{block}: {{{key}: COLUMN}}"));
+        }
+        found
+    }
+
+    /// The first moment that is not seen.
+    pub fn as_of(&self) -> Expr {
+        Expr::literal(Value::Timestamp(self.subject.as_of), DataType::Timestamp)
+    }
+
+    /// The last day of which something is seen.
+    pub fn last_day(&self) -> i32 {
+        self.subject.calendar.date_of(self.subject.as_of - 1)
+    }
+
+    /// A condition together with the metric's own `where`.
+    pub fn with_condition(&mut self, condition: Expr) -> Option<Expr> {
+        let both = build::all([condition].into_iter().chain(self.condition()));
+        Some(self.typed(both)?.unwrap_or_else(|| Expr::bool(true)))
+    }
+
+    /// The columns of a share: rows for which a condition holds, of those for which `among` does.
+    pub fn share_of_rows(&mut self, holds: Expr, among: Expr) -> Option<()> {
+        let both = self.typed(build::and(holds, among.clone()))?;
+        let numerator = Measure::filtered(MeasureFunc::CountRows, Some(both));
+        let numerator = self.measure(&Level::Rows, "numerator", numerator);
+        let n = Measure::filtered(MeasureFunc::CountRows, Some(among));
+        let n = self.measure(&Level::Rows, "n", n);
+        self.share(numerator, n)
+    }
+
+    /// The columns of a balance on the scale of ±100, likewise.
+    pub fn balance_of_rows(&mut self, plus: Expr, minus: Expr, among: Expr) -> Option<()> {
+        let mut columns = Vec::new();
+        let parts = [("plus", Some(plus)), ("minus", Some(minus)), ("n", None)];
+        for (part, condition) in parts {
+            let all = build::all(condition.into_iter().chain([among.clone()]));
+            let filter = self.typed(all)?;
+            let count = Measure::filtered(MeasureFunc::CountRows, filter);
+            columns.push(self.measure(&Level::Rows, part, count));
+        }
+        let [plus, minus, n] = columns.try_into().ok()?;
+        self.balance(plus, minus, n, 100.0)
+    }
+
+    /// The columns of a share of which only the lower bound is told.
+    pub fn lower_bound(&mut self, numerator: Expr, n: Expr) -> Option<()> {
+        let z = Expr::float(crate::stats::normal_quantile(self.subject.level));
+        let bound = call(Func::WilsonLow, vec![numerator.clone(), n.clone(), z]);
+        let bound = self.typed(bound)?;
+        self.plain(bound, Unit::Share)?;
+        self.column("_numerator", numerator, Unit::Count);
+        self.column("_n", n, Unit::Count);
+        Some(())
+    }
+}

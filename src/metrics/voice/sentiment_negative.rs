@@ -1,0 +1,38 @@
+//! # sentiment_negative
+//!
+//! The share of what was said that is negative.
+//!
+//! What it does: divides the negative rows by all whose tone is known.
+//!
+//! When to use it: beside the other two; `sentiment_coverage` says of how much the tone is known.
+//!
+//! Example: `metrics: [sentiment_negative]`
+//!
+//! Formula: negative / (positive + neutral + negative), with Wilson's interval; a score of at least 0.05 is
+//! positive, of at most −0.05 negative. Columns `m`, `m_numerator`, `m_n`, `m_low`, `m_high`; null for none.
+//! Needs `review.sentiment`.
+
+use crate::metrics::{Direction, Lowering, Metric, MetricKind, no_options};
+
+/// The registry's entry.
+pub const KIND: MetricKind = MetricKind {
+    name: "sentiment_negative",
+    source: include_str!("sentiment_negative.rs"),
+    built_in: true,
+    unit: "share",
+    direction: Direction::Lower,
+    statistics: false,
+    fields: Vec::new,
+    decode: |node, decoder| no_options("sentiment_negative", node, decoder, SentimentNegative),
+    plain: |_| Some(Box::new(SentimentNegative)),
+};
+
+#[derive(Debug)]
+struct SentimentNegative;
+
+impl Metric for SentimentNegative {
+    fn lower(&self, lowering: &mut Lowering) -> Option<()> {
+        let tone = super::tone(lowering)?;
+        lowering.share_of_rows(tone.negative, tone.known)
+    }
+}

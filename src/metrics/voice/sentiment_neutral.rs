@@ -1,0 +1,38 @@
+//! # sentiment_neutral
+//!
+//! The share of what was said that is neutral.
+//!
+//! What it does: divides the neutral rows by all whose tone is known.
+//!
+//! When to use it: beside the other two; `sentiment_coverage` says of how much the tone is known.
+//!
+//! Example: `metrics: [sentiment_neutral]`
+//!
+//! Formula: neutral / (positive + neutral + negative), with Wilson's interval; a score of at least 0.05 is
+//! positive, of at most −0.05 negative. Columns `m`, `m_numerator`, `m_n`, `m_low`, `m_high`; null for none.
+//! Needs `review.sentiment`.
+
+use crate::metrics::{Direction, Lowering, Metric, MetricKind, no_options};
+
+/// The registry's entry.
+pub const KIND: MetricKind = MetricKind {
+    name: "sentiment_neutral",
+    source: include_str!("sentiment_neutral.rs"),
+    built_in: true,
+    unit: "share",
+    direction: Direction::Neither,
+    statistics: false,
+    fields: Vec::new,
+    decode: |node, decoder| no_options("sentiment_neutral", node, decoder, SentimentNeutral),
+    plain: |_| Some(Box::new(SentimentNeutral)),
+};
+
+#[derive(Debug)]
+struct SentimentNeutral;
+
+impl Metric for SentimentNeutral {
+    fn lower(&self, lowering: &mut Lowering) -> Option<()> {
+        let tone = super::tone(lowering)?;
+        lowering.share_of_rows(tone.neutral, tone.known)
+    }
+}
