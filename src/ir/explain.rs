@@ -235,6 +235,7 @@ impl std::fmt::Display for Measure {
         match &self.func {
             MeasureFunc::Quantile { at, .. } => write!(f, ", {at}")?,
             MeasureFunc::RankBound { at, z, upper, .. } => write!(f, ", {at}, {z}, {upper}")?,
+            MeasureFunc::LastingQuantile { at, bound, .. } => write!(f, ", {at}, {bound:?}")?,
             MeasureFunc::CountReaching { least, .. } => write!(f, ", {least}")?,
             MeasureFunc::CountRows
             | MeasureFunc::Count(_)

@@ -15,6 +15,7 @@ pub use super::scan::{BadRowAction, BadRows, Rounding, Rule, Scan, reason, rejec
 use super::typing::TypeError;
 use crate::document::TimeUnit;
 use crate::frame::{DataType, Field, Frame, Schema, Unit};
+use crate::stats::CensoredBound;
 
 /// A shared relation. Two stages that read the same one share its pointer, and an engine runs it
 /// once.
@@ -154,6 +155,13 @@ pub enum MeasureFunc {
         at: f64,
         z: f64,
         upper: bool,
+    },
+    /// A quantile of durations of which some go on, or a bound of it: see
+    /// [`crate::stats::censored_quantile`]. Those that go on are negative.
+    LastingQuantile {
+        value: Expr,
+        at: f64,
+        bound: Option<CensoredBound>,
     },
     /// How many distinct values of `of` have weights that sum to at least `least`.
     CountReaching {
@@ -399,7 +407,8 @@ macro_rules! arguments_of {
             | MeasureFunc::Mean(value)
             | MeasureFunc::Variance(value)
             | MeasureFunc::Quantile { value, .. }
-            | MeasureFunc::RankBound { value, .. } => vec![value],
+            | MeasureFunc::RankBound { value, .. }
+            | MeasureFunc::LastingQuantile { value, .. } => vec![value],
             MeasureFunc::CountReaching { of, weight, .. } => vec![of, weight],
             MeasureFunc::CountVarying { of, by } => vec![of, by],
             MeasureFunc::First { value, order } => {
@@ -443,7 +452,8 @@ impl MeasureFunc {
             MeasureFunc::Mean(_)
             | MeasureFunc::Variance(_)
             | MeasureFunc::Quantile { .. }
-            | MeasureFunc::RankBound { .. } => DataType::Float64,
+            | MeasureFunc::RankBound { .. }
+            | MeasureFunc::LastingQuantile { .. } => DataType::Float64,
         }
     }
 
@@ -459,6 +469,7 @@ impl MeasureFunc {
             MeasureFunc::Variance(_) => "variance",
             MeasureFunc::Quantile { .. } => "quantile",
             MeasureFunc::RankBound { .. } => "rank_bound",
+            MeasureFunc::LastingQuantile { .. } => "lasting_quantile",
             MeasureFunc::CountReaching { .. } => "count_reaching",
             MeasureFunc::CountVarying { .. } => "count_varying",
             MeasureFunc::First { .. } => "first",
@@ -506,6 +517,7 @@ pub fn aggregate(input: &RelRef, keys: Vec<Named<Expr>>, measures: Vec<Named<Mea
             | M::Variance(value)
             | M::Quantile { value, .. }
             | M::RankBound { value, .. }
+            | M::LastingQuantile { value, .. }
                 if !value.data_type.is_numeric() =>
             {
                 return Err(fault(format!(
@@ -522,7 +534,8 @@ pub fn aggregate(input: &RelRef, keys: Vec<Named<Expr>>, measures: Vec<Named<Mea
             }
             M::CountRows | M::Count(_) | M::CountDistinct(_) => Unit::Count,
             M::CountReaching { .. } | M::CountVarying { .. } => Unit::Count,
-            M::Mean(_) | M::Variance(_) | M::Quantile { .. } | M::RankBound { .. } => Unit::None,
+            M::Mean(_) | M::Variance(_) | M::Quantile { .. } => Unit::None,
+            M::RankBound { .. } | M::LastingQuantile { .. } => Unit::None,
         };
         fields.push(Field::new(&measure.name, measure.value.func.data_type()).with_unit(unit));
     }

@@ -45,6 +45,8 @@ pub enum Mark {
     /// Times; null where it has not happened by `as_of`.
     FirstReply,
     Resolved,
+    /// For good.
+    Closed,
     Paid,
     /// Times that may lie ahead.
     DueReply,
@@ -60,8 +62,9 @@ pub enum Mark {
     Reopens,
     Score,
     Rating,
-    /// A condition.
+    /// Conditions.
     Abandoned,
+    Complaint,
     /// A text, mostly.
     Question,
     /// A number from −1 to 1, or a word.
@@ -74,6 +77,8 @@ impl Mark {
         match self {
             Mark::FirstReply => ("ticket", "first_reply"),
             Mark::Resolved => ("ticket", "resolved"),
+            Mark::Closed => ("ticket", "closed"),
+            Mark::Complaint => ("ticket", "complaint"),
             Mark::DueReply => ("ticket", "due_reply"),
             Mark::DueResolve => ("ticket", "due_resolve"),
             Mark::HandleTime => ("ticket", "handle_time"),

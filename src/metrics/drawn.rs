@@ -96,6 +96,7 @@ fn adds_up(func: &MeasureFunc, ones: &[Expr]) -> bool {
         | MeasureFunc::Variance(_)
         | MeasureFunc::Quantile { .. }
         | MeasureFunc::RankBound { .. }
+        | MeasureFunc::LastingQuantile { .. }
         | MeasureFunc::First { .. } => false,
     }
 }

@@ -1,6 +1,6 @@
 //! Metrics of the rows of the input: shares and balances of conditions, and the roles of its subject.
 
-use super::lowering::{Level, Lowering};
+use super::lowering::{IntervalMethod, Level, Lowering};
 use crate::frame::{DataType, Unit, Value};
 use crate::ir::typing::{build, call};
 use crate::ir::{Expr, Func, Mark, Measure, MeasureFunc};
@@ -54,6 +54,15 @@ impl Lowering<'_> {
         }
         let [plus, minus, n] = columns.try_into().ok()?;
         self.balance(plus, minus, n, 100.0)
+    }
+
+    /// Whether bounds of a quantile of durations that may go on are wanted; another interval is noted.
+    pub fn wants_censored_bounds(&mut self) -> Option<bool> {
+        match self.interval.value {
+            IntervalMethod::Auto => Some(true),
+            IntervalMethod::None => Some(false),
+            wanted => self.has_not("it has the band of the survival curve".into(), wanted),
+        }
     }
 
     /// The columns of a share of which only the lower bound is told.

@@ -47,6 +47,8 @@ pub(super) fn bind(
         for (mark, role, wanted) in [
             (Mark::FirstReply, &ticket.first_reply.value, Wanted::Known),
             (Mark::Resolved, &ticket.resolved.value, Wanted::Known),
+            (Mark::Closed, &ticket.closed.value, Wanted::Known),
+            (Mark::Complaint, &ticket.complaint.value, Wanted::Condition),
             (Mark::DueReply, &ticket.due_reply.value, Wanted::Time),
             (Mark::DueResolve, &ticket.due_resolve.value, Wanted::Time),
             (Mark::Reopens, &ticket.reopens.value, Wanted::Number),

@@ -9,6 +9,8 @@ crate::options! {
         first_reply: Option<Expression> = None,
         /// When it was first solved; null until then.
         resolved: Option<Expression> = None,
+        /// When it was closed for good; null until then.
+        closed: Option<Expression> = None,
         /// By when a reply is due.
         due_reply: Option<Expression> = None,
         /// By when a solution is due.
@@ -25,6 +27,8 @@ crate::options! {
         reopens: Option<Expression> = None,
         /// Whether the customer gave up.
         abandoned: Option<Expression> = None,
+        /// Whether it is a complaint.
+        complaint: Option<Expression> = None,
     }
 }
 

@@ -6,6 +6,7 @@
 //! - What has no value gives `None`; NaN is neither taken nor given.
 
 mod bootstrap;
+mod censored;
 mod exact;
 mod interval;
 mod newton;
@@ -18,6 +19,7 @@ mod dropout;
 pub mod survival;
 
 pub use bootstrap::{mixed, poisson_weight};
+pub use censored::{CensoredBound, censored_quantile, unfinished};
 pub use dropout::purchases_before_stopping;
 pub use exact::{ExactSum, Moments};
 pub use incomplete::{

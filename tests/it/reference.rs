@@ -57,8 +57,61 @@ sources:
     value: amount
     subscription: {starts: starts_on, ends: ends_on}
     columns: {customer_id: {type: int64}, starts_on: {type: date}, ends_on: {type: date}, amount: {type: decimal}}
+  tickets:
+    csv: tickets.csv
+    customer: customer_id
+    time: opened_at
+    ticket:
+      first_reply: replied_at
+      resolved: solved_at
+      closed: solved_at
+      due_reply: due_at
+      due_resolve: due_at
+      handle_time: {column: seconds, unit: second}
+      waited: {column: seconds, unit: second}
+      reopens: reopens
+      abandoned: abandoned
+      complaint: abandoned
+    columns: {customer_id: {type: int64}, opened_at: {type: timestamp}, replied_at: {type: timestamp}, solved_at: {type: timestamp}, due_at: {type: timestamp}, seconds: {type: int64}, reopens: {type: int64}, abandoned: {type: bool}}
+  surveys:
+    csv: surveys.csv
+    customer: customer_id
+    time: answered_on
+    survey: {score: score, question: question, sent: sent_on}
+    columns: {customer_id: {type: int64}, sent_on: {type: date}, answered_on: {type: date}, question: {type: string}, score: {type: int64}}
+  reviews:
+    csv: reviews.csv
+    customer: customer_id
+    time: on
+    review: {rating: stars, sentiment: tone}
+    columns: {customer_id: {type: int64}, on: {type: date}, stars: {type: int64}, tone: {type: string}}
+  invoices:
+    csv: invoices.csv
+    customer: customer_id
+    time: issued_on
+    value: amount
+    invoice: {due: due_on, paid: paid_on}
+    columns: {customer_id: {type: int64}, issued_on: {type: date}, due_on: {type: date}, paid_on: {type: date}, amount: {type: decimal}}
 segments: {plan: customers.plan}
 ";
+
+/// One row of each table of a subject.
+const SUBJECTS: [(&str, &str); 4] = [
+    (
+        "tickets.csv",
+        "customer_id,opened_at,replied_at,solved_at,due_at,seconds,reopens,abandoned\n\
+         1,2026-01-05T09:00:00,2026-01-05T10:00:00,,2026-01-06T09:00:00,60,0,false\n",
+    ),
+    (
+        "surveys.csv",
+        "customer_id,sent_on,answered_on,question,score\n1,2026-01-05,2026-01-06,nps,9\n",
+    ),
+    ("reviews.csv", "customer_id,on,stars,tone\n1,2026-01-05,5,positive\n"),
+    (
+        "invoices.csv",
+        "customer_id,issued_on,due_on,paid_on,amount\n1,2026-01-05,2026-01-19,,9.00\n",
+    ),
+];
 
 /// The tables that examples of checks look at.
 const STAGES: &str = "\
@@ -95,6 +148,9 @@ fn shop() -> TempDir {
     for customer in 0..10 {
         let ends = if customer % 3 == 0 { String::new() } else { format!("2026-02-0{customer}") };
         let _ = writeln!(subscriptions, "{customer},2026-01-0{},{ends},9.00", customer % 5 + 1);
+    }
+    for (name, text) in SUBJECTS {
+        fs::write(folder.path().join(name), text).expect("written");
     }
     fs::write(folder.path().join("subscriptions.csv"), subscriptions).expect("written");
     fs::write(folder.path().join("orders.csv"), orders).expect("written");
@@ -184,8 +240,17 @@ fn examples_of_the_reference_have_no_mistakes() {
             "metrics" => (String::new(), example.clone()),
             _ => (format!("metrics:\n  {example}\n"), format!("metrics: [{name}]")),
         };
-        let stage = format!("stages: {{it: {{from: orders, segment_metrics: {{{named}}}}}}}");
-        check(format!("{SOURCES}{declared}{stage}\n"));
+        // Each is of rows of some subject.
+        let over = |source: &str| {
+            let stage = format!("stages: {{it: {{from: {source}, segment_metrics: {{{named}}}}}}}");
+            format!("{SOURCES}{declared}{stage}\n")
+        };
+        let subjects = ["tickets", "surveys", "reviews", "invoices"];
+        let of_subject = subjects.into_iter().map(over).find(|pipeline| {
+            fs::write(folder.path().join("it.yaml"), pipeline).expect("written");
+            shell(folder.path(), "tenure check it.yaml").status.success()
+        });
+        check(of_subject.unwrap_or_else(|| over("orders")));
     }
     let kinds = tenure::stages::registry().len()
         + tenure::checks::registry().len()

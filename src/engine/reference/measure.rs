@@ -59,6 +59,10 @@ pub(super) fn measure(measure: &Measure, group: &Group, calendar: &Calendar) -> 
             let rank = if *upper { high } else { low };
             number(rank.and_then(|rank| values.get(rank.checked_sub(1)?).copied()))
         }
+        MeasureFunc::LastingQuantile { value, at, bound } => {
+            let mut durations = sorted(&present(value)?);
+            number(stats::censored_quantile(&mut durations, *at, *bound))
+        }
         MeasureFunc::CountReaching { of, weight, least } => {
             let mut reaching = 0;
             for weights in pairs(of, weight)?.values() {

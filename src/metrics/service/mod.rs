@@ -6,9 +6,88 @@
 //!   counted as good.
 
 pub mod abandonment_rate;
+pub mod complaint_resolution_time;
+pub mod first_response_time;
+pub mod full_resolution_time;
 pub mod handling_time;
 pub mod reopen_rate;
 pub mod resolution_rate;
+pub mod resolution_time;
 pub mod sla_compliance;
 pub mod ticket_count;
 pub mod tickets_per_customer;
+
+use crate::document::TimeUnit;
+use crate::frame::{DataType, Unit};
+use crate::ir::typing::{build, call};
+use crate::ir::{Expr, Func, Measure, MeasureFunc};
+use crate::metrics::{Level, Lowering, Statistic};
+use crate::stats::CensoredBound;
+
+crate::choice! {
+    /// What becomes of durations that have not ended.
+    pub enum OpenCases {
+        /// In medians and quantiles they have lasted until now at least.
+        Censor = "censor",
+        /// They are left out.
+        Drop = "drop",
+    }
+}
+
+/// Adds a statistic of the hours from the opening to an end that may not have come, of rows that pass a
+/// condition; missing roles are noted.
+fn lasting(
+    lowering: &mut Lowering,
+    ended: Expr,
+    condition: Option<Expr>,
+    statistic: Statistic,
+    open_cases: OpenCases,
+) -> Option<()> {
+    let Some(opened) = lowering.subject.roles.time.clone() else {
+        lowering.lacks("time", "time: COLUMN");
+        return None;
+    };
+    let instant = |expr: Expr| build::cast(expr, DataType::Timestamp);
+    let (from, until) = (lowering.typed(instant(opened))?, lowering.typed(instant(ended))?);
+    let hours = |from: Expr, to: Expr| call(Func::Elapsed(TimeUnit::Hour), vec![from, to]);
+    let lasted = lowering.typed(hours(from.clone(), until))?;
+    let filter = match condition {
+        None => lowering.condition(),
+        Some(condition) => Some(lowering.with_condition(condition)?),
+    };
+    let unit = Unit::Time("hour".into());
+    let Statistic::Quantile(at) = statistic else {
+        return lowering.statistic(statistic, lasted, filter, &Level::Rows, unit);
+    };
+    if open_cases == OpenCases::Drop {
+        return lowering.statistic(statistic, lasted, filter, &Level::Rows, unit);
+    }
+    // What goes on stands as −(hours + 1), see `stats::unfinished`.
+    let end = lowering.as_of();
+    let so_far = lowering.typed(hours(from, end))?;
+    let more = lowering.typed(build::add(so_far, Expr::float(1.0)))?;
+    let unfinished = lowering.typed(call(Func::Negate, vec![more]))?;
+    let value = lowering.typed(build::coalesce(lasted.clone(), unfinished))?;
+    let over = |func| Measure::filtered(func, filter.clone());
+    let quantile = |bound| MeasureFunc::LastingQuantile { value: value.clone(), at, bound };
+    let found = lowering.measure(&Level::Rows, "quantile", over(quantile(None)));
+    let n = lowering.measure(&Level::Rows, "n", over(MeasureFunc::Count(value.clone())));
+    let known = lowering.measure(&Level::Rows, "ended", over(MeasureFunc::Count(lasted)));
+    let open = lowering.typed(build::sub(n.clone(), known))?;
+    let wanted = lowering.wants_censored_bounds()?;
+    lowering.column("", found, unit.clone());
+    lowering.column("_n", n, Unit::Count);
+    lowering.column("_open", open, Unit::Count);
+    let z = crate::stats::normal_quantile(lowering.subject.level);
+    for (suffix, upper) in [("low", false), ("high", true)] {
+        let bound = match wanted {
+            true => {
+                let bound = quantile(Some(CensoredBound { z, upper }));
+                lowering.measure(&Level::Rows, suffix, over(bound))
+            }
+            false => Expr::null(DataType::Float64),
+        };
+        lowering.column(&format!("_{suffix}"), bound, unit.clone());
+    }
+    Some(())
+}

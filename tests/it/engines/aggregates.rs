@@ -4,6 +4,7 @@ use tenure::document::TimeUnit;
 use tenure::frame::DataType;
 use tenure::ir::typing::build::{period_of, period_start};
 use tenure::ir::{Expr, Measure, MeasureFunc, Named, RelRef, named, relation};
+use tenure::stats::CensoredBound;
 
 use super::{expr, history};
 use crate::support::{Draw, Written, agree, by_local, calendar, equal, law, scan};
@@ -53,7 +54,7 @@ fn measure(draw: &mut Draw, input: &RelRef) -> MeasureFunc {
     };
     let number =
         |draw: &mut Draw| expr(input, draw.pick(&["m", "x", "i", "m * 2", "i * 0.5", "-x"]));
-    match draw.below(13) {
+    match draw.below(14) {
         0 => M::CountRows,
         1 => M::Count(any(draw)),
         2 => M::CountDistinct(any(draw)),
@@ -74,7 +75,14 @@ fn measure(draw: &mut Draw, input: &RelRef) -> MeasureFunc {
             weight: expr(input, "i"),
             least: draw.below(5) as i64 - 1,
         },
-        11 => M::CountVarying { of: any(draw), by: any(draw) },
+        11 => M::LastingQuantile {
+            value: number(draw),
+            at: draw.pick(&[0.5, 0.25, 0.9]),
+            bound: draw
+                .one_in(2)
+                .then(|| CensoredBound { z: draw.pick(&[1.0, 1.96]), upper: draw.one_in(2) }),
+        },
+        12 => M::CountVarying { of: any(draw), by: any(draw) },
         _ => {
             // At times a total order, at times one in which rows tie.
             let by = draw.pick(&["t", "m", "ch", "x", "id"]);

@@ -135,6 +135,9 @@ fn plan(func: &MeasureFunc, is_person: impl Fn(&Expr) -> bool) -> (Kind, Vec<Exp
             let reading = Reading::RankBound { at: *at, z: *z, upper: *upper };
             (Kind::Values, vec![value.clone()], reading)
         }
+        MeasureFunc::LastingQuantile { value, at, bound } => {
+            (Kind::Values, vec![value.clone()], Reading::Lasting { at: *at, bound: *bound })
+        }
         MeasureFunc::CountReaching { of, weight, least } => {
             (Kind::Weighted, vec![of.clone(), weight.clone()], Reading::Reaching(*least))
         }

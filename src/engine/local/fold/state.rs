@@ -15,7 +15,7 @@ use super::gather::{Gather, Pair, customers_of_past, customers_with};
 use super::values::{self, Values};
 use crate::engine::{EngineError, EvaluateError};
 use crate::frame::{DataType, Value, pow10, value_at};
-use crate::stats::{ExactSum, Moments};
+use crate::stats::{CensoredBound, ExactSum, Moments};
 
 /// What an accumulator keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -489,7 +489,16 @@ pub(super) enum Reading {
     Variance,
     Value,
     Quantile(f64),
-    RankBound { at: f64, z: f64, upper: bool },
+    RankBound {
+        at: f64,
+        z: f64,
+        upper: bool,
+    },
+    /// Of durations of which some go on.
+    Lasting {
+        at: f64,
+        bound: Option<CensoredBound>,
+    },
     Reaching(i64),
     Varying,
 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::super::cast::double_of;
 use super::state::Reading;
 use crate::frame::{Value, pow10};
-use crate::stats::{interpolate, position, rank_bounds, select_all};
+use crate::stats::{censored_quantile, interpolate, position, rank_bounds, select_all};
 
 /// The values of a group. Money is mostly small enough for four bytes.
 #[derive(Debug, Default)]
@@ -61,12 +61,23 @@ impl Values {
         }
         let unit = pow10(self.scale) as f64;
         let double = |minor: i32| f64::from(minor) / unit;
+        if readings.iter().any(|reading| matches!(reading, Reading::Lasting { .. })) {
+            self.doubles.extend(self.minor.drain(..).map(double));
+        }
         if self.doubles.is_empty() {
             return statistics(&mut self.minor, readings, i32::cmp, double);
         }
         let mut values = self.doubles;
         values.extend(self.minor.into_iter().map(double));
-        statistics(&mut values, readings, f64::total_cmp, |value| value)
+        let mut read = statistics(&mut values, readings, f64::total_cmp, |value| value);
+        // They go by an order of their own.
+        for (read, reading) in read.iter_mut().zip(readings) {
+            if let Reading::Lasting { at, bound } = *reading {
+                let found = censored_quantile(&mut values, at, bound);
+                *read = found.map_or(Value::Null, Value::finite);
+            }
+        }
+        read
     }
 }
 
