@@ -6,6 +6,7 @@ use crate::frame::{Frame, Unit, Value, format_decimal};
 use crate::report::{Bar, Bars, Block, Cell, Chart, Column, Grid, Table, Unit as ReportUnit};
 use crate::stages::View;
 
+mod balance;
 mod cohorts;
 mod fits;
 mod forecast;
@@ -53,6 +54,7 @@ pub(super) fn show<'a>(
         View::Projection { by, unit, fits } => {
             projection::curves(context, by, *unit, companion(fits))
         }
+        View::Balance { x, metric } => balance::balance(context, x, metric),
         View::Calibration { by } => forecast::calibration(context, by),
         View::Standing { title, alive, decile, value } => {
             forecast::standing(context, title, [alive, decile, value])
@@ -172,7 +174,7 @@ fn label(value: &Value) -> String {
     }
 }
 
-fn column<'a>(frame: &'a Frame, name: &str) -> impl Fn(usize) -> Value + 'a {
+fn column<'a>(frame: &'a Frame, name: &str) -> impl Fn(usize) -> Value + use<'a> {
     let index = frame.schema.index_of(name);
     move |row| index.map_or(Value::Null, |index| frame.value(row, index))
 }
@@ -217,7 +219,14 @@ fn bars(
     (lead.into_iter().collect(), vec![Block::Chart(chart)])
 }
 
+/// Names of metrics that are spoken letter by letter, or are written so.
+const ACRONYMS: [&str; 5] = ["nps", "csat", "ces", "sla", "clv"];
+
 fn capital(text: &str) -> String {
+    let first = text.split(' ').next().unwrap_or_default();
+    if ACRONYMS.contains(&first) {
+        return format!("{}{}", first.to_uppercase(), &text[first.len()..]);
+    }
     let mut chars = text.chars();
     chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
 }

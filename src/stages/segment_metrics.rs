@@ -284,9 +284,15 @@ fn cell_roles(rows: &Table, cells: &RelRef, dimensions: &[Dimension]) -> Roles {
 fn views(dimensions: &[Dimension], columns: &[MetricColumn]) -> Vec<View> {
     let mut views = Vec::new();
     if let [Dimension { name, grain: Some(_), .. }] = dimensions {
-        let bounds = ["_n", "_low", "_high", "_numerator", "_denominator", "_plus", "_minus"];
+        let bounds =
+            ["_n", "_low", "_high", "_numerator", "_denominator", "_plus", "_minus", "_open"];
         let main = columns.iter().filter(|c| !bounds.iter().any(|b| c.name.ends_with(b)));
         for metric in main.take(3) {
+            let plus = format!("{}_plus", metric.name);
+            if columns.iter().any(|column| column.name == plus) {
+                views.push(View::Balance { x: name.clone(), metric: metric.name.clone() });
+                continue;
+            }
             views.push(View::Bars {
                 title: metric.name.replace('_', " "),
                 x: name.clone(),

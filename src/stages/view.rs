@@ -10,6 +10,9 @@ pub enum View {
     Rows,
     /// A bar per row; rows where `complete` is false are marked as not over.
     Bars { title: String, x: String, y: String, complete: Option<String> },
+    /// The two sides of a balance and what lies between, for each row; the columns are those of the metric.
+    /// Rows where `complete` is false are left blank.
+    Balance { x: String, metric: String },
     /// Cohorts by age as a heat map and as curves; the columns are those of `cohort_retention`.
     /// With segments, one heat map for each value of `by`.
     Cohorts {
