@@ -5,6 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
+use super::business::{BusinessHours, OpenSeconds};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
 use crate::document::{Instant, TimeUnit};
 
 const DAY: i64 = 86_400_000_000;
@@ -57,7 +59,12 @@ pub struct Calendar {
     midnights: Arc<OnceLock<Vec<i64>>>,
     week_starts: Weekday,
     year_starts: Month,
+    /// Opening hours by name, as they are told and as they are asked for.
+    hours: Arc<Vec<(String, BusinessHours, OpenSeconds)>>,
 }
+
+/// The name of opening hours that are there without being written.
+pub const AROUND_THE_CLOCK: &str = "around_the_clock";
 
 impl Default for Calendar {
     fn default() -> Self {
@@ -67,20 +74,31 @@ impl Default for Calendar {
             midnights: Arc::default(),
             week_starts: Weekday::Monday,
             year_starts: Month::January,
+            hours: Arc::default(),
         }
     }
 }
 
 impl fmt::Debug for Calendar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Calendar({}, {}, {})", self.zone_name, self.week_starts, self.year_starts)
+        write!(f, "Calendar({}, {}, {}", self.zone_name, self.week_starts, self.year_starts)?;
+        for (name, hours, _) in self.hours.iter() {
+            let zone = hours.zone().iana_name().unwrap_or("UTC");
+            write!(f, ", {name} {zone} {:?} {:?}", hours.open(), hours.holidays())?;
+        }
+        f.write_str(")")
     }
 }
 
 impl PartialEq for Calendar {
     fn eq(&self, other: &Self) -> bool {
+        let of = |calendar: &Calendar| -> Vec<(String, BusinessHours)> {
+            let hours = calendar.hours.iter();
+            hours.map(|(name, hours, _)| (name.clone(), hours.clone())).collect()
+        };
         (&self.zone_name, self.week_starts, self.year_starts)
             == (&other.zone_name, other.week_starts, other.year_starts)
+            && of(self) == of(other)
     }
 }
 
@@ -91,7 +109,59 @@ impl Calendar {
         let resolved =
             if zone == "UTC" { None } else { Some(TimeZoneDatabase::bundled().get(zone).ok()?) };
         let (zone_name, midnights) = (zone.to_owned(), Arc::default());
-        Some(Calendar { zone: resolved, zone_name, midnights, week_starts, year_starts })
+        let hours = Arc::default();
+        Some(Calendar { zone: resolved, zone_name, midnights, week_starts, year_starts, hours })
+    }
+
+    /// The same calendar with opening hours, at most 256 of them.
+    pub fn with_hours(self, hours: Vec<(String, BusinessHours)>) -> Self {
+        let made = hours.into_iter().map(|(name, hours)| {
+            let seconds = OpenSeconds::new(&hours);
+            (name, hours, seconds)
+        });
+        Calendar { hours: Arc::new(made.collect()), ..self }
+    }
+
+    /// Names of the opening hours.
+    pub fn hours_names(&self) -> impl Iterator<Item = &str> {
+        self.hours.iter().map(|(name, _, _)| name.as_str())
+    }
+
+    /// The number of opening hours by their name.
+    pub fn hours_named(&self, name: &str) -> Option<u8> {
+        let place = self.hours_names().position(|known| known == name)?;
+        u8::try_from(place).ok()
+    }
+
+    /// Opening hours by their name; `None` for all hours, and for a name that is not there, which is noted.
+    pub fn hours_by_name(
+        &self,
+        name: &Spanned<String>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<u8> {
+        if name.value == AROUND_THE_CLOCK {
+            return None;
+        }
+        let known = self.hours_named(&name.value);
+        if known.is_none() {
+            diagnostics.push(Diagnostic::unknown(
+                Code::InvalidValue,
+                name.span,
+                format!("there are no opening hours `{}`", name.value),
+                &name.value,
+                self.hours_names().chain([AROUND_THE_CLOCK]),
+            ));
+        }
+        known
+    }
+
+    /// The open time from one instant to another, in hours; of hours that are not there all of it.
+    pub fn open_hours(&self, hours: u8, from: i64, to: i64) -> f64 {
+        let micros = match self.hours.get(usize::from(hours)) {
+            Some((_, _, open)) => open.open_micros(from, to),
+            None => to.saturating_sub(from),
+        };
+        micros as f64 / 3.6e9
     }
 
     /// Names of all zones, for suggestions.

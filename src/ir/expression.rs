@@ -146,6 +146,7 @@ impl fmt::Display for Expr {
             }
             (Func::Shift(interval), [a]) => write!(f, "({a} + interval '{interval}')"),
             (Func::Extract(part), [a]) => write!(f, "extract({part} from {a})"),
+            (Func::OpenHours(hours), [from, to]) => write!(f, "{name}({from}, {to}, {hours})"),
             (Func::Steps(length), [from, to]) => {
                 write!(f, "{name}({from}, {to}, {length} µs)")
             }

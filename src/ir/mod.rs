@@ -11,6 +11,7 @@
 //! - [`Func`] and [`RelNode`] are closed: engines match them without a wildcard arm.
 
 mod apply;
+mod business;
 pub mod calendar;
 pub mod cohorts;
 mod combine;
@@ -29,7 +30,8 @@ pub mod scan;
 pub mod typing;
 
 pub use apply::{Apply, ApplyError, Call, FrameFunction};
-pub use calendar::Calendar;
+pub use business::{BusinessHours, BusinessHoursError, OpenSeconds};
+pub use calendar::{AROUND_THE_CLOCK, Calendar};
 pub use cohorts::{Ages, CohortGrid, Returned, Steps};
 pub use expression::{Expr, ExprNode};
 pub use function::Func;

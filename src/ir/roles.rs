@@ -35,6 +35,8 @@ pub struct Roles {
     /// What else is said of the rows, by the blocks of their subject.
     pub marks: BTreeMap<Mark, Expr>,
     pub scales: Scales,
+    /// The opening hours in which waits are counted, see [`super::Calendar::hours_named`]; absent: all.
+    pub hours: Option<u8>,
     /// True if a role may be absent only because something at the source is wrong, which is known.
     pub flawed: bool,
 }
@@ -216,6 +218,7 @@ impl Roles {
             flawed: self.flawed,
             marks: marks.collect(),
             scales: self.scales,
+            hours: self.hours,
             customer,
             time: keep(&self.time),
             key: key.unwrap_or_default(),

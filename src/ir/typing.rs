@@ -309,6 +309,12 @@ fn resolve(func: Func, mut args: Vec<Expr>) -> Result<(Vec<Expr>, DataType), Typ
             unify_times(func, &mut args)?;
             Ok((args, T::Float64))
         }
+        Func::OpenHours(_) => {
+            need(2..=2)?;
+            args[0] = expect(func, args[0].clone(), T::Timestamp, 0)?;
+            args[1] = expect(func, args[1].clone(), T::Timestamp, 1)?;
+            Ok((args, T::Float64))
+        }
         Func::Steps(_) => {
             need(2..=2)?;
             unify_times(func, &mut args)?;

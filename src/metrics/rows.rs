@@ -1,6 +1,8 @@
 //! Metrics of the rows of the input: shares and balances of conditions, and the roles of its subject.
 
 use super::lowering::{IntervalMethod, Level, Lowering};
+use crate::diagnostic::Spanned;
+use crate::document::TimeUnit;
 use crate::frame::{DataType, Unit, Value};
 use crate::ir::typing::{build, call};
 use crate::ir::{Expr, Func, Mark, Measure, MeasureFunc};
@@ -14,6 +16,16 @@ impl Lowering<'_> {
             self.lacks(&format!("{block}.{key}"), &format!("{block}: {{{key}: COLUMN}}"));
         }
         found
+    }
+
+    /// How hours between two instants are counted: within the opening hours of that name, or of the input;
+    /// a name that is not there is noted.
+    pub fn hours(&mut self, name: &Option<Spanned<String>>) -> Func {
+        let hours = match name {
+            None => self.subject.roles.hours,
+            Some(name) => self.subject.calendar.hours_by_name(name, self.diagnostics),
+        };
+        hours.map_or(Func::Elapsed(TimeUnit::Hour), Func::OpenHours)
     }
 
     /// The first moment that is not seen.

@@ -81,6 +81,9 @@ pub(super) fn bind(
         add(Mark::Due, &invoice.due.value, Wanted::Time);
         add(Mark::Paid, &invoice.paid.value, Wanted::Known);
     }
+    if let Some(hours) = source.ticket.as_ref().and_then(|ticket| ticket.hours.value.as_ref()) {
+        roles.hours = binding.calendar.hours_by_name(hours, diagnostics);
+    }
     roles.scales = scales(source, diagnostics);
     if roles.marks.contains_key(&Mark::Sent) {
         answered(binding, roles);

@@ -1,5 +1,6 @@
 //! The blocks of a pipeline and their keys, for the reference.
 
+use super::business::HoursBlock;
 use super::parameter::ParameterKeys;
 use super::pipeline::{
     CalendarOptions, OutputKeys, PipelineKeys, ReportOptions, StageKeys, TableOptions,
@@ -35,6 +36,12 @@ pub fn blocks(metric: Vec<Field>, check: Vec<Field>) -> Vec<Block> {
     let mut blocks = vec![
         block("", "The whole document.", top),
         block("calendar", "Where weeks and years start.", CalendarOptions::fields()),
+        block(
+            "business_hours.NAME",
+            "When a business is open. Spans are half-open, may end at `24:00` and must not overlap; on nights \
+             on which clocks change they have the hours that they have. `around_the_clock` is there anyway.",
+            HoursBlock::fields(),
+        ),
         block(
             "params.NAME",
             "A value that a run may replace: `--set params.NAME=VALUE`. `${params.NAME}` in any text \

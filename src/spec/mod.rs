@@ -6,6 +6,7 @@
 //! - No files and no environment: the caller hands in the variables that `env:` may name.
 
 mod blocks;
+mod business;
 mod parameter;
 mod parameters;
 mod pipeline;
@@ -14,6 +15,7 @@ mod source;
 mod subjects;
 
 pub use blocks::{Block, blocks};
+pub use business::HoursBlock;
 pub use parameter::ParameterType;
 pub use parameters::Parameters;
 pub use pipeline::{

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
+use super::business::{HoursBlock, with_hours};
 use super::parameter;
 use super::parameters::Parameters;
 use super::segment::{self, Segment};
@@ -212,6 +213,8 @@ crate::options! {
         env: Option<Node> = None,
         /// Values that a run may replace, `${params.NAME}`.
         params: Option<Node> = None,
+        /// When support is open, to be named in `hours`.
+        business_hours: Entries<HoursBlock> = Entries::NONE,
         /// What is read: the files, and what their columns mean.
         sources: Entries<Node>,
         /// What maps a customer to one of a few values, to be named in `by`.
@@ -436,6 +439,7 @@ fn read<S>(
         decoder.report(diagnostic.help("such as `top: 20`"));
     }
     let calendar = calendar(&keys.timezone, &keys.calendar, top, decoder);
+    let calendar = with_hours(calendar, keys.business_hours.value, decoder);
     // With a stand-in for what is missing, the rest can be looked at all the same.
     let as_of = match (inputs.as_of, keys.as_of) {
         (Some(as_of), _) => Setting::default_of(as_of),

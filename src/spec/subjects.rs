@@ -1,5 +1,6 @@
 //! The blocks that say what the rows of a source are about: tickets, surveys, reviews, invoices.
 
+use crate::diagnostic::Spanned;
 use crate::document::{Expression, TimeUnit};
 
 crate::options! {
@@ -29,6 +30,8 @@ crate::options! {
         abandoned: Option<Expression> = None,
         /// Whether it is a complaint.
         complaint: Option<Expression> = None,
+        /// The opening hours in which waits are counted, one of `business_hours`; absent: all hours.
+        hours: Option<Spanned<String>> = None,
     }
 }
 

@@ -13,7 +13,7 @@ use tenure::engine::local::{InputFile, Local, LocalSource};
 use tenure::engine::reference::Reference;
 use tenure::engine::{Engine, EngineError, Unwatched};
 use tenure::frame::{Frame, Schema, Value};
-use tenure::ir::{Calendar, RelRef, relation};
+use tenure::ir::{BusinessHours, Calendar, RelRef, relation};
 
 /// Decisions read off a list of numbers. When the list is used up each decision is the first and
 /// simplest choice, so a shorter list is a simpler case, and proptest shrinks lists.
@@ -76,11 +76,15 @@ pub fn law(cases: u32, check: impl Fn(&mut Draw) -> Result<(), String>) {
 /// A calendar: mostly plain, at times one of a zone whose clock changes and whose year is fiscal.
 pub fn calendar(draw: &mut Draw) -> Calendar {
     use tenure::ir::calendar::{Month, Weekday};
-    match draw.below(4) {
+    let calendar = match draw.below(4) {
         0 | 1 => Calendar::default(),
         2 => Calendar::new("America/New_York", Weekday::Sunday, Month::April).expect("a zone"),
         _ => Calendar::new("Pacific/Apia", Weekday::Monday, Month::January).expect("a zone"),
-    }
+    };
+    // Weekdays from 9 to 17.
+    let open = std::array::from_fn(|day| if day < 5 { vec![(32_400, 61_200)] } else { vec![] });
+    let hours = BusinessHours::new(jiff::tz::TimeZone::UTC, open, [20_000].into()).expect("a week");
+    calendar.with_hours(vec![("office".to_owned(), hours)])
 }
 
 /// A table written as Parquet, in files cut into row groups.

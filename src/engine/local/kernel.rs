@@ -293,6 +293,7 @@ pub(super) fn call(
         Func::AddDays => temporal::add_days(&args[0], &args[1], func)?,
         Func::Between => temporal::between(&args[0], &args[1], func)?,
         Func::Elapsed(unit) => temporal::elapsed(&args[0], &args[1], unit),
+        Func::OpenHours(hours) => temporal::open_hours(&args[0], &args[1], hours, calendar),
         Func::Steps(length) => temporal::steps(&args[0], &args[1], length, func)?,
         Func::DateDiff(unit) => temporal::date_diff(&args[0], &args[1], unit, calendar),
         Func::PeriodOf(unit) => temporal::period_of(&args[0], unit, calendar),

@@ -208,6 +208,7 @@ pub(super) fn can_fail(expr: &Expr) -> bool {
         | Func::DateTrunc(_)
         | Func::Extract(_)
         | Func::Elapsed(_)
+        | Func::OpenHours(_)
         | Func::DateDiff(_)
         | Func::PeriodOf(_)
         | Func::PeriodStart(_)

@@ -256,6 +256,25 @@ pub(super) fn elapsed(from: &ArrayRef, to: &ArrayRef, unit: TimeUnit) -> ArrayRe
     Arc::new(spans.map(|span| span.map(|span| in_units(span, unit))).collect::<Float64Array>())
 }
 
+/// Hours between two instants that are within some opening hours.
+pub(super) fn open_hours(
+    from: &ArrayRef,
+    to: &ArrayRef,
+    hours: u8,
+    calendar: &Calendar,
+) -> ArrayRef {
+    let (from, to) = (
+        from.as_primitive::<TimestampMicrosecondType>(),
+        to.as_primitive::<TimestampMicrosecondType>(),
+    );
+    let open = from.iter().zip(to).map(|(from, to)| {
+        let hours = calendar.open_hours(hours, from?, to?);
+        // Zero has one sign.
+        hours.is_finite().then_some(hours + 0.0)
+    });
+    Arc::new(open.collect::<Float64Array>())
+}
+
 /// Whole steps of a length in microseconds.
 pub(super) fn steps(
     from: &ArrayRef,

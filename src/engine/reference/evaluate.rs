@@ -227,6 +227,12 @@ fn call(
         Func::Shift(interval) => time::shift(func, interval, with.at(0)?, calendar),
         Func::AddDays => time::add_days(func, with.at(0)?, with.int(1)?),
         Func::AddDuration => time::add_duration(func, with.at(0)?, with.at(1)?),
+        Func::OpenHours(hours) => match (with.at(0)?, with.at(1)?) {
+            (Value::Timestamp(from), Value::Timestamp(to)) => {
+                Ok(Value::finite(calendar.open_hours(hours, *from, *to)))
+            }
+            _ => Err(wrong(func, values)),
+        },
         Func::Elapsed(unit) => time::elapsed(func, unit, with.at(0)?, with.at(1)?),
         Func::Steps(length) => time::steps(func, length, with.at(0)?, with.at(1)?),
         Func::Between => time::between(func, with.at(0)?, with.at(1)?),

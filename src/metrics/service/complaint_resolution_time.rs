@@ -10,7 +10,8 @@
 //! Example: `metrics: [complaint_resolution_time_median, complaint_resolution_time_p90]`, or `closed_only: {complaint_resolution_time: {statistic: median,
 //! open_cases: drop}}`
 //!
-//! Formula: hours of the calendar from `time` to `ticket.closed`, of rows with `ticket.complaint`. An open one has lasted until `as_of` at least, and counts so in medians and other
+//! Formula: hours from `time` to `ticket.closed`, of rows with `ticket.complaint`. They are hours of the calendar, or with `hours` (or the source's `ticket.hours`)
+//! those in which a business is open. An open one has lasted until `as_of` at least, and counts so in medians and other
 //! quantiles, which are Kaplan and Meier's (with `open_cases: censor`, the default): the first time by which
 //! the share has ended, null where it is not reached; bounds from the band that is symmetric in ln(−ln S).
 //! Where nothing is open they are the plain ones (type 7, rank intervals), and so they are of ended ones with
@@ -21,6 +22,7 @@
 //! References: Kaplan and Meier (1958), Nonparametric estimation from incomplete observations.
 
 use super::{OpenCases, lasting};
+use crate::diagnostic::Spanned;
 use crate::document::{Decode, Decoder, Field, Node, Options, Setting};
 use crate::ir::Mark;
 use crate::metrics::orders::StatisticWord;
@@ -43,6 +45,7 @@ pub const KIND: MetricKind = MetricKind {
                 ..Setting::default_of(StatisticWord(Statistic::Mean))
             },
             open_cases: Setting::default_of(OpenCases::Censor),
+            hours: Setting::default_of(None),
         }))
     },
 };
@@ -54,6 +57,8 @@ crate::options! {
         statistic: StatisticWord,
         /// What becomes of those that have not ended.
         open_cases: OpenCases = OpenCases::Censor,
+        /// The opening hours in which the wait is counted; absent: those of the source.
+        hours: Option<Spanned<String>> = None,
     }
 }
 
@@ -69,7 +74,8 @@ impl Metric for ComplaintResolutionTime {
     fn lower(&self, lowering: &mut Lowering) -> Option<()> {
         let (ended, complaint) = (lowering.mark(Mark::Closed), lowering.mark(Mark::Complaint));
         let (ended, complaint) = (ended?, complaint?);
-        let (statistic, open_cases) = (self.statistic.value.0, self.open_cases.value);
+        let (statistic, open_cases) =
+            (self.statistic.value.0, (self.open_cases.value, &self.hours.value));
         lasting(lowering, ended, Some(complaint), statistic, open_cases)
     }
 }

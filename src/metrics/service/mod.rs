@@ -17,7 +17,7 @@ pub mod sla_compliance;
 pub mod ticket_count;
 pub mod tickets_per_customer;
 
-use crate::document::TimeUnit;
+use crate::diagnostic::Spanned;
 use crate::frame::{DataType, Unit};
 use crate::ir::typing::{build, call};
 use crate::ir::{Expr, Func, Measure, MeasureFunc};
@@ -41,7 +41,7 @@ fn lasting(
     ended: Expr,
     condition: Option<Expr>,
     statistic: Statistic,
-    open_cases: OpenCases,
+    (open_cases, hours): (OpenCases, &Option<Spanned<String>>),
 ) -> Option<()> {
     let Some(opened) = lowering.subject.roles.time.clone() else {
         lowering.lacks("time", "time: COLUMN");
@@ -49,7 +49,8 @@ fn lasting(
     };
     let instant = |expr: Expr| build::cast(expr, DataType::Timestamp);
     let (from, until) = (lowering.typed(instant(opened))?, lowering.typed(instant(ended))?);
-    let hours = |from: Expr, to: Expr| call(Func::Elapsed(TimeUnit::Hour), vec![from, to]);
+    let counted = lowering.hours(hours);
+    let hours = |from: Expr, to: Expr| call(counted, vec![from, to]);
     let lasted = lowering.typed(hours(from.clone(), until))?;
     let filter = match condition {
         None => lowering.condition(),

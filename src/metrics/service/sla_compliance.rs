@@ -11,12 +11,15 @@
 //! Formula: met / (met + breached), with Wilson's interval. Met: it happened at the due time or before. Breached: it
 //! happened later, or has not happened although it was due before `as_of`. Tickets that are open and not due
 //! yet are in neither part, and so are those without a due time. Due is `ticket.due_reply` or
-//! `ticket.due_resolve`, or with `target` so long after `time`, in hours of the calendar. Columns `m`,
+//! `ticket.due_resolve`, or with `target` so long after `time`: in hours of the calendar, or with
+//! `hours` (or the source's `ticket.hours`) in those in which a business is open. Columns `m`,
 //! `m_numerator`, `m_n`, `m_low`, `m_high`; null for none. Needs `ticket.first_reply` or `ticket.resolved`.
 
+use crate::diagnostic::Spanned;
 use crate::document::{Decode, Decoder, Field, Interval, Node, Options, Setting};
+use crate::frame::DataType;
 use crate::ir::typing::{build, call};
-use crate::ir::{Expr, Func, Mark};
+use crate::ir::{Expr, Mark};
 use crate::metrics::{Direction, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
@@ -33,6 +36,7 @@ pub const KIND: MetricKind = MetricKind {
         Some(Box::new(SlaCompliance {
             clock: Setting::default_of(Clock::FirstReply),
             target: Setting::default_of(None),
+            hours: Setting::default_of(None),
         }))
     },
 };
@@ -52,6 +56,8 @@ crate::options! {
         clock: Clock = Clock::FirstReply,
         /// How long after the opening it is due; absent: the due time of the ticket.
         target: Option<Interval> = None,
+        /// The opening hours in which the `target` is counted; absent: those of the source.
+        hours: Option<Spanned<String>> = None,
     }
 }
 
@@ -70,23 +76,34 @@ impl Metric for SlaCompliance {
             Clock::Resolved => (Mark::Resolved, Mark::DueResolve),
         };
         let done = lowering.mark(done);
-        let due = match self.target.value {
-            None => lowering.mark(due),
-            Some(target) => match lowering.subject.roles.time.clone() {
-                Some(opened) => lowering.typed(call(Func::Shift(target), vec![opened])),
-                None => {
-                    lowering.lacks("time", "time: COLUMN");
-                    None
-                }
-            },
-        };
-        let (done, due) = (done?, due?);
         let end = lowering.as_of();
-        let met = lowering.typed(build::le(done.clone(), due.clone()))?;
-        let happened = lowering.typed(build::is_null(done).and_then(build::not))?;
-        let overdue = lowering.typed(build::lt(due.clone(), end))?;
+        let (met, overdue, promised) = match self.target.value {
+            None => {
+                let (done, due) = (done.clone()?, lowering.mark(due)?);
+                let met = lowering.typed(build::le(done, due.clone()))?;
+                let overdue = lowering.typed(build::lt(due.clone(), end))?;
+                (met, overdue, lowering.typed(build::is_null(due).and_then(build::not))?)
+            }
+            Some(target) => {
+                let Some(opened) = lowering.subject.roles.time.clone() else {
+                    lowering.lacks("time", "time: COLUMN");
+                    return None;
+                };
+                let done = done.clone()?;
+                let counted = lowering.hours(&self.hours.value);
+                let instant = |expr: Expr| build::cast(expr, DataType::Timestamp);
+                let (from, until) =
+                    (lowering.typed(instant(opened))?, lowering.typed(instant(done))?);
+                let taken = lowering.typed(call(counted, vec![from.clone(), until]))?;
+                let so_far = lowering.typed(call(counted, vec![from.clone(), end]))?;
+                let hours = f64::from(target.months) * 730.5 + target.micros as f64 / 3.6e9;
+                let met = lowering.typed(build::le(taken, Expr::float(hours)))?;
+                let overdue = lowering.typed(build::gt(so_far, Expr::float(hours)))?;
+                (met, overdue, lowering.typed(build::is_null(from).and_then(build::not))?)
+            }
+        };
+        let happened = lowering.typed(build::is_null(done?).and_then(build::not))?;
         let settled = lowering.typed(build::or(happened, overdue))?;
-        let promised = lowering.typed(build::is_null(due).and_then(build::not))?;
         let among = lowering.typed(build::and(settled, promised))?;
         let among = lowering.with_condition(among)?;
         let met = lowering.typed(build::coalesce(met, Expr::bool(false)))?;

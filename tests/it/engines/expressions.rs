@@ -248,6 +248,7 @@ fn signatures() -> Vec<(Func, Vec<Take>)> {
     for func in [Func::MultinomialLow, Func::MultinomialHigh] {
         row(func, &[Int, Int, Int, Fixed(&Float), Fixed(&Float)]);
     }
+    row(Func::OpenHours(0), &[Time, Time]);
     row(Func::StudentT, &[Int, Float]);
     row(Func::StudentT, &[Int, Fixed(&Float)]);
     all
