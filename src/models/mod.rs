@@ -28,6 +28,7 @@ mod purchases;
 mod retention_curve;
 mod simulate;
 mod survival;
+mod trends;
 
 pub use bg_bb::BgBb;
 pub use bg_nbd::BgNbd;
@@ -43,3 +44,4 @@ pub use purchases::{AnyModel, LogOdds, ModelKind, PurchaseModel, Purchases};
 pub use retention_curve::{Renewal, RetentionCurve};
 pub use simulate::simulated;
 pub use survival::SurvivalCurves;
+pub use trends::Trends;

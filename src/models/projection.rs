@@ -159,6 +159,13 @@ impl RetentionProjection {
             if age != known.retained.len() as i64 || eligible != known.eligible {
                 continue;
             }
+            if retained > eligible {
+                return Err(RetentionProjection::fault(format!(
+                    "of cohort {} {retained} customers are retained at age {age}, and only {eligible} are \
+                     eligible",
+                    known.cohort
+                )));
+            }
             if let Some(&before) = known.retained.last()
                 && retained > before
             {

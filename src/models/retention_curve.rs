@@ -154,6 +154,10 @@ impl RetentionCurve {
         let rate = discount.ln_1p();
         let term = |t: f64| (self.ln_share(t) - rate * t).exp();
         let direct: f64 = (0..DIRECT as u32).map(|t| term(t.into())).sum();
+        // Of a curve that has come to nothing nothing is left, whatever the last digits of a logarithm say.
+        if term(DIRECT) < 1e-18 * direct {
+            return direct;
+        }
         let step = 1.0 / 32.0;
         let mut integral = 0.0;
         for k in -130..=130 {

@@ -102,7 +102,8 @@ impl SurvivalCurves {
         let common = spells.iter().filter_map(longest).min().unwrap_or(0);
         let horizon = self.horizon.unwrap_or(common);
         let bound = |value: Option<f64>| value.map_or(Value::Null, Value::finite);
-        for (cell, spells) in cells.values.iter().zip(spells) {
+        let somebody = cells.values.iter().zip(spells).filter(|(_, spells)| !spells.is_empty());
+        for (cell, spells) in somebody {
             let steps = curve(spells, self.z, self.transform);
             for step in &steps {
                 let mut row = cell.clone();

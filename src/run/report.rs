@@ -312,7 +312,7 @@ fn methods(prepared: &Prepared) -> Section {
             let field = fields.iter().find(|field| field.key == key);
             field.map(|field| field.doc.clone()).unwrap_or_default()
         })));
-        blocks.extend(paragraph(kind.source, "Rules:").map(Block::Paragraph));
+        blocks.extend(rules_of(kind.source).into_iter().map(Block::Paragraph));
     }
     let used = used_metrics(prepared);
     if !used.is_empty() {
@@ -398,4 +398,17 @@ fn paragraph(source: &str, word: &str) -> Option<String> {
     let manual = manual_of(source);
     let found = manual.split("\n\n").find_map(|paragraph| paragraph.strip_prefix(word))?;
     Some(found.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// The paragraphs of a manual that say how something is computed: from its rules up to its references.
+fn rules_of(source: &str) -> Vec<String> {
+    let manual = manual_of(source);
+    let paragraphs = manual.split("\n\n").skip_while(|paragraph| !paragraph.starts_with("Rules:"));
+    paragraphs
+        .take_while(|paragraph| !paragraph.starts_with("References:"))
+        .map(|paragraph| {
+            let text = paragraph.strip_prefix("Rules:").unwrap_or(paragraph);
+            text.split_whitespace().collect::<Vec<_>>().join(" ")
+        })
+        .collect()
 }

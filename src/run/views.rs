@@ -13,6 +13,7 @@ mod forecast;
 mod movements;
 mod projection;
 mod survival;
+mod trend;
 mod worth;
 
 /// The table to look at.
@@ -55,6 +56,7 @@ pub(super) fn show<'a>(
             projection::curves(context, by, *unit, companion(fits))
         }
         View::Balance { x, metric } => balance::balance(context, x, metric),
+        View::Trend { by, period } => trend::trend(context, by, period),
         View::Calibration { by } => forecast::calibration(context, by),
         View::Standing { title, alive, decile, value } => {
             forecast::standing(context, title, [alive, decile, value])

@@ -32,6 +32,7 @@ pub mod rfm;
 pub mod segment_metrics;
 pub mod select;
 pub mod survival;
+pub mod trend;
 pub mod union;
 
 pub use context::{SegmentTable, Segments, Since, StageContext};

@@ -7,7 +7,7 @@ use super::dimension::DimensionSpec;
 use super::view::View;
 use super::{
     check, clv, cohort_retention, customer_summary, deduplicate, derive, filter, growth, join,
-    project_retention, rfm, segment_metrics, select, survival, union,
+    project_retention, rfm, segment_metrics, select, survival, trend, union,
 };
 use crate::diagnostic::Spanned;
 use crate::document::{Decoder, Field, Node};
@@ -80,6 +80,7 @@ pub fn registry() -> &'static [StageKind] {
         project_retention::KIND,
         clv::KIND,
         survival::KIND,
+        trend::KIND,
     ];
     REGISTRY
 }

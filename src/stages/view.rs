@@ -44,6 +44,8 @@ pub enum View {
     Survival { by: Vec<String>, unit: TimeUnit, summary: &'static str, tests: &'static str },
     /// Retention curves and how they go on; the columns are those of `project_retention`.
     Projection { by: Vec<String>, unit: TimeUnit, fits: &'static str },
+    /// Metrics over time beside what was expected, and what comes next; the columns are those of `trend`.
+    Trend { by: Vec<String>, period: String },
     /// Whether the fits of `clv` can be relied on, and how they fared: what its companions say.
     Fits { by: Vec<String>, fits: &'static str, parameters: &'static str },
     /// What was foretold beside what came, by bins; the columns are those of `clv`'s `_calibration`.

@@ -32,6 +32,9 @@ pub fn purchases_before_stopping(a: f64, b: f64, power: f64, ratio: f64) -> f64 
     if ratio <= 0.0 {
         return 0.0;
     }
+    if let Some(expected) = hardly_stopping(a, b, power, ratio) {
+        return expected;
+    }
     let z = ratio / (1.0 + ratio);
     let (c, d) = (a + b - 1.0, a + b - 1.0 - power);
     if a > SERIES_A || !SERIES_EXCESS.contains(&d) || z > SERIES_Z {
@@ -60,6 +63,24 @@ pub fn purchases_before_stopping(a: f64, b: f64, power: f64, ratio: f64) -> f64 
     let expected = lead - exponent.exp() * sum;
     // What rounding leaves below zero is nothing.
     if expected.is_finite() { expected.max(0.0) } else { 0.0 }
+}
+
+/// The same where stopping hardly matters: the first terms of g in powers of pρ, each by its mean over p. `None`
+/// unless the terms left out are beyond the digits of a double.
+fn hardly_stopping(a: f64, b: f64, power: f64, ratio: f64) -> Option<f64> {
+    const TERMS: u32 = 6;
+    // (1 − (1 + y)^−n) / p = nρ (1 − (n+1)/2 y + (n+1)(n+2)/6 y² − …), y = pρ.
+    let (mut sum, mut term) = (1.0, 1.0);
+    for k in 1..=TERMS {
+        let k = f64::from(k);
+        let mean = (a + k - 1.0) / (a + b + k - 1.0);
+        term *= -(power + k) / (k + 1.0) * ratio * mean;
+        if term.abs() > 1e-2 {
+            return None;
+        }
+        sum += term;
+    }
+    (term.abs() < 1e-17).then_some(power * ratio * sum)
 }
 
 /// The same as an integral.

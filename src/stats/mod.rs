@@ -7,6 +7,7 @@
 
 mod bootstrap;
 mod censored;
+mod comparison;
 mod exact;
 mod interval;
 mod newton;
@@ -17,9 +18,11 @@ mod incomplete;
 mod quadrature;
 mod dropout;
 pub mod survival;
+pub mod trend;
 
 pub use bootstrap::{mixed, poisson_weight};
 pub use censored::{CensoredBound, censored_quantile, unfinished};
+pub use comparison::{Comparison, Measured, benjamini_hochberg, normal_p_value, student_p_value};
 pub use dropout::purchases_before_stopping;
 pub use exact::{ExactSum, Moments};
 pub use incomplete::{

@@ -39,6 +39,14 @@ pub(super) struct Scores {
 /// Rows that are taken in at a time: fixed, so that sums are the same on any number of threads.
 const CHUNK: usize = 16_384;
 
+/// Bounds farther apart than this factor say nothing: the interval is open.
+const OPEN: f64 = 1e8;
+
+/// The bounds of an interval, unless it is open.
+fn told((low, high): (f64, f64)) -> Option<(f64, f64)> {
+    (high <= OPEN * low && high.is_finite() || high == 0.0).then_some((low, high))
+}
+
 /// What is expected of a purchase, with its gradient by the parameters of the spend model.
 struct SpendOf<'a> {
     of: Spend,
@@ -110,7 +118,7 @@ impl LifetimeValue {
         // Of a spend model without a covariance nothing is known of what it says.
         let known = covariance.filter(|_| fit.spend.is_none() || of_spend.is_some());
         let bounds = |quantity: &Quantity<4>| {
-            covariance.map(|covariance| quantity.interval(&covariance, self.z()))
+            covariance.and_then(|covariance| told(quantity.interval(&covariance, self.z())))
         };
         let expected: Vec<Bounded> = found
             .par_iter()
@@ -129,7 +137,8 @@ impl LifetimeValue {
                     sum.get_or_insert_default().add(worth, 1.0);
                 }
                 let interval = |worth: &Worth| {
-                    known.map(|known| worth.interval(&known, of_spend.as_ref(), self.z()))
+                    known
+                        .and_then(|known| told(worth.interval(&known, of_spend.as_ref(), self.z())))
                 };
                 Score {
                     p_alive: outlook.p_alive,
@@ -152,7 +161,8 @@ impl LifetimeValue {
         let sum = crate::models::total(histories, &found).expected;
         let clv = worth.map(|worth| Bounded {
             value: worth.value,
-            bounds: known.map(|known| worth.interval(&known, of_spend.as_ref(), self.z())),
+            bounds: known
+                .and_then(|known| told(worth.interval(&known, of_spend.as_ref(), self.z()))),
         });
         (scores, (Bounded { value: sum.value, bounds: bounds(&sum) }, clv))
     }
@@ -293,7 +303,7 @@ impl Spread {
 
     fn interval(&self, value: f64, z: f64) -> Option<(f64, f64)> {
         let deviation = (self.count > 1.0).then(|| (self.squares / (self.count - 1.0)).sqrt())?;
-        Some(log_interval(value, value * deviation, z))
+        told(log_interval(value, value * deviation, z))
     }
 }
 

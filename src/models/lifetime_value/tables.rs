@@ -231,6 +231,8 @@ impl Results<'_> {
         let cells = (0..values(self.whole))
             .map(|cell| (&self.whole.cells.values[cell], "final", cell, &self.fits.cells[cell]));
         all.extend(cells);
+        // Of nobody there is nothing to tell.
+        all.retain(|(_, _, _, fit)| fit.customers > 0);
         all.sort_by(|a, b| a.0.cmp(b.0).then(a.1.cmp(b.1)));
         all
     }
