@@ -92,8 +92,9 @@ pub(super) fn standing(
     let value_of = column(frame, value);
     let unit = frame.schema.field(value).map(|field| unit_of(&field.unit)).unwrap_or_default();
     let mut cells: BTreeMap<(i64, i64), u64> = BTreeMap::new();
-    let (mut all, mut unsure) = (0.0, 0.0);
+    let (mut all, mut unsure, mut valueless) = (0.0, 0.0, 0_u64);
     for row in 0..frame.rows() {
+        valueless += u64::from(value_of(row) == Value::Null);
         let (Some(p), Some(tenth)) = (alive_of(row).as_f64(), decile_of(row).as_i64()) else {
             continue;
         };
@@ -108,12 +109,20 @@ pub(super) fn standing(
     if cells.is_empty() {
         return (Vec::new(), Vec::new());
     }
-    let lead = (all > 0.0).then(|| {
+    let named = if value == "clv" { "lifetime value" } else { "expected purchases" };
+    let at_risk = (all > 0.0).then(|| {
         format!(
-            "{} of {} of the {} lies with customers who are more likely gone than not.",
+            "{} of {} of the {named} lies with customers who are more likely gone than not.",
             amount(&Value::Float(unsure), &unit),
             amount(&Value::Float(all), &unit),
-            if value == "clv" { "lifetime value" } else { "expected purchases" },
+        )
+    });
+    let number = |n: u64| amount(&Value::Int(n as i64), &ReportUnit::Count);
+    let without = (valueless > 0).then(|| {
+        let verb = if valueless == 1 { "customer has" } else { "customers have" };
+        format!(
+            "{} {verb} no {named}: none of the models could be fitted to them.",
+            number(valueless)
         )
     });
     let width = 100 / FIFTHS;
@@ -140,5 +149,27 @@ pub(super) fn standing(
             .map(|fifth| (1..=10).map(|tenth| Some(count(fifth, tenth))).collect())
             .collect(),
     });
-    (lead.into_iter().collect(), vec![Block::Chart(chart)])
+    let mut blocks = vec![Block::Chart(chart)];
+    blocks.extend(certain(context, alive).map(|n| {
+        Block::Paragraph(format!(
+            "{} customers who have bought once count as there for certain. That is what BG/NBD assumes: \
+             customers leave only upon a repeat purchase. `mbg_nbd` and `pareto_nbd` do not assume it.",
+            number(n)
+        ))
+    }));
+    (at_risk.into_iter().chain(without).collect(), blocks)
+}
+
+/// How many customers without a repeat purchase a model takes to be there for certain, if it does not take
+/// everybody so.
+fn certain(context: &Context, alive: &str) -> Option<u64> {
+    let frame = context.frame;
+    frame.schema.field("frequency")?;
+    let (alive_of, frequency_of) = (column(frame, alive), column(frame, "frequency"));
+    let of = |row: usize| alive_of(row).as_f64();
+    let doubted = (0..frame.rows()).any(|row| of(row).is_some_and(|p| p < 0.999));
+    let sure = (0..frame.rows())
+        .filter(|&row| of(row) == Some(1.0) && frequency_of(row).as_i64() == Some(0));
+    let sure = sure.count() as u64;
+    (doubted && sure > 1).then_some(sure)
 }
