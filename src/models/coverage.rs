@@ -53,7 +53,7 @@ fn intervals_hold_the_truth_about_as_often_as_they_say() {
 }
 
 #[test]
-#[ignore = "takes minutes"]
+#[ignore = "takes minutes without optimisation; `just verify` runs it, and a short version is always run"]
 fn intervals_hold_the_truth_as_often_as_they_say() {
     for (kind, truth) in POPULATIONS {
         let shares = coverage(kind, truth, 4_000, 400);
