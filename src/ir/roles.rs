@@ -67,8 +67,9 @@ pub enum Mark {
     /// Conditions.
     Abandoned,
     Complaint,
-    /// A text, mostly.
+    /// Texts, mostly.
     Question,
+    Touchpoint,
     /// A number from −1 to 1, or a word.
     Sentiment,
 }
@@ -91,6 +92,7 @@ impl Mark {
             Mark::Abandoned => ("ticket", "abandoned"),
             Mark::Score => ("survey", "score"),
             Mark::Question => ("survey", "question"),
+            Mark::Touchpoint => ("survey", "touchpoint"),
             Mark::Sent => ("survey", "sent"),
             Mark::Rating => ("review", "rating"),
             Mark::Sentiment => ("review", "sentiment"),

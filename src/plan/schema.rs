@@ -17,7 +17,7 @@ use crate::{spec, stages};
 pub fn json_schema() -> String {
     let kinds = stages::registry().iter();
     let kinds = kinds.map(|kind| (kind.name, summary_of(kind.source), (kind.fields)()));
-    let stage = spec::stage_json_schema(kinds);
+    let stage = spec::stage_json_schema(kinds, |kind| !stages::names_its_tables(kind));
     let check = CheckSpec::json_schema(Place::Block);
     let mut schema = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",

@@ -71,6 +71,7 @@ pub(super) fn bind(
     if let Some(survey) = &source.survey {
         add(Mark::Score, &survey.score.value, Wanted::Number);
         survey.question.value.iter().for_each(|role| add(Mark::Question, role, Wanted::Any));
+        survey.touchpoint.value.iter().for_each(|role| add(Mark::Touchpoint, role, Wanted::Any));
         survey.sent.value.iter().for_each(|role| add(Mark::Sent, role, Wanted::Time));
     }
     if let Some(review) = &source.review {

@@ -18,6 +18,8 @@ pub enum Chart {
     Stacks(Stacks),
     /// Values by two ordered scores.
     Grid(Grid),
+    /// One bar below the other: steps in order, or groups from most to least.
+    Ranking(Ranking),
 }
 
 impl Chart {
@@ -29,6 +31,7 @@ impl Chart {
             Chart::Bars(chart) => &chart.title,
             Chart::Stacks(chart) => &chart.title,
             Chart::Grid(chart) => &chart.title,
+            Chart::Ranking(chart) => &chart.title,
         }
     }
 
@@ -40,6 +43,7 @@ impl Chart {
             Chart::Bars(chart) => chart.description.as_deref(),
             Chart::Stacks(chart) => chart.description.as_deref(),
             Chart::Grid(chart) => chart.description.as_deref(),
+            Chart::Ranking(chart) => chart.description.as_deref(),
         }
     }
 }
@@ -294,6 +298,36 @@ pub struct Grid {
     pub columns: Vec<String>,
     /// A value for each row and column; `None` where there is none.
     pub cells: Vec<Vec<Option<f64>>>,
+}
+
+/// Bars one below the other, such as the steps of a way or topics from most to least.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Ranking {
+    /// What the chart shows.
+    pub title: String,
+    /// How to read it, in a sentence.
+    pub description: Option<String>,
+    /// What the rows are.
+    pub row_label: String,
+    /// The name of the values.
+    pub value_label: String,
+    /// The unit of the values.
+    pub unit: Unit,
+    /// The rows, top first.
+    pub rows: Vec<Rank>,
+}
+
+/// One row of a [`Ranking`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Rank {
+    /// The step or group.
+    pub label: String,
+    /// The value, if there is one.
+    pub value: Option<f64>,
+    /// The confidence interval of the value.
+    pub interval: Option<Interval>,
+    /// What is said beside the value.
+    pub note: Option<String>,
 }
 
 #[cfg(test)]

@@ -231,6 +231,19 @@ mod tests {
                 columns: vec![own()],
                 cells: vec![vec![Some(1.0)]],
             }),
+            Chart::Ranking(Ranking {
+                title: own(),
+                description: Some(own()),
+                row_label: own(),
+                value_label: own(),
+                unit: Unit::Named(own()),
+                rows: vec![Rank {
+                    label: own(),
+                    value: Some(1.0),
+                    interval: Some(Interval { low: 0.5, high: 2.0 }),
+                    note: Some(own()),
+                }],
+            }),
         ];
         let notice = || Notice { severity: Severity::Warning, title: own(), text: own() };
         let fact = || Fact::text(own(), own()).with_unit(Unit::Named(own()));

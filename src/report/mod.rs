@@ -28,7 +28,7 @@ pub use document::{
 };
 pub use figure::{
     Bar, Bars, Chart, CohortRow, CohortTriangle, Emphasis, Grid, Interval, Lines, Marker, Part,
-    Point, RetentionCell, Series, Stacks,
+    Point, Rank, Ranking, RetentionCell, Series, Stacks,
 };
 pub use html::html;
 pub use json::json;

@@ -261,11 +261,11 @@ fn data_quality(manifest: &Manifest, touched: &[(&str, &Frame)]) -> Section {
                 total_rows: None,
             }),
             Block::Table(Table {
-                caption: "Orders that a rule is about".into(),
+                caption: "What a rule is about".into(),
                 columns: vec![
                     Column::new("stage", "Stage", ReportUnit::None),
                     Column::new("rule", "Rule", ReportUnit::None),
-                    Column::new("orders", "Orders", ReportUnit::Count),
+                    Column::new("count", "Orders or entries", ReportUnit::Count),
                 ],
                 rows: rules.collect(),
                 note: Some("What each rule did with them is under Methods.".into()),

@@ -10,6 +10,7 @@ mod balance;
 mod cohorts;
 mod fits;
 mod forecast;
+mod funnel;
 mod movements;
 mod projection;
 mod survival;
@@ -57,6 +58,10 @@ pub(super) fn show<'a>(
         }
         View::Balance { x, metric } => balance::balance(context, x, metric),
         View::Trend { by, period } => trend::trend(context, by, period),
+        View::Funnel { by, every } => {
+            let who = if *every { "entries" } else { "customers" };
+            funnel::funnel(context, by, who)
+        }
         View::Calibration { by } => forecast::calibration(context, by),
         View::Standing { title, alive, decile, value } => {
             forecast::standing(context, title, [alive, decile, value])

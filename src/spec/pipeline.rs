@@ -68,6 +68,8 @@ pub struct StageBody<'a, S> {
     pub kinds: Vec<&'static str>,
     /// Reads the body of one.
     pub decode: &'a dyn Fn(&str, &Node, &mut Decoder) -> Option<S>,
+    /// The table that a body names, for a stage without `from`.
+    pub source: &'a dyn Fn(&S) -> Option<Spanned<String>>,
 }
 
 /// A pipeline as written, with the bodies of its stages.
@@ -235,8 +237,9 @@ crate::options! {
 crate::options! {
     /// The keys of a stage beside its kind.
     pub(super) struct StageKeys("a stage") {
-        /// The table that it reads: a source, another stage or a companion.
-        from: Spanned<String>,
+        /// The table that it reads: a source, another stage or a companion. Kinds whose options name all
+        /// tables that they read do without.
+        from: Option<Spanned<String>> = None,
         /// Rows of it for which this is not true are not seen.
         r#where: Option<Expression> = None,
         /// Whether its tables are published; absent: as the kind has it.
@@ -341,11 +344,20 @@ pub fn json_schema(stage: Json, metric: Json, check: Json) -> Json {
     keys
 }
 
-/// What a stage takes, as a JSON Schema, given the kinds: name, sentence and fields of each.
+/// What a stage takes, as a JSON Schema, given the kinds: name, sentence and fields of each. `needs_from`
+/// says of a kind whether it needs the key `from`.
 pub fn stage_json_schema<'a>(
     kinds: impl IntoIterator<Item = (&'a str, String, Vec<Field>)>,
+    needs_from: impl Fn(&str) -> bool,
 ) -> Json {
-    schema::one_kind(&StageKeys::fields(), kinds)
+    let mut schema = schema::one_kind(&StageKeys::fields(), kinds);
+    for choice in schema["oneOf"].as_array_mut().into_iter().flatten() {
+        let kind = choice["required"][0].as_str().unwrap_or_default().to_owned();
+        if needs_from(&kind) {
+            choice["required"] = json!(["from", kind]);
+        }
+    }
+    schema
 }
 
 /// Reads a pipeline. `None` if the text is not YAML or lacks what everything else needs; the
@@ -567,9 +579,23 @@ fn stage<S>(
         ),
     }
     let ((kind, body), keys) = (body?, keys?);
+    let own = || body.as_ref().and_then(bodies.source);
+    let Some(from) = keys.from.value.or_else(own) else {
+        if !keys.from.flawed && body.is_some() {
+            decoder.report(
+                Diagnostic::at(
+                    Code::MissingKey,
+                    reader.span(),
+                    format!("{what} needs the key `from`"),
+                )
+                .help(format!("`from` takes {}", Spanned::<String>::expects())),
+            );
+        }
+        return None;
+    };
     Some(StageSpec {
         name: name.clone(),
-        from: keys.from.value,
+        from,
         condition: keys.r#where.value,
         kind,
         body,

@@ -52,6 +52,8 @@ crate::options! {
         score: Expression,
         /// Which survey it is: `nps`, `csat`, `ces`, or another; absent: the rows are of one survey.
         question: Option<Expression> = None,
+        /// What it is about: the touchpoint, such as a step of a journey.
+        touchpoint: Option<Expression> = None,
         /// When it was sent. `time` is that of the answer then, and null without one.
         sent: Option<Expression> = None,
         /// The top of each scale, whose low end is 1.

@@ -168,22 +168,9 @@ impl Cells<'_> {
         let counted = relation::aggregate(&measured.rel, measured.keys, measures.clone())?;
         let on = dimensions.iter().map(|d| (d.name.clone(), d.name.clone())).collect();
         let joined = relation::join(cells, &counted, on, JoinKind::Left, true)?;
-        // A cell without orders: counts and sums are 0.
-        let mut zeroes = Vec::new();
-        for measure in &measures {
-            if let MeasureFunc::CountRows
-            | MeasureFunc::Count(_)
-            | MeasureFunc::CountDistinct(_)
-            | MeasureFunc::CountReaching { .. }
-            | MeasureFunc::CountVarying { .. }
-            | MeasureFunc::Sum(_) = measure.value.func
-            {
-                let value = column(&joined, &measure.name)?;
-                let zero = build::cast(Expr::int(0), value.data_type)?;
-                zeroes.push(named(&measure.name, build::coalesce(value, zero)?));
-            }
-        }
-        relation::extend(&joined, zeroes)
+        let of_level: Vec<(Level, Named<Measure>)> =
+            measures.into_iter().map(|measure| (level.clone(), measure)).collect();
+        without_gaps(&joined, &of_level)
     }
 
     /// True if rows are surveys that tell when they were sent.
@@ -515,4 +502,23 @@ fn ever_returned(order: &OrderRoles) -> Result<Expr, TypeError> {
         (None, None, None) => Expr::bool(false),
     };
     build::coalesce(flag, Expr::bool(false))
+}
+
+/// Cells to which measures were joined: where there was nothing to measure, counts and sums are 0.
+pub(super) fn without_gaps(joined: &RelRef, measures: &[(Level, Named<Measure>)]) -> Built {
+    let mut zeroes = Vec::new();
+    for (_, measure) in measures {
+        if let MeasureFunc::CountRows
+        | MeasureFunc::Count(_)
+        | MeasureFunc::CountDistinct(_)
+        | MeasureFunc::CountReaching { .. }
+        | MeasureFunc::CountVarying { .. }
+        | MeasureFunc::Sum(_) = measure.value.func
+        {
+            let value = column(joined, &measure.name)?;
+            let zero = build::cast(Expr::int(0), value.data_type)?;
+            zeroes.push(named(&measure.name, build::coalesce(value, zero)?));
+        }
+    }
+    relation::extend(joined, zeroes)
 }

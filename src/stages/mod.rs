@@ -27,6 +27,7 @@ pub mod derive;
 pub mod filter;
 pub mod growth;
 pub mod join;
+pub mod journey;
 pub mod project_retention;
 pub mod rfm;
 pub mod segment_metrics;
@@ -37,5 +38,5 @@ pub mod union;
 
 pub use context::{SegmentTable, Segments, Since, StageContext};
 pub use dimension::{Dimension, DimensionSpec};
-pub use registry::{Companion, Output, Stage, StageKind, find, registry};
+pub use registry::{Companion, Output, Stage, StageKind, find, names_its_tables, registry};
 pub use view::View;

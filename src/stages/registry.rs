@@ -7,7 +7,7 @@ use super::dimension::DimensionSpec;
 use super::view::View;
 use super::{
     check, clv, cohort_retention, customer_summary, deduplicate, derive, filter, growth, join,
-    project_retention, rfm, segment_metrics, select, survival, trend, union,
+    journey, project_retention, rfm, segment_metrics, select, survival, trend, union,
 };
 use crate::diagnostic::Spanned;
 use crate::document::{Decoder, Field, Node};
@@ -24,6 +24,10 @@ pub trait Stage: Debug + Send + Sync {
     /// Further tables that it reads, besides `from`.
     fn reads(&self) -> Vec<Spanned<String>> {
         Vec::new()
+    }
+    /// The table that it reads if the stage says no `from`: kinds of [`names_its_tables`] have one.
+    fn source(&self) -> Option<Spanned<String>> {
+        None
     }
     /// Its options: key, value as YAML, and whether it is the default.
     fn settings(&self) -> Vec<(String, String, bool)>;
@@ -77,12 +81,18 @@ pub fn registry() -> &'static [StageKind] {
         rfm::KIND,
         cohort_retention::KIND,
         growth::KIND,
+        journey::KIND,
         project_retention::KIND,
         clv::KIND,
         survival::KIND,
         trend::KIND,
     ];
     REGISTRY
+}
+
+/// True for kinds whose options name the tables that they read, so that a stage may do without `from`.
+pub fn names_its_tables(kind: &str) -> bool {
+    kind == journey::KIND.name
 }
 
 /// The entry called `name`.

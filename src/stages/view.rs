@@ -46,6 +46,9 @@ pub enum View {
     Projection { by: Vec<String>, unit: TimeUnit, fits: &'static str },
     /// Metrics over time beside what was expected, and what comes next; the columns are those of `trend`.
     Trend { by: Vec<String>, period: String },
+    /// The steps of a journey, how many reach them and how many drop off; the columns are those of `journey`.
+    /// With dimensions, one chart for each value of `by`. `every`: entries are counted, not customers.
+    Funnel { by: Vec<String>, every: bool },
     /// Whether the fits of `clv` can be relied on, and how they fared: what its companions say.
     Fits { by: Vec<String>, fits: &'static str, parameters: &'static str },
     /// What was foretold beside what came, by bins; the columns are those of `clv`'s `_calibration`.

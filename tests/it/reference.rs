@@ -77,8 +77,8 @@ sources:
     csv: surveys.csv
     customer: customer_id
     time: answered_on
-    survey: {score: score, question: question, sent: sent_on}
-    columns: {customer_id: {type: int64}, sent_on: {type: date}, answered_on: {type: date}, question: {type: string}, score: {type: int64}}
+    survey: {score: score, question: question, touchpoint: touchpoint, sent: sent_on}
+    columns: {customer_id: {type: int64}, sent_on: {type: date}, answered_on: {type: date}, question: {type: string}, touchpoint: {type: string}, score: {type: int64}}
   reviews:
     csv: reviews.csv
     customer: customer_id
@@ -92,11 +92,13 @@ sources:
     value: amount
     invoice: {due: due_on, paid: paid_on}
     columns: {customer_id: {type: int64}, issued_on: {type: date}, due_on: {type: date}, paid_on: {type: date}, amount: {type: decimal}}
+  visits: {csv: visits.csv, customer: customer_id, time: at, columns: {customer_id: {type: int64}, at: {type: timestamp}}}
+  baskets: {csv: baskets.csv, customer: customer_id, time: at, columns: {customer_id: {type: int64}, at: {type: timestamp}, items: {type: int64}}}
 segments: {plan: customers.plan}
 ";
 
 /// One row of each table of a subject.
-const SUBJECTS: [(&str, &str); 4] = [
+const SUBJECTS: [(&str, &str); 6] = [
     (
         "tickets.csv",
         "customer_id,opened_at,replied_at,solved_at,due_at,seconds,reopens,abandoned\n\
@@ -104,13 +106,16 @@ const SUBJECTS: [(&str, &str); 4] = [
     ),
     (
         "surveys.csv",
-        "customer_id,sent_on,answered_on,question,score\n1,2026-01-05,2026-01-06,nps,9\n",
+        "customer_id,sent_on,answered_on,question,touchpoint,score\n\
+         1,2026-01-05,2026-01-06,nps,basket,9\n",
     ),
     ("reviews.csv", "customer_id,on,stars,tone\n1,2026-01-05,5,positive\n"),
     (
         "invoices.csv",
         "customer_id,issued_on,due_on,paid_on,amount\n1,2026-01-05,2026-01-19,,9.00\n",
     ),
+    ("visits.csv", "customer_id,at\n1,2026-01-05T09:00:00\n"),
+    ("baskets.csv", "customer_id,at,items\n1,2026-01-05T09:30:00,2\n"),
 ];
 
 /// The tables that examples of checks look at.

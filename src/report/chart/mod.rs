@@ -9,6 +9,7 @@ mod cohort_triangle;
 mod bars;
 mod grid;
 mod lines;
+mod ranking;
 mod stacks;
 
 mod scale;
@@ -54,6 +55,12 @@ pub(super) fn figure(chart: &Chart, number: usize) -> Markup {
         Chart::Grid(chart) => {
             (&chart.title, &chart.description, grid::draw(chart), tables(&grid::numbers(chart)))
         }
+        Chart::Ranking(chart) => (
+            &chart.title,
+            &chart.description,
+            ranking::draw(chart),
+            tables(&ranking::numbers(chart)),
+        ),
     };
     html! {
         figure id=(id) {
@@ -82,6 +89,7 @@ pub(super) fn numbers(chart: &Chart) -> Vec<super::document::Table> {
         Chart::Bars(chart) => bars::numbers(chart),
         Chart::Stacks(chart) => stacks::numbers(chart),
         Chart::Grid(chart) => grid::numbers(chart),
+        Chart::Ranking(chart) => ranking::numbers(chart),
     }
 }
 
