@@ -15,4 +15,4 @@ mod value;
 pub use data_type::{DataType, Unit};
 pub use table::{Field, Frame, FrameError, Schema};
 pub(crate) use table::{column_of, value_at};
-pub use value::{Value, format_decimal, parse_decimal, pow10};
+pub use value::{Value, draw_number, format_decimal, parse_decimal, pow10};

@@ -165,6 +165,47 @@ impl Hash for Value {
     }
 }
 
+/// A number that depends on the values and a seed and nothing else: at least 0, spread evenly, the same on every
+/// machine. Values that are equal have the same, decimals of different scales too.
+pub fn draw_number(seed: i64, values: &[Value]) -> i64 {
+    use crate::stats::mixed;
+    let golden = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut state = mixed((seed as u64).wrapping_mul(golden).wrapping_add(golden));
+    let mut take = |bits: u64| state = mixed(state.wrapping_mul(golden) ^ bits);
+    for value in values {
+        take(u64::from(value.rank()));
+        match value {
+            Value::Null => {}
+            Value::Bool(value) => take(u64::from(*value)),
+            Value::Int(value) | Value::Timestamp(value) | Value::Duration(value) => {
+                take(*value as u64)
+            }
+            Value::Float(value) => take(value.to_bits()),
+            Value::Decimal { minor, scale } => {
+                let (mut minor, mut scale) = (*minor, *scale);
+                while scale > 0 && minor % 10 == 0 {
+                    minor /= 10;
+                    scale -= 1;
+                }
+                take(minor as u64);
+                take((minor >> 64) as u64);
+                take(u64::from(scale));
+            }
+            Value::String(value) => {
+                let bytes = value.as_bytes();
+                take(bytes.len() as u64);
+                for chunk in bytes.chunks(8) {
+                    let mut word = [0; 8];
+                    word[..chunk.len()].copy_from_slice(chunk);
+                    take(u64::from_le_bytes(word));
+                }
+            }
+            Value::Date(value) => take(*value as u64),
+        }
+    }
+    (state >> 1) as i64
+}
+
 /// `minor` / 10^`scale` with all its digits: `-0.05`.
 pub fn format_decimal(minor: i128, scale: u8) -> String {
     let sign = if minor < 0 { "-" } else { "" };
@@ -232,6 +273,24 @@ mod tests {
         let tenth = Value::Decimal { minor: 1, scale: 1 };
         assert_eq!(tenth, Value::Decimal { minor: 100, scale: 3 });
         assert!(tenth < Value::Decimal { minor: 11, scale: 2 });
+    }
+
+    #[test]
+    fn numbers_of_draws_are_what_they_were() {
+        let of = |seed, values: &[Value]| draw_number(seed, values);
+        let one = [Value::Int(1)];
+        assert_eq!(of(1, &one), 4_890_921_125_428_786_897);
+        assert_ne!(of(2, &one), of(1, &one));
+        assert_ne!(of(1, &[Value::text("1")]), of(1, &one));
+        assert_ne!(
+            of(1, &[Value::text("a"), Value::text("b")]),
+            of(1, &[Value::text("ab"), Value::text("")])
+        );
+        let tenth = |minor, scale| of(1, &[Value::Decimal { minor, scale }]);
+        assert_eq!(tenth(1, 1), tenth(100, 3));
+        // Spread evenly: a tenth of them lies in the first tenth.
+        let low = (0..10_000).filter(|n| of(7, &[Value::Int(*n)]) < i64::MAX / 10).count();
+        assert!((900..1_100).contains(&low), "{low}");
     }
 
     #[test]

@@ -114,6 +114,7 @@ functions! {
     PeriodOf(TimeUnit) "period_of" "time" Propagates "The number of the calendar period; consecutive periods have consecutive numbers.";
     PeriodStart(TimeUnit) "period_start" "period" Propagates "The first day of a numbered calendar period.";
     OpenHours(u8) "open_hours" "from, to" Propagates "The time between two instants within some opening hours, in hours.";
+    DrawNumber(i64) "draw_number" "a, …" Own "A number from 0 on that follows from the values and a seed; never null.";
     WilsonLow "wilson_low" "successes, n, z" Propagates "The lower bound of Wilson's interval; null for n = 0.";
     WilsonHigh "wilson_high" "successes, n, z" Propagates "The upper bound of Wilson's interval; null for n = 0.";
     MultinomialLow "multinomial_low" "plus, minus, n, scale, z" Propagates "The lower bound of a balance; null for n = 0.";
@@ -130,6 +131,7 @@ pub fn is_public(name: &str) -> bool {
             | "period_start"
             | "steps"
             | "open_hours"
+            | "draw_number"
             | "wilson_low"
             | "wilson_high"
             | "multinomial_low"

@@ -42,4 +42,4 @@ pub use relation::{
     SortKey, Window, WindowFunc, named,
 };
 pub use repeats::{RepeatRules, Repeats};
-pub use roles::{Mark, Money, OrderRoles, Roles, Scales, SpanRoles, Table};
+pub use roles::{Mark, Money, OrderRoles, Roles, Scales, SpanRoles, Table, Weight};

@@ -35,10 +35,21 @@ pub struct Roles {
     /// What else is said of the rows, by the blocks of their subject.
     pub marks: BTreeMap<Mark, Expr>,
     pub scales: Scales,
+    /// Of how many rows of the population a row of a sample stands for; absent: the rows are all there are.
+    pub weight: Option<Weight>,
     /// The opening hours in which waits are counted, see [`super::Calendar::hours_named`]; absent: all.
     pub hours: Option<u8>,
     /// True if a role may be absent only because something at the source is wrong, which is known.
     pub flawed: bool,
+}
+
+/// The weights of a sample.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weight {
+    /// A float64 above 0.
+    pub expr: Expr,
+    /// Whether customers were drawn, each with all rows; else the rows were.
+    pub of_customers: bool,
 }
 
 /// A role of a subject's block: of a ticket, a survey, a review or an invoice.
@@ -220,6 +231,9 @@ impl Roles {
             flawed: self.flawed,
             marks: marks.collect(),
             scales: self.scales,
+            weight: self.weight.as_ref().and_then(|weight| {
+                Some(Weight { expr: weight.expr.renamed(name_of)?, ..weight.clone() })
+            }),
             hours: self.hours,
             customer,
             time: keep(&self.time),

@@ -339,6 +339,10 @@ fn resolve(func: Func, mut args: Vec<Expr>) -> Result<(Vec<Expr>, DataType), Typ
             expect_all(func, &mut args, T::Int64)?;
             Ok((args, T::Date))
         }
+        Func::DrawNumber(_) => {
+            need(1..=1_000)?;
+            Ok((args, T::Int64))
+        }
         Func::WilsonLow | Func::WilsonHigh => {
             need(3..=3)?;
             numeric(func, &args)?;

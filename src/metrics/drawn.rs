@@ -38,6 +38,7 @@ impl Lowering<'_> {
         if !self.draws() {
             return Some(());
         }
+        self.draws_of_all()?;
         let roles = self.subject.roles;
         if roles.customer.is_none() {
             self.lacks("customer", "customer: COLUMN");
@@ -67,11 +68,21 @@ impl Lowering<'_> {
         if !self.draws() {
             return Some(());
         }
+        self.draws_of_all()?;
         if self.subject.roles.customer.is_none() {
             self.lacks("customer", "customer: COLUMN");
             return None;
         }
         self.drawn.push(Drawn { name: self.name.clone(), of: Estimate::Values(of) });
+        Some(())
+    }
+
+    /// Notes that the customers of a sample are not drawn again, if that is asked for.
+    pub(super) fn draws_of_all(&mut self) -> Option<()> {
+        if self.draws() && self.subject.roles.weight.is_some() {
+            let why = "the rows are a sample, whose strata and weights draws do not know";
+            return self.has_not(why.into(), IntervalMethod::Bootstrap);
+        }
         Some(())
     }
 

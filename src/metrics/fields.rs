@@ -62,3 +62,6 @@ pub const CUSTOMER_COLUMNS: [&str; 5] =
 /// Column names of orders put together from lines.
 pub const ORDER_COLUMNS: [&str; 4] =
     ["#order_customer", "#order_time", "#order_value", "#order_quantity"];
+
+/// The column with the weight of an order, or of a customer of a cell, of a sample.
+pub const WEIGHT_COLUMN: &str = "#row_weight";

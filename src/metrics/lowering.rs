@@ -8,6 +8,7 @@ use super::fields::{
     CUSTOMER_COLUMNS, CustomerFields, GAP_COLUMN, ORDER_COLUMNS, OrderFields, PLACED_COLUMNS,
     PlacedFields,
 };
+use super::weights::WeightedValue;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
 use crate::document::{Expression, Setting};
 use crate::frame::{DataType, Schema, Unit, Value};
@@ -83,6 +84,18 @@ pub enum Level {
     Gaps(Option<Expr>),
     /// Surveys in the cells of the times they were sent, of the rows that pass a condition.
     Sent(Option<Expr>),
+    /// The different values of an expression in each cell of another level.
+    Each(Box<Each>),
+}
+
+/// The different values of an expression in each cell of a level, of its rows that pass a condition, with what is
+/// kept of each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Each {
+    pub level: Level,
+    pub of: Expr,
+    pub filter: Option<Expr>,
+    pub kept: Vec<Named<Measure>>,
 }
 
 /// What a stage's input offers to metrics.
@@ -121,6 +134,12 @@ pub struct Lowering<'a> {
     pub wants_first_time: bool,
     /// Metrics whose bounds are drawn. Their bounds among the columns are null until then.
     pub drawn: Vec<Drawn>,
+    /// Quantiles of samples.
+    pub weighted_values: Vec<WeightedValue>,
+    /// Of weighted counts the sums of the squared weights.
+    pub(super) squares: Vec<(Expr, Expr)>,
+    /// True once the metric at hand was refused because it cannot be weighted.
+    pub(super) unweighable: bool,
     pub(super) name: String,
     /// Where the metric is defined, or where it is named if the pipeline does not define it.
     span: Span,
@@ -130,7 +149,7 @@ pub struct Lowering<'a> {
     pub(super) interval: Setting<IntervalMethod>,
     unit: Option<Unit>,
     /// Metrics being lowered, for ratios of ratios.
-    stack: Vec<String>,
+    pub(super) stack: Vec<String>,
 }
 
 impl<'a> Lowering<'a> {
@@ -148,6 +167,9 @@ impl<'a> Lowering<'a> {
             columns: Vec::new(),
             wants_first_time: false,
             drawn: Vec::new(),
+            weighted_values: Vec::new(),
+            squares: Vec::new(),
+            unweighable: false,
             name: String::new(),
             span: Span::default(),
             named: Span::default(),
@@ -160,7 +182,13 @@ impl<'a> Lowering<'a> {
 
     /// Lowers the metric called `name`, as columns that begin with that name.
     pub fn add(&mut self, name: &Spanned<String>) -> Option<()> {
-        self.lower(name, name.value.clone())
+        self.unweighable = false;
+        self.lower(name, name.value.clone()).filter(|()| !self.unweighable)
+    }
+
+    /// Where the metric is named.
+    pub(super) fn place(&self) -> Span {
+        self.named
     }
 
     fn lower(&mut self, name: &Spanned<String>, prefix: String) -> Option<()> {
@@ -425,6 +453,14 @@ impl<'a> Lowering<'a> {
 
     /// Adds a measure; gives the column it will be.
     pub fn measure(&mut self, level: &Level, part: &str, measure: Measure) -> Expr {
+        match &self.subject.roles.weight {
+            Some(weight) => self.weighted(weight, level, part, measure),
+            None => self.plain_measure(level, part, measure),
+        }
+    }
+
+    /// The same without weights.
+    pub(super) fn plain_measure(&mut self, level: &Level, part: &str, measure: Measure) -> Expr {
         let name = format!("#{}.{part}", self.name);
         let data_type = measure.func.data_type();
         self.measures.push((level.clone(), named(&name, measure)));
@@ -441,7 +477,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// Whether an interval is wanted; one that the kind does not have is noted.
-    fn wants(&mut self, method: IntervalMethod) -> Option<bool> {
+    pub(super) fn wants(&mut self, method: IntervalMethod) -> Option<bool> {
         match self.interval.value {
             IntervalMethod::Auto => Some(true),
             // Bounds that are drawn come later.
@@ -477,6 +513,7 @@ impl<'a> Lowering<'a> {
     /// Columns of a share: value, numerator, n, Wilson bounds.
     pub fn share(&mut self, numerator: Expr, n: Expr) -> Option<()> {
         let interval = self.wants(IntervalMethod::Wilson)?;
+        let ([numerator], n) = self.scaled([numerator], n)?;
         let value = self.typed(build::div(numerator.clone(), n.clone()))?;
         self.draw(&value)?;
         self.column("", value, Unit::Share);
@@ -489,6 +526,7 @@ impl<'a> Lowering<'a> {
     /// Columns of a balance: value, plus, minus, n, multinomial bounds.
     pub fn balance(&mut self, plus: Expr, minus: Expr, n: Expr, scale: f64) -> Option<()> {
         let interval = self.wants(IntervalMethod::Multinomial)?;
+        let ([plus, minus], n) = self.scaled([plus, minus], n)?;
         let difference = self.typed(build::sub(plus.clone(), minus.clone()))?;
         let share = self.typed(build::div(difference, n.clone()))?;
         let value = self.typed(build::mul(share, Expr::float(scale)))?;
@@ -539,6 +577,7 @@ impl<'a> Lowering<'a> {
                 let interval = self.wants(IntervalMethod::T)?;
                 let mean = self.measure(level, "mean", over(MeasureFunc::Mean(value.clone())));
                 let n = self.measure(level, "n", over(MeasureFunc::Count(value.clone())));
+                let ([], n) = self.scaled([], n)?;
                 self.draw(&mean)?;
                 self.column("", mean.clone(), unit.clone());
                 self.column("_n", n.clone(), Unit::Count);
@@ -559,6 +598,11 @@ impl<'a> Lowering<'a> {
                 self.column("_low", low, unit.clone());
                 self.column("_high", high, unit);
                 Some(())
+            }
+            Statistic::Quantile(at) if self.is_weighted() => {
+                self.draws_of_all()?;
+                let weight = self.subject.roles.weight.as_ref()?;
+                self.weighted_quantile(weight, at, value, filter, level, unit)
             }
             Statistic::Quantile(at) => {
                 let interval = self.wants(IntervalMethod::Rank)?;

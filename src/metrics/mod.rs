@@ -21,13 +21,15 @@ mod rows;
 pub mod service;
 pub mod survey;
 pub mod voice;
+mod weights;
 
 pub use catalog::{Catalog, Declared, Direction, MetricName};
 pub use drawn::{Drawn, Estimate, ValuesOf};
 pub use fields::{
     CUSTOMER_COLUMNS, CustomerFields, GAP_COLUMN, ORDER_COLUMNS, OrderFields, PLACED_COLUMNS,
-    PlacedFields,
+    PlacedFields, WEIGHT_COLUMN,
 };
-pub use lowering::{IntervalMethod, Level, Lowering, MetricColumn, Statistic, Subject};
+pub use lowering::{Each, IntervalMethod, Level, Lowering, MetricColumn, Statistic, Subject};
 pub(crate) use registry::no_options;
 pub use registry::{Metric, MetricKind, find, registry};
+pub use weights::WeightedValue;

@@ -79,6 +79,7 @@ impl Lowering<'_> {
 
     /// The columns of a share of which only the lower bound is told.
     pub fn lower_bound(&mut self, numerator: Expr, n: Expr) -> Option<()> {
+        let ([numerator], n) = self.scaled([numerator], n)?;
         let z = Expr::float(crate::stats::normal_quantile(self.subject.level));
         let bound = call(Func::WilsonLow, vec![numerator.clone(), n.clone(), z]);
         let bound = self.typed(bound)?;

@@ -16,7 +16,7 @@ use crate::ir::scan::QUARANTINE;
 use crate::ir::{RelRef, SortKey, Table};
 use crate::metrics::{Catalog, Lowering, Subject};
 use crate::spec::{Pipeline, Source};
-use crate::stages::{self, Segments, Stage, StageContext, View};
+use crate::stages::{self, Segments, Stage, StageContext, StageKind, View};
 
 /// A pipeline known to make sense.
 #[derive(Debug)]
@@ -405,11 +405,31 @@ impl Planner<'_> {
         }
     }
 
+    /// Whether a stage may read a table: one that does not weigh its rows refuses a sample.
+    fn weighed(&mut self, kind: &StageKind, from: &Spanned<String>, table: &Table) -> bool {
+        if table.roles.weight.is_none() || stages::weighs(kind) {
+            return true;
+        }
+        self.diagnostics.push(
+            Diagnostic::at(
+                Code::InvalidValue,
+                from.span,
+                format!("`{}` does not weigh its rows, and `{}` is a sample", kind.name, from.value),
+            )
+            .help(
+                "read the table that it was drawn from; a `select` that leaves `sample_weight` out takes the rows \
+                 of the sample for all there are",
+            ),
+        );
+        false
+    }
+
     fn stage(&mut self, name: &str) -> Option<PlannedStage> {
         let stage = self.pipeline.stages.iter().find(|stage| stage.name.value == name)?;
         let kind = stages::find(&stage.kind.value)?;
         self.tables.insert(name.to_owned(), None);
         let table = self.table(&stage.from)?;
+        let mut weighed = self.weighed(kind, &stage.from, &table);
         let mut condition = None;
         if let Some(written) = &stage.condition {
             let scope = Scope {
@@ -424,8 +444,12 @@ impl Planner<'_> {
         let mut others = BTreeMap::new();
         for other in stage.body.iter().flat_map(|body| body.reads()) {
             if let Some(table) = self.table(&other) {
+                weighed &= self.weighed(kind, &other, &table);
                 others.insert(other.value, table);
             }
+        }
+        if !weighed {
+            return None;
         }
         let input = table.rel.clone();
         let mut context = StageContext {
@@ -455,7 +479,9 @@ impl Planner<'_> {
             };
             let roles = output.roles.living_in(&output.rel.schema);
             let table = Table { name: table_name.clone(), rel: output.rel.clone(), roles };
-            let published = stage.publish.unwrap_or(!kind.row_level);
+            // What a row-level stage has beside its rows is small, and is told.
+            let beside = output.suffix.is_some() && !output.grain.is_empty();
+            let published = stage.publish.unwrap_or(!kind.row_level || beside);
             let sorted = published_order(&table, &output.grain);
             match sorted {
                 Ok(rel) => tables.push(PlannedTable {

@@ -13,6 +13,7 @@ mod forecast;
 mod funnel;
 mod movements;
 mod projection;
+mod strata;
 mod survival;
 mod trend;
 mod worth;
@@ -62,6 +63,7 @@ pub(super) fn show<'a>(
             let who = if *every { "entries" } else { "customers" };
             funnel::funnel(context, by, who)
         }
+        View::Strata { who } => (strata::sentences(context, who), Vec::new()),
         View::Calibration { by } => forecast::calibration(context, by),
         View::Standing { title, alive, decile, value } => {
             forecast::standing(context, title, [alive, decile, value])

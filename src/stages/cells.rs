@@ -12,8 +12,10 @@ use crate::ir::{
     Table, WindowFunc, named,
 };
 use crate::metrics::{
-    CUSTOMER_COLUMNS, Drawn, GAP_COLUMN, Level, MetricColumn, ORDER_COLUMNS, PLACED_COLUMNS,
+    CUSTOMER_COLUMNS, Drawn, Each, GAP_COLUMN, Level, MetricColumn, ORDER_COLUMNS, PLACED_COLUMNS,
+    WEIGHT_COLUMN, WeightedValue,
 };
+use crate::models::WeightedQuantiles;
 
 /// The column with the time of a customer's first order ever.
 pub(super) const FIRST_TIME: &str = "#first_time";
@@ -34,6 +36,8 @@ pub(super) struct Lowered {
     pub columns: Vec<MetricColumn>,
     pub wants_first_time: bool,
     pub drawn: Vec<Drawn>,
+    /// Quantiles of samples.
+    pub weighted_values: Vec<WeightedValue>,
     /// Columns that there would be if a metric were not wrong, which is noted.
     pub flawed: Vec<String>,
 }
@@ -93,6 +97,9 @@ impl Cells<'_> {
         };
         for level in levels {
             cells = self.join_level(&cells, level, dimensions)?;
+        }
+        for of in &self.lowered.weighted_values {
+            cells = self.join_quantile(&cells, of, dimensions)?;
         }
         let mut columns = Vec::new();
         for dimension in dimensions {
@@ -158,7 +165,50 @@ impl Cells<'_> {
             Level::Customers(condition) => self.customers(condition, dimensions),
             Level::Gaps(condition) => self.gaps(condition, dimensions),
             Level::Sent(condition) => self.sent(condition, dimensions),
+            Level::Each(each) => {
+                let Each { level, of, filter, kept } = each.as_ref();
+                let Measured { mut rel, mut keys } = self.measured(level, dimensions)?;
+                if let Some(filter) = filter {
+                    rel = relation::filter(&rel, filter.clone())?;
+                }
+                rel = relation::filter(&rel, build::not(build::is_null(of.clone())?)?)?;
+                keys.push(named("#each", of.clone()));
+                let rel = relation::aggregate(&rel, keys, kept.clone())?;
+                let own = |dimension: &Dimension| {
+                    Ok(named(&dimension.name, column(&rel, &dimension.name)?))
+                };
+                let keys = dimensions.iter().map(own).collect::<Result<_, TypeError>>()?;
+                Ok(Measured { keys, rel })
+            }
         }
+    }
+
+    /// The cells with a quantile of weighted values.
+    fn join_quantile(&self, cells: &RelRef, of: &WeightedValue, dimensions: &[Dimension]) -> Built {
+        let Measured { mut rel, mut keys } = self.measured(&of.level, dimensions)?;
+        if let Some(condition) = &of.condition {
+            rel = relation::filter(&rel, condition.clone())?;
+        }
+        rel = relation::filter(&rel, build::not(build::is_null(of.value.clone())?)?)?;
+        let value = build::cast(of.value.clone(), DataType::Float64)?;
+        keys.push(named(WeightedQuantiles::VALUE, value));
+        keys.push(named(WeightedQuantiles::WEIGHT, of.weight.clone()));
+        let count = named(WeightedQuantiles::COUNT, Measure::of(MeasureFunc::CountRows));
+        let values = relation::aggregate(&rel, keys, vec![count])?;
+        let own = dimensions.iter().filter_map(|d| values.schema.field(&d.name).cloned());
+        let z = crate::stats::normal_quantile(self.level);
+        let function = WeightedQuantiles { keys: own.collect(), at: of.at, z };
+        let found = relation::apply(vec![values], std::sync::Arc::new(function)).remove(0);
+        let mut columns = Vec::new();
+        for dimension in dimensions {
+            columns.push(named(&dimension.name, column(&found, &dimension.name)?));
+        }
+        for (name, own) in WeightedQuantiles::COLUMNS.iter().zip(of.columns()) {
+            columns.push(named(own, column(&found, name)?));
+        }
+        let found = relation::project(&found, columns)?;
+        let on = dimensions.iter().map(|d| (d.name.clone(), d.name.clone())).collect();
+        relation::join(cells, &found, on, JoinKind::Left, true)
     }
 
     /// The cells with the measures of a level that has rows of its own.
@@ -310,6 +360,9 @@ impl Cells<'_> {
                 let mut columns = keys;
                 columns.extend(when.clone().map(|when| named(time, when)));
                 columns.extend(parts.into_iter().map(|(name, part)| named(name, part)));
+                if let Some(weight) = &roles.weight {
+                    columns.push(named(WEIGHT_COLUMN, weight.expr.clone()));
+                }
                 if which != Which::Sold {
                     columns.push(named(flag, column(&rows, flag)?));
                 }
@@ -318,6 +371,10 @@ impl Cells<'_> {
             Some(id) => {
                 keys.push(named("#order_id", id.clone()));
                 let mut measures = Vec::new();
+                if let Some(weight) = &roles.weight {
+                    let weight = Measure::of(MeasureFunc::Max(weight.expr.clone()));
+                    measures.push(named(WEIGHT_COLUMN, weight));
+                }
                 if let Some(when) = &when {
                     measures.push(named(time, Measure::of(MeasureFunc::Min(when.clone()))));
                 }

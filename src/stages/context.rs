@@ -172,6 +172,29 @@ impl StageContext<'_> {
         parse::condition(written, &scope, self.diagnostics)
     }
 
+    /// Whether both tables are samples or neither is; if not, that is noted at the other's name.
+    pub(super) fn weighed_alike(
+        &mut self,
+        name: &Spanned<String>,
+        own: &Table,
+        other: &Table,
+    ) -> bool {
+        let (sample, whole) = match (&own.roles.weight, &other.roles.weight) {
+            (Some(_), None) => (own, other),
+            (None, Some(_)) => (other, own),
+            (Some(_), Some(_)) | (None, None) => return true,
+        };
+        let message = format!(
+            "`{}` is a sample and `{}` is none: together their rows would not be weighed alike",
+            sample.name, whole.name
+        );
+        self.diagnostics.push(
+            Diagnostic::at(Code::InvalidValue, name.span, message)
+                .help(format!("`sample` what comes of `{}`", self.name)),
+        );
+        false
+    }
+
     fn lacks(&mut self, table: &Table, role: &str, help: &str) {
         if table.roles.flawed {
             return;

@@ -114,6 +114,7 @@ impl Cells<'_> {
             columns: Vec::new(),
             wants_first_time: self.lowered.wants_first_time,
             drawn: Vec::new(),
+            weighted_values: Vec::new(),
             flawed: Vec::new(),
         };
         // Sums and counts are whole numbers and money, which come out of the draws as doubles.

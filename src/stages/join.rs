@@ -148,6 +148,9 @@ impl Stage for Join {
         let left = cx.input()?;
         let right = cx.other_table(&self.with.value)?;
         let pairs = self.pairs(cx, &left, &right)?;
+        if right.roles.weight.is_some() && !cx.weighed_alike(&self.with.value, &left, &right) {
+            return None;
+        }
         let added = match self.how.value {
             How::Semi | How::Anti => Vec::new(),
             How::Left | How::Inner | How::Full => self.added(cx, &left, &right, &pairs)?,

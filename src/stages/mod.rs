@@ -30,6 +30,7 @@ pub mod join;
 pub mod journey;
 pub mod project_retention;
 pub mod rfm;
+pub mod sample;
 pub mod segment_metrics;
 pub mod select;
 pub mod survival;
@@ -38,5 +39,5 @@ pub mod union;
 
 pub use context::{SegmentTable, Segments, Since, StageContext};
 pub use dimension::{Dimension, DimensionSpec};
-pub use registry::{Companion, Output, Stage, StageKind, find, names_its_tables, registry};
+pub use registry::{Companion, Output, Stage, StageKind, find, names_its_tables, registry, weighs};
 pub use view::View;

@@ -7,7 +7,7 @@ use super::dimension::DimensionSpec;
 use super::view::View;
 use super::{
     check, clv, cohort_retention, customer_summary, deduplicate, derive, filter, growth, join,
-    journey, project_retention, rfm, segment_metrics, select, survival, trend, union,
+    journey, project_retention, rfm, sample, segment_metrics, select, survival, trend, union,
 };
 use crate::diagnostic::Spanned;
 use crate::document::{Decoder, Field, Node};
@@ -75,6 +75,7 @@ pub fn registry() -> &'static [StageKind] {
         deduplicate::KIND,
         join::KIND,
         union::KIND,
+        sample::KIND,
         check::KIND,
         segment_metrics::KIND,
         customer_summary::KIND,
@@ -93,6 +94,11 @@ pub fn registry() -> &'static [StageKind] {
 /// True for kinds whose options name the tables that they read, so that a stage may do without `from`.
 pub fn names_its_tables(kind: &str) -> bool {
     kind == journey::KIND.name
+}
+
+/// True for kinds that hand the weights of a sample on, or reckon with them.
+pub fn weighs(kind: &StageKind) -> bool {
+    kind.row_level || kind.name == segment_metrics::KIND.name
 }
 
 /// The entry called `name`.

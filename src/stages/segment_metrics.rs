@@ -244,12 +244,14 @@ impl SegmentMetrics {
         let mut flawed: Vec<String> = Vec::new();
         for written in &self.metrics.value {
             let name = &Spanned::new(written.value.0.clone(), written.span);
-            let before = (lowering.columns.len(), lowering.drawn.len());
+            let before =
+                (lowering.columns.len(), lowering.drawn.len(), lowering.weighted_values.len());
             if lowering.add(name).is_some() {
                 continue;
             }
             lowering.columns.truncate(before.0);
             lowering.drawn.truncate(before.1);
+            lowering.weighted_values.truncate(before.2);
             flawed.push(name.value.clone());
             // Of a name that nobody knows, nobody knows which metric it was to be.
             if !lowering.catalog.knows(&name.value) {
@@ -260,11 +262,11 @@ impl SegmentMetrics {
         let mut flawed: Vec<String> = flawed.iter().flat_map(beside).collect();
         flawed.sort_unstable();
         flawed.dedup();
-        let Lowering { measures, columns, wants_first_time, drawn, .. } = lowering;
+        let Lowering { measures, columns, wants_first_time, drawn, weighted_values, .. } = lowering;
         if !drawn.is_empty() {
             cx.customer(table)?;
         }
-        Some(Lowered { measures, columns, wants_first_time, drawn, flawed })
+        Some(Lowered { measures, columns, wants_first_time, drawn, weighted_values, flawed })
     }
 }
 

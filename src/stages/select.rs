@@ -129,6 +129,18 @@ impl Stage for Select {
             listed.then(|| renamed.get(name).cloned().unwrap_or_else(|| name.to_owned()))
         };
         let roles = table.roles.renamed(&kept);
+        if table.roles.weight.is_some() && roles.weight.is_none() {
+            let message = format!(
+                "the weights of the sample `{}` are left out: what reads `{}` takes its rows for all there are",
+                table.name, cx.name
+            );
+            let place = self.columns.place(cx.kind.span);
+            cx.diagnostics.push(
+                Diagnostic::at(Code::InvalidValue, place, message)
+                    .warning()
+                    .help("add `sample_weight` to `columns`, unless that is meant"),
+            );
+        }
         let (grain, views) = (Vec::new(), vec![View::Rows]);
         Some(vec![Output { suffix: None, rel, grain, roles, views }])
     }

@@ -90,6 +90,7 @@ impl Stage for Union {
             match cx.other_table(name) {
                 Some(table) => {
                     good &= self.fits(cx, name, &table, &mut columns);
+                    good &= cx.weighed_alike(name, &first, &table);
                     tables.push(table);
                 }
                 None => good = false,

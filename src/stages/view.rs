@@ -49,6 +49,8 @@ pub enum View {
     /// The steps of a journey, how many reach them and how many drop off; the columns are those of `journey`.
     /// With dimensions, one chart for each value of `by`. `every`: entries are counted, not customers.
     Funnel { by: Vec<String>, every: bool },
+    /// How a sample stands to its population; the columns are those of `sample`'s `_strata`. `who` was drawn.
+    Strata { who: &'static str },
     /// Whether the fits of `clv` can be relied on, and how they fared: what its companions say.
     Fits { by: Vec<String>, fits: &'static str, parameters: &'static str },
     /// What was foretold beside what came, by bins; the columns are those of `clv`'s `_calibration`.

@@ -12,6 +12,7 @@ mod exact;
 mod interval;
 mod newton;
 mod quantile;
+mod sampling;
 mod spread;
 mod special;
 mod incomplete;
@@ -32,5 +33,6 @@ pub use interval::{multinomial, normal_quantile, rank_bounds, student_t_quantile
 pub use newton::{Derivatives, Maximum, Termination, climb, covariance, maximise};
 pub use quadrature::{beta_mean, panels};
 pub use quantile::{interpolate, position, quantile_of_sorted, select_all, select_quantile};
+pub use sampling::{Weighted, allocate, effective_size};
 pub use special::{digamma, ln_gamma, ln_gamma_ratio, ln_rising, trigamma};
 pub use spread::ValueStatistic;

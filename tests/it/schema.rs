@@ -242,8 +242,22 @@ fn mistakes_of_form_are_seen() {
             .contains(&mistake.word)
             || ["2}", "3", "6", "[3, 6]", "12", "[5, 2]", "[0, 1]", "first_in_range"]
                 .contains(&mistake.word)
-            || ["{starts", "90d", "rolling", "1}", "{start", "0d", "journey"]
-                .contains(&mistake.word);
+            || [
+                "{starts",
+                "90d",
+                "rolling",
+                "1}",
+                "{start",
+                "0d",
+                "journey",
+                "120%",
+                "some",
+                "kinds",
+                "buyers",
+                "top_decile_value_share",
+                "tickets_per_customer",
+            ]
+            .contains(&mistake.word);
         if !of_form.contains(&mistake.code) || unseen {
             continue;
         }

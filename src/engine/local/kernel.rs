@@ -17,7 +17,7 @@ use super::evaluate::overflow;
 use super::{cast, temporal};
 use crate::document::TimeUnit;
 use crate::engine::{EngineError, EvaluateError};
-use crate::frame::{DataType, FrameError, Value, pow10};
+use crate::frame::{DataType, FrameError, Value, draw_number, pow10, value_at};
 use crate::ir::{Calendar, Func};
 
 /// No decimal has more than 38 digits.
@@ -306,6 +306,14 @@ pub(super) fn call(
                     .collect::<Date32Array>(),
             )
         }
+        Func::DrawNumber(seed) => Arc::new(
+            (0..rows)
+                .map(|row| {
+                    let values: Vec<Value> = args.iter().map(|of| value_at(of, row)).collect();
+                    draw_number(seed, &values)
+                })
+                .collect::<Int64Array>(),
+        ),
         Func::WilsonLow | Func::WilsonHigh => many(args, rows, |x| {
             crate::stats::wilson(x[0], x[1], x[2])
                 .map(|(low, high)| if func == Func::WilsonLow { low } else { high })

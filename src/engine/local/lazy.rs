@@ -212,6 +212,7 @@ pub(super) fn can_fail(expr: &Expr) -> bool {
         | Func::DateDiff(_)
         | Func::PeriodOf(_)
         | Func::PeriodStart(_)
+        | Func::DrawNumber(_)
         | Func::WilsonLow
         | Func::WilsonHigh
         | Func::MultinomialLow

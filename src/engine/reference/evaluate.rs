@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use super::cast::cast;
 use super::{number, time};
 use crate::engine::{EngineError, EvaluateError};
-use crate::frame::{DataType, Schema, Value};
+use crate::frame::{DataType, Schema, Value, draw_number};
 use crate::ir::function::NullRule;
 use crate::ir::{Calendar, Expr, ExprNode, Func};
 use crate::stats;
@@ -142,6 +142,10 @@ fn call(
                 }
             }
             Ok(Value::Null)
+        }
+        Func::DrawNumber(seed) => {
+            let values = all().collect::<Result<Vec<_>, _>>()?;
+            Ok(Value::Int(draw_number(seed, &values)))
         }
         Func::NullIf => {
             let (a, b) = (argument(0)?, argument(1)?);

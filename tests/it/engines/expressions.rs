@@ -249,6 +249,10 @@ fn signatures() -> Vec<(Func, Vec<Take>)> {
         row(func, &[Int, Int, Int, Fixed(&Float), Fixed(&Float)]);
     }
     row(Func::OpenHours(0), &[Time, Time]);
+    for take in [Bool, Int, Float, Text, Time] {
+        row(Func::DrawNumber(7), &[take]);
+        row(Func::DrawNumber(-1), &[Text, take]);
+    }
     row(Func::StudentT, &[Int, Float]);
     row(Func::StudentT, &[Int, Fixed(&Float)]);
     all

@@ -1,0 +1,363 @@
+//! # sample
+//!
+//! Some of the rows, with weights that say what each stands for.
+//!
+//! What it does: draws customers with all their rows, or rows, from each of some strata, and adds the weight with which
+//! later metrics count them.
+//!
+//! When to use it: for a look at a large table; for a survey or a test with the same number of each plan.
+//!
+//! Example:
+//!
+//! ```yaml
+//! some:
+//!   from: orders
+//!   sample: {size: 5%, strata: [plan]}
+//! monthly:
+//!   from: some
+//!   segment_metrics: {by: [month], metrics: [revenue, order_count]}
+//! ```
+//!
+//! Columns: those of the input and `sample_weight`, how many customers (or rows) of the population each of the
+//! sample stands for. Published only with `publish: true`.
+//!
+//! Companion `_strata`, published: `stratum` (parts joined by ` / `; null for customers of none; `all` without
+//! `strata`), `population` and `sampled`, `share_population` and `share_sampled` of all, and `weight`, which is
+//! population / sampled.
+//!
+//! Rules: each customer, or row by its `key`, has a number that follows from it and the pipeline's `seed`; in each stratum
+//! those with the smallest numbers are drawn. So the same are drawn in whatever order rows come, and more of them with a
+//! larger size. `size` is a number of customers (with `customers: false` of rows), or a share of them. With `weights:
+//! proportional` each stratum gives its share of the sample, by largest remainders; with `equal` all give the same number,
+//! and what a small one does not have the others give. Every stratum gives at least one, so there may be a few more
+//! than `size`. All are drawn where `size` is as large as the population; an empty table gives an empty sample.
+//!
+//! A stratum is as in `by`: of a customer the value on the first row by time, then by key; `since` is measured at
+//! `as_of`. Rows without a customer are left out, and counted in the report. Without a `key` rows are told apart by all
+//! columns, and those that are alike in all are drawn together.
+//!
+//! Later metrics reckon with the weights. Counts and sums are those of the population, as doubles or money rounded to
+//! its digits. Shares, means, ratios and quantiles are weighted; `n` beside them is the effective size of the sample,
+//! (Σ w)² / Σ w², `numerator`, `plus` and `minus` are the parts of that, and intervals are found from them. They take rows to be
+//! independent, as without weights. Minimum and maximum are those of the sample. A metric that cannot be weighted is
+//! refused: `top_decile_value_share`, `historic_clv`, `gap_days`, waiting times with open cases, intervals by
+//! bootstrap; of rows that were drawn one by one also what counts customers or puts orders together. So is a stage that
+//! does not weigh its rows, such as `clv`.
+//!
+//! References: Kish (1965), Survey sampling; Cochran (1977), Sampling techniques.
+
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+use super::context::{RoleOverrides, StageContext};
+use super::dimension::{Dimension, DimensionSpec};
+use super::registry::{Companion, Output, Stage, StageKind};
+use super::view::View;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::document::{Decode, Decoder, Expression, Field, Node, NodeKind, Options, Share, schema};
+use crate::frame::{DataType, Value};
+use crate::ir::relation::{self, all_columns, column};
+use crate::ir::typing::{TypeError, Typed, build, call};
+use crate::ir::{Expr, Func, Measure, MeasureFunc, RelRef, Roles, Table, Weight, named};
+use crate::models::{SampleSize, StratifiedSample};
+
+/// The registry's entry.
+pub const KIND: StageKind = StageKind {
+    name: "sample",
+    source: include_str!("sample.rs"),
+    row_level: true,
+    companions: &[Companion {
+        suffix: "strata",
+        sentence: "How many of each stratum there are and were drawn, and with what weight.",
+    }],
+    fields,
+    decode,
+};
+
+/// The column of weights.
+const WEIGHT: &str = "sample_weight";
+const CUSTOMER: &str = "#customer";
+
+crate::choice! {
+    /// How the sample is shared out among the strata.
+    pub enum Allotment {
+        /// Each stratum has the part of the sample that it has of the population.
+        Proportional = "proportional",
+        /// Each has the same number.
+        Equal = "equal",
+    }
+}
+
+/// `size`: a number, or a share.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Size(SampleSize);
+
+impl Decode for Size {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        match node.kind {
+            NodeKind::Integer(_) => {
+                let count = i64::decode(node, decoder)?;
+                match u64::try_from(count).ok().filter(|count| *count > 0) {
+                    Some(count) => Some(Size(SampleSize::Count(count))),
+                    None => {
+                        let message = format!("a sample has at least 1, not {count}");
+                        let wrong = Diagnostic::at(Code::InvalidValue, node.span, message);
+                        decoder.report(wrong.help("such as `size: 10000`, or `size: 5%`"));
+                        None
+                    }
+                }
+            }
+            NodeKind::Text(_) => {
+                let Share(share) = Share::decode(node, decoder)?;
+                if 0.0 < share && share <= 1.0 {
+                    return Some(Size(SampleSize::Share(share)));
+                }
+                let message =
+                    format!("a sample is above 0% and at most 100%, not {}", node.written);
+                let wrong = Diagnostic::at(Code::InvalidValue, node.span, message);
+                decoder.report(wrong.help("such as `size: 5%`"));
+                None
+            }
+            _ => {
+                decoder.wrong_type(node, &Self::expects());
+                None
+            }
+        }
+    }
+    fn expects() -> String {
+        "a number such as `10000`, or a share such as `5%`".into()
+    }
+    fn show(&self) -> String {
+        match self.0 {
+            SampleSize::Count(count) => count.to_string(),
+            SampleSize::Share(share) => Share(share).show(),
+        }
+    }
+    fn json_schema() -> Json {
+        schema::any_of([json!({"type": "integer", "minimum": 1}), Share::json_schema()])
+    }
+    fn stand_in() -> Option<Self> {
+        Some(Size(SampleSize::Share(1.0)))
+    }
+}
+
+crate::options! {
+    /// How many are drawn, of what.
+    struct Sample("`sample`") {
+        /// How many, or which share of all.
+        size: Size,
+        /// Dimensions from each of whose cells some are drawn; absent: from all together.
+        strata: Vec<DimensionSpec> = Vec::new(),
+        /// How the sample is shared out among the strata.
+        weights: Allotment = Allotment::Proportional,
+        /// Whether customers are drawn, each with all rows; else rows are.
+        customers: bool = true,
+        /// Another customer than the input's.
+        customer: Option<Expression> = None,
+    }
+}
+
+fn fields() -> Vec<Field> {
+    Sample::fields()
+}
+
+fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Stage>> {
+    Some(Box::new(Sample::decode(node, decoder)?))
+}
+
+impl Stage for Sample {
+    fn plan(&self, cx: &mut StageContext) -> Option<Vec<Output>> {
+        cx.override_roles(&RoleOverrides {
+            customer: &self.customer.value,
+            time: &None,
+            value: &None,
+        })?;
+        let input = cx.input()?;
+        if input.rel.schema.field(WEIGHT).is_some() {
+            let message = format!("`{}` has a column `{WEIGHT}` already", input.name);
+            let wrong = Diagnostic::at(Code::DuplicateName, cx.kind.span, message);
+            cx.diagnostics.push(wrong.help("draw once, from what the first sample is drawn from"));
+            return None;
+        }
+        let mut table = input.clone();
+        let dimensions = match self.customers.value {
+            true => cx.customer_dimensions(&self.strata.value, &mut table),
+            false => cx.dimensions(&self.strata.value, &mut table),
+        };
+        let customer = match self.customers.value {
+            true if table.roles.customer.is_none() => {
+                if !table.roles.flawed {
+                    let message = format!(
+                        "`sample` draws customers, and `{}` does not say which column they are",
+                        table.name
+                    );
+                    cx.diagnostics.push(
+                        Diagnostic::at(Code::MissingRole, cx.kind.span, message).help(
+                            "write `customers: false` to draw rows, or say at the source: `customer: COLUMN`",
+                        ),
+                    );
+                }
+                return None;
+            }
+            true => table.roles.customer.clone().map(|customer| customer.value),
+            false => None,
+        };
+        let dimensions = dimensions?;
+        let label = cx.typed(stratum(&dimensions))?;
+        let drawing = StratifiedSample {
+            size: self.size.value.0,
+            equal: self.weights.value == Allotment::Equal,
+        };
+        let draw = Draw { table: &table, seed: cx.seed, label, drawing };
+        let built = match &customer {
+            Some(customer) => draw.customers(customer),
+            None => draw.rows(),
+        };
+        let (rows, strata) = cx.typed(built)?;
+        if let Some(customer) = &customer {
+            let nobody = build::is_null(customer.clone()).and_then(|nobody| {
+                let count = Measure::filtered(MeasureFunc::CountRows, Some(nobody));
+                relation::aggregate(
+                    &table.rel,
+                    Vec::new(),
+                    vec![named("rows without a customer", count)],
+                )
+            });
+            cx.touched = Some(cx.typed(nobody)?);
+        }
+        let mut columns = all_columns(&input.rel);
+        let weight = cx.typed(column(&rows, StratifiedSample::WEIGHT))?;
+        columns.push(named(WEIGHT, weight));
+        let rel = cx.typed(relation::project(&rows, columns))?;
+        let weight =
+            Weight { expr: cx.typed(column(&rel, WEIGHT))?, of_customers: self.customers.value };
+        let roles = Roles { weight: Some(weight), ..input.roles };
+        let who = if self.customers.value { "customers" } else { "rows" };
+        Some(vec![
+            Output { suffix: None, rel, grain: Vec::new(), roles, views: vec![View::Rows] },
+            Output {
+                suffix: Some("strata"),
+                rel: strata,
+                grain: vec!["stratum".to_owned()],
+                roles: Roles::default(),
+                views: vec![View::Strata { who }, View::Rows],
+            },
+        ])
+    }
+
+    fn dimensions(&self) -> &[DimensionSpec] {
+        &self.strata.value
+    }
+
+    fn settings(&self) -> Vec<(String, String, bool)> {
+        Options::settings(self)
+    }
+}
+
+/// The name of a row's stratum: never null, and different for different values.
+fn stratum(dimensions: &[Dimension]) -> Typed {
+    let text = |text: &str| Expr::literal(Value::text(text), DataType::String);
+    let mut name: Option<Expr> = None;
+    for dimension in dimensions {
+        let value = build::cast(dimension.expr.clone(), DataType::String)?;
+        let value = build::coalesce(value, text(StratifiedSample::NOTHING))?;
+        name = Some(match name {
+            None => value,
+            Some(name) => {
+                let name = call(Func::Concat, vec![name, text(StratifiedSample::BETWEEN)])?;
+                call(Func::Concat, vec![name, value])?
+            }
+        });
+    }
+    Ok(name.unwrap_or_else(|| text("all")))
+}
+
+/// What is drawn, from what.
+struct Draw<'a> {
+    table: &'a Table,
+    seed: i64,
+    label: Expr,
+    drawing: StratifiedSample,
+}
+
+/// Rows with their weight, and the table of strata.
+type Drawn = Result<(RelRef, RelRef), TypeError>;
+
+impl Draw<'_> {
+    fn number(&self, of: Vec<Expr>) -> Typed {
+        call(Func::DrawNumber(self.seed), of)
+    }
+
+    /// What identifies a row: its key, or all columns.
+    fn key(&self) -> Vec<Expr> {
+        match self.table.roles.key.is_empty() {
+            false => self.table.roles.key.clone(),
+            true => all_columns(&self.table.rel).into_iter().map(|column| column.value).collect(),
+        }
+    }
+
+    /// Bounds and strata for units with their stratum and number.
+    fn bounds(&self, units: &RelRef) -> Result<[RelRef; 2], TypeError> {
+        let tables = relation::apply(vec![units.clone()], Arc::new(self.drawing.clone()));
+        let wrong =
+            |_| TypeError { message: "a sample has two tables".into(), argument: None, help: None };
+        <[RelRef; 2]>::try_from(tables).map_err(wrong)
+    }
+
+    /// Those of some rows with a stratum and a number that are drawn, with their weight.
+    fn drawn(&self, rows: &RelRef, bounds: &RelRef) -> Result<RelRef, TypeError> {
+        let key =
+            vec![(column(rows, StratifiedSample::STRATUM)?, StratifiedSample::STRATUM.to_owned())];
+        let names = [StratifiedSample::LARGEST, StratifiedSample::WEIGHT];
+        let added = names.map(|name| (name.to_owned(), name.to_owned())).to_vec();
+        let found = relation::lookup(rows, bounds, key, added)?;
+        let number = column(&found, StratifiedSample::NUMBER)?;
+        let within = build::le(number, column(&found, StratifiedSample::LARGEST)?)?;
+        relation::filter(&found, within)
+    }
+
+    fn customers(&self, customer: &Expr) -> Drawn {
+        let known = build::not(build::is_null(customer.clone())?)?;
+        let rows = relation::filter(&self.table.rel, known)?;
+        let order = self.table.roles.time.clone().into_iter().chain(self.key()).collect();
+        let first = MeasureFunc::First { value: self.label.clone(), order };
+        let who = vec![named(CUSTOMER, customer.clone())];
+        let label = vec![named(StratifiedSample::STRATUM, Measure::of(first))];
+        let each = relation::aggregate(&rows, who, label)?;
+        let number = self.number(vec![column(&each, CUSTOMER)?])?;
+        let each = relation::extend(&each, vec![named(StratifiedSample::NUMBER, number)])?;
+        let units = relation::project(
+            &each,
+            vec![
+                named(StratifiedSample::STRATUM, column(&each, StratifiedSample::STRATUM)?),
+                named(StratifiedSample::NUMBER, column(&each, StratifiedSample::NUMBER)?),
+                named(StratifiedSample::UNITS, Expr::int(1)),
+            ],
+        )?;
+        let [bounds, strata] = self.bounds(&units)?;
+        let drawn = self.drawn(&each, &bounds)?;
+        let weight = StratifiedSample::WEIGHT;
+        let key = vec![(customer.clone(), CUSTOMER.to_owned())];
+        let found = relation::lookup(&rows, &drawn, key, vec![(weight.into(), weight.into())])?;
+        let is_drawn = build::not(build::is_null(column(&found, weight)?)?)?;
+        Ok((relation::filter(&found, is_drawn)?, strata))
+    }
+
+    fn rows(&self) -> Drawn {
+        let rows = relation::extend(
+            &self.table.rel,
+            vec![
+                named(StratifiedSample::STRATUM, self.label.clone()),
+                named(StratifiedSample::NUMBER, self.number(self.key())?),
+            ],
+        )?;
+        let keys = [StratifiedSample::STRATUM, StratifiedSample::NUMBER];
+        let keys = keys.map(|name| Ok(named(name, column(&rows, name)?)));
+        let keys = keys.into_iter().collect::<Result<_, TypeError>>()?;
+        let count = named(StratifiedSample::UNITS, Measure::of(MeasureFunc::CountRows));
+        let units = relation::aggregate(&rows, keys, vec![count])?;
+        let [bounds, strata] = self.bounds(&units)?;
+        Ok((self.drawn(&rows, &bounds)?, strata))
+    }
+}
