@@ -389,6 +389,9 @@ fn run(arguments: &RunArguments) -> ExitStatus {
             for warning in &executed.warnings {
                 progress.say(&format!("warning: {warning}"));
             }
+            for alert in &executed.alerts {
+                progress.say(alert);
+            }
             if let Some(report) = &executed.report {
                 progress.say(&format!("report: {}", report.display()));
             }

@@ -128,7 +128,7 @@ impl Planner<'_> {
     }
 
     /// Where a table of the pipeline is named so.
-    fn table_called(&self, name: &str) -> Option<Spanned<String>> {
+    pub(super) fn table_called(&self, name: &str) -> Option<Spanned<String>> {
         let sources = self.pipeline.sources.iter().map(|source| &source.name);
         let stages = self.pipeline.stages.iter().map(|stage| &stage.name);
         sources.chain(stages).find(|known| known.value == name).cloned()

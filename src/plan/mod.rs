@@ -9,6 +9,7 @@
 //! - No engine: what the files hold is handed in as [`InputSchema`]s.
 //! - Nothing downstream of here meets an unknown name.
 
+mod alerts;
 mod checks;
 mod clauses;
 mod graph;
@@ -21,6 +22,7 @@ mod spans;
 mod subjects;
 mod unite;
 
+pub use alerts::{PlannedAlert, alerts_schema};
 pub use checks::PlannedCheck;
 pub use inputs::{FileColumn, FileSchema, InputSchema};
 pub use latest::{LastEvent, last_events};

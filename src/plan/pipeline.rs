@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::alerts::{self, PlannedAlert};
 use super::checks::{self, PlannedCheck};
 use super::graph::{self, Edges};
 use super::inputs::{self, Binding, InputSchema};
@@ -33,6 +34,8 @@ pub struct Plan {
     pub stages: Vec<PlannedStage>,
     /// In the order of the text.
     pub checks: Vec<PlannedCheck>,
+    /// In the order of the text.
+    pub alerts: Vec<PlannedAlert>,
     /// Hash of everything that decides the tables, apart from the data.
     pub hash: String,
 }
@@ -97,6 +100,7 @@ pub fn plan(
     planner.sources(files);
     let mut planned = planner.stages();
     let checks = planner.checks(&specs, &planned);
+    let alerts = planner.alerts(&planned);
     planner.unnamed_metrics();
     let order = |name: &str| pipeline.stages.iter().position(|stage| stage.name.value == name);
     planned.sort_by_key(|stage| order(&stage.name));
@@ -110,9 +114,9 @@ pub fn plan(
         return None;
     }
     let (quarantines, drift) = (planner.quarantines, planner.drift);
-    let hash = hash(pipeline, as_of, &planned, &quarantines, &checks);
+    let hash = hash(pipeline, as_of, &planned, &quarantines, (&checks, &alerts));
     let name = pipeline.name.clone();
-    Some(Plan { name, as_of, sources, quarantines, drift, stages: planned, checks, hash })
+    Some(Plan { name, as_of, sources, quarantines, drift, stages: planned, checks, alerts, hash })
 }
 
 /// Everything that decides the tables, apart from the data.
@@ -121,7 +125,7 @@ fn hash(
     as_of: i64,
     stages: &[PlannedStage],
     quarantines: &[PlannedTable],
-    checks: &[PlannedCheck],
+    (checks, alerts): (&[PlannedCheck], &[PlannedAlert]),
 ) -> String {
     let mut text = format!(
         "tenure plan 1\nas_of {as_of}\ncalendar {:?}\nlevel {}\nseed {}\n",
@@ -140,6 +144,11 @@ fn hash(
         ));
         text.push_str(&explain(&check.counts));
         text.push_str(&explain(&check.failing));
+    }
+    for alert in alerts {
+        let (name, from, severity) = (&alert.name, &alert.from, alert.severity);
+        text.push_str(&format!("alert {name} of {from}, {severity}: {:?}\n", alert.sentence));
+        text.push_str(&explain(&alert.raised));
     }
     blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
 }
@@ -531,6 +540,9 @@ impl Planner<'_> {
                 }
                 None if name.value == "checks" && !self.pipeline.checks.is_empty() => {
                     Arc::new(crate::checks::checks_schema())
+                }
+                None if name.value == "alerts" && !self.pipeline.alerts.is_empty() => {
+                    Arc::new(alerts::alerts_schema())
                 }
                 // It may be one of a stage or source that is wrong itself.
                 None if self.diagnostics.has_errors() && may_make(self.pipeline, &name.value) => {

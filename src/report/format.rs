@@ -74,8 +74,8 @@ pub(super) fn value(value: f64, unit: &Unit) -> String {
     fact(&cell, unit)
 }
 
-/// A lone value with its unit.
-pub(super) fn fact(cell: &Cell, unit: &Unit) -> String {
+/// A lone value with its unit, as a report writes it.
+pub fn fact(cell: &Cell, unit: &Unit) -> String {
     let text = self::cell(cell, decimals_of(unit, &[cell]));
     match (cell, unit) {
         (Cell::Missing, _) => text,

@@ -30,6 +30,7 @@ pub use figure::{
     Bar, Bars, Chart, CohortRow, CohortTriangle, Emphasis, Grid, Interval, Lines, Marker, Part,
     Point, Rank, Ranking, RetentionCell, Series, Stacks,
 };
+pub use format::fact as with_unit;
 pub use html::html;
 pub use json::json;
 pub use markdown::markdown;

@@ -15,7 +15,7 @@ use super::prepare::{Failure, Prepared};
 use super::publish::Staging;
 use super::quality;
 use super::write::{self, Layout};
-use super::{checks, partition, report};
+use super::{alerts, checks, partition, report};
 use crate::checks::CheckOutcome;
 use crate::diagnostic::Severity;
 use crate::engine::local::Local;
@@ -36,6 +36,8 @@ pub struct Executed {
     /// What went wrong without stopping the run: checks of severity `warn` that failed, bad rows that were
     /// borne, doubles that money moved.
     pub warnings: Vec<String>,
+    /// The alerts that were raised, critical ones first.
+    pub alerts: Vec<String>,
     pub seconds: f64,
 }
 
@@ -105,6 +107,7 @@ pub fn execute(
         report: manifest.reports.first().map(|report| directory.join(&report.file)),
         tables: manifest.tables.iter().map(|table| (table.name.clone(), table.rows)).collect(),
         warnings: manifest.warnings.split_off(prepared_warnings.min(manifest.warnings.len())),
+        alerts: alerts::lines(&manifest.alerts),
         seconds: manifest.seconds,
     })
 }
@@ -294,6 +297,7 @@ fn work(
         .map(|table| table.rel.clone())
         .chain(touched.iter().map(|(_, rel)| rel.clone()))
         .chain(checks::relations(&prepared.plan))
+        .chain(alerts::relations(&prepared.plan))
         .collect();
     tracing::debug!(tables = rels.len(), threads, plan = %prepared.plan.hash, "the engine begins");
     let frames = match engine.run(&rels) {
@@ -309,6 +313,7 @@ fn work(
     };
     quality::note(prepared, &engine, manifest);
     let of_checks = &frames[tables.len() + touched.len()..];
+    let (of_checks, of_alerts) = of_checks.split_at(checks::relations(&prepared.plan).len());
     let touched: Vec<(&str, &Frame)> =
         touched.iter().map(|(name, _)| *name).zip(&frames[tables.len()..]).collect();
     let published: Vec<(&PlannedTable, &Frame)> = tables.into_iter().zip(&frames).collect();
@@ -342,11 +347,13 @@ fn work(
     let warned = found.outcomes.iter().filter(|outcome| !outcome.passed);
     manifest.warnings.extend(warned.map(CheckOutcome::to_string));
     let of_checks = found.table()?;
+    let raised = alerts::find(&prepared.plan, of_alerts, &engine)?;
+    manifest.alerts = raised.iter().map(alerts::record).collect();
+    let of_alerts = alerts::table(&prepared.plan, &raised)?;
     checks::write_rows(&staging.folder(), &found.broken)?;
 
-    let checks_table = of_checks.as_ref().map(|(table, frame)| (table, frame));
-    let written: Vec<(&PlannedTable, &Frame)> =
-        published.iter().copied().chain(checks_table).collect();
+    let further = of_checks.iter().chain(&of_alerts).map(|(table, frame)| (table, frame));
+    let written: Vec<(&PlannedTable, &Frame)> = published.iter().copied().chain(further).collect();
     let records: Vec<Result<TableRecord, RunError>> = engine.on_threads(|| {
         let record = |(table, frame): (&PlannedTable, &Frame)| match monitor.stopped() {
             true => Err(EngineError::Interrupted.into()),

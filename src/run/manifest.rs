@@ -36,6 +36,8 @@ pub(super) struct Manifest {
     pub stages: Vec<StageRecord>,
     pub tables: Vec<TableRecord>,
     pub reports: Vec<FileRecord>,
+    /// Those that were raised, critical ones first.
+    pub alerts: Vec<AlertRecord>,
     pub checks: Vec<CheckRecord>,
     pub warnings: Vec<String>,
 }
@@ -139,6 +141,18 @@ pub(super) struct CheckRecord {
     /// The first rows that break it, if any do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rows_file: Option<String>,
+}
+
+/// An alert that was raised.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct AlertRecord {
+    pub name: String,
+    pub severity: &'static str,
+    pub from: String,
+    /// How many rows raised it.
+    pub rows: u64,
+    /// What it says of the first of them.
+    pub message: String,
 }
 
 impl Manifest {

@@ -8,6 +8,7 @@
 //! - A failed run leaves the previous output as it was, and a manifest that says why.
 //! - The clock is read here for the run's id and its timings, which stand in the manifest only.
 
+mod alerts;
 mod checks;
 mod diff;
 mod error;
@@ -26,6 +27,7 @@ mod views;
 mod waterfall;
 mod write;
 
+pub use alerts::{RaisedAlert, alerts_table};
 pub use checks::FailedCheck;
 pub use diff::{CellDiff, Change, ColumnDiff, DiffError, RunDiff, TableDiff, diff};
 pub use error::{ExitStatus, RunError, Site, SiteKind, exit_status_of};

@@ -3,11 +3,11 @@
 //! Nothing in it depends on the moment, the machine or how the input was cut into files, so the same
 //! rows give the same report.
 
-use super::checks;
 use super::manifest::Manifest;
 use super::prepare::Prepared;
 use super::views;
 use super::waterfall::waterfall;
+use super::{alerts, checks};
 use crate::document::manual_of;
 use crate::frame::{Frame, Value};
 use crate::plan::{PlannedStage, PlannedTable};
@@ -68,7 +68,7 @@ pub(super) fn build(
         description: pipeline.description.clone(),
         language: options.language.value.word().to_owned(),
         facts: facts(prepared, manifest),
-        notices: checks::notices(&manifest.checks),
+        notices: [alerts::notices(&manifest.alerts), checks::notices(&manifest.checks)].concat(),
         sections: bodies,
     }
 }

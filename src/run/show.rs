@@ -48,7 +48,7 @@ pub fn show(
 }
 
 impl Prepared {
-    /// Leaves only these stages to be published, with the checks of their tables and of sources. What
+    /// Leaves only these stages to be published, with the checks and alerts of their tables and of sources. What
     /// they need is computed all the same.
     ///
     /// # Errors
@@ -73,6 +73,7 @@ impl Prepared {
             .chain(plan.sources.iter().map(|source| source.name.as_str()))
             .collect();
         plan.checks.retain(|check| kept.contains(&check.from.as_str()));
+        plan.alerts.retain(|alert| kept.contains(&alert.from.as_str()));
         Ok(())
     }
 }

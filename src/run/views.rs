@@ -104,7 +104,7 @@ fn segments(context: &Context, by: &[String]) -> (Vec<Segment>, Option<Block>) {
     (rows_of.into_iter().take(MAX_SEGMENTS).map(segment).collect(), more)
 }
 
-fn unit_of(unit: &Unit) -> ReportUnit {
+pub(super) fn unit_of(unit: &Unit) -> ReportUnit {
     match unit {
         Unit::None => ReportUnit::None,
         Unit::Share => ReportUnit::Share,
@@ -115,7 +115,7 @@ fn unit_of(unit: &Unit) -> ReportUnit {
     }
 }
 
-fn cell(value: &Value, unit: &Unit) -> Cell {
+pub(super) fn cell(value: &Value, unit: &Unit) -> Cell {
     match value {
         Value::Null => Cell::Missing,
         Value::Bool(value) => Cell::Boolean(*value),

@@ -1,5 +1,6 @@
 //! The blocks of a pipeline and their keys, for the reference.
 
+use super::alert::AlertBlock;
 use super::business::HoursBlock;
 use super::parameter::ParameterKeys;
 use super::pipeline::{
@@ -135,6 +136,15 @@ pub fn blocks(metric: Vec<Field>, check: Vec<Field>) -> Vec<Block> {
             "What must hold of a table before anything is published. Beside these keys stands exactly \
              one kind, with its options.",
             check,
+        ),
+        block(
+            "alerts.NAME",
+            "What is told before anything else where it comes about: first in the report, in the manifest, at \
+             the end of a run, and in the table `alerts` with the columns `name`, `severity`, `from`, `rows` and \
+             `message`. `rows` is how many rows raised it and `message` the sentence of the first of them, in the \
+             order in which the table is published; an alert that no row raises has no row. They are sorted by \
+             severity, then name. An alert stops nothing and changes no exit status; for that there are checks.",
+            AlertBlock::fields(),
         ),
         block("outputs", "Where tables go.", OutputKeys::fields()),
         block("outputs.tables.TABLE", "How a table is written.", TableOptions::fields()),

@@ -5,6 +5,7 @@
 //! - Generic over the body of a stage, so that this room knows no stage.
 //! - No files and no environment: the caller hands in the variables that `env:` may name.
 
+mod alert;
 mod blocks;
 mod business;
 mod parameter;
@@ -14,6 +15,7 @@ mod segment;
 mod source;
 mod subjects;
 
+pub use alert::{AlertBlock, AlertSeverity, Piece, Sentence};
 pub use blocks::{Block, blocks};
 pub use business::HoursBlock;
 pub use parameter::ParameterType;

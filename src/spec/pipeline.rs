@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
+use super::alert::AlertBlock;
 use super::business::{HoursBlock, with_hours};
 use super::parameter;
 use super::parameters::Parameters;
@@ -97,6 +98,7 @@ pub struct Pipeline<S> {
     pub stages: Vec<StageSpec<S>>,
     /// Name and body of each check; the body is read by those who know the kinds.
     pub checks: Vec<(Spanned<String>, Node)>,
+    pub alerts: Vec<(Spanned<String>, AlertBlock)>,
     pub outputs: Outputs,
     pub report: ReportOptions,
     /// Key, value and whether it is the default, of the settings at the top.
@@ -227,6 +229,8 @@ crate::options! {
         stages: Entries<Node>,
         /// What must hold of tables before they are published.
         checks: Entries<Node> = Entries::NONE,
+        /// What is told before anything else where it comes about.
+        alerts: Entries<AlertBlock> = Entries::NONE,
         /// Where tables go.
         outputs: Option<OutputKeys> = None,
         /// What the report shows.
@@ -491,6 +495,7 @@ fn read<S>(
         metrics: keys.metrics.value.0,
         stages,
         checks: keys.checks.value.0,
+        alerts: keys.alerts.value.0,
         outputs,
         report,
         settings,

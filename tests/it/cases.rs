@@ -4,7 +4,8 @@
 //! block `yaml` with the pipeline, and blocks `csv NAME` with the rows of a source (the header gives
 //! `column:type`) or `csv expect NAME` with the rows of a table. An empty cell is null. Columns that
 //! the expectation does not name are not compared; numbers are, to 1e-9. What the checks of a pipeline find
-//! is the table `checks`, and the rows that break the check NAME are the table `checks_rows/NAME`.
+//! is the table `checks`, and the rows that break the check NAME are the table `checks_rows/NAME`; alerts
+//! that are raised are the table `alerts`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use tenure::engine::reference::Reference;
 use tenure::engine::{Engine, Unwatched};
 use tenure::frame::{DataType, Field, Frame, Schema, Value, parse_decimal};
 use tenure::ir::RelNode;
-use tenure::run::{Prepared, Request, prepare};
+use tenure::run::{Prepared, RaisedAlert, Request, alerts_table, prepare};
 
 use crate::parquet::write_parquet;
 
@@ -110,7 +111,9 @@ fn run(engine: &dyn Engine, prepared: &Prepared) -> BTreeMap<String, Frame> {
     let checks = &prepared.plan.checks;
     let counts = checks.iter().map(|check| check.counts.clone());
     let failing = checks.iter().map(|check| check.failing.clone());
-    let rels: Vec<_> = rels.into_iter().chain(counts).chain(failing).collect();
+    let alerts = &prepared.plan.alerts;
+    let of_alerts = alerts.iter().flat_map(|alert| [alert.counts.clone(), alert.raised.clone()]);
+    let rels: Vec<_> = rels.into_iter().chain(counts).chain(failing).chain(of_alerts).collect();
     let mut frames = engine.run(&rels).expect("it runs").into_iter();
     let mut named: BTreeMap<String, Frame> =
         tables.iter().map(|table| table.name.clone()).zip(frames.by_ref()).collect();
@@ -120,7 +123,17 @@ fn run(engine: &dyn Engine, prepared: &Prepared) -> BTreeMap<String, Frame> {
         let table = tenure::checks::checks_table(&outcomes).expect("outcomes fit a table");
         named.insert("checks".to_owned(), table);
         let rows = checks.iter().map(|check| format!("checks_rows/{}", check.name));
-        named.extend(rows.zip(frames));
+        named.extend(rows.zip(frames.by_ref()));
+    }
+    if !alerts.is_empty() {
+        let read = |alert| {
+            let (counts, rows) = (frames.next().expect("counts"), frames.next().expect("rows"));
+            RaisedAlert::read(alert, &counts, Some(&rows))
+        };
+        let mut raised: Vec<_> = alerts.iter().filter_map(read).collect();
+        raised.sort_by(|a, b| (a.severity, &a.name).cmp(&(b.severity, &b.name)));
+        let table = alerts_table(&raised).expect("alerts fit a table");
+        named.insert("alerts".to_owned(), table);
     }
     named
 }

@@ -1,6 +1,7 @@
 //! All integration tests, as one program: each one more would link Polars again.
 
 mod cases;
+mod alerts;
 mod checks;
 mod cli;
 mod cohorts;
