@@ -67,6 +67,8 @@ pub trait Options: Sized {
     fn fields() -> Vec<Field>;
     /// Key, value as YAML, and whether it is the default: what a report prints as the rules used.
     fn settings(&self) -> Vec<(String, String, bool)>;
+    /// All of its keys left out; `None` if one is required.
+    fn defaults() -> Option<Self>;
 }
 
 /// Declares a set of options. A field without `= default` is required.
@@ -83,6 +85,7 @@ pub trait Options: Sized {
 ///     }
 /// }
 /// assert_eq!(Greeting::fields()[1].default.as_deref(), Some("1"));
+/// assert_eq!(Greeting::defaults(), None); // without a name there is none
 /// ```
 #[macro_export]
 macro_rules! options {
@@ -147,6 +150,9 @@ macro_rules! options {
                     self.$field.is_default(),
                 ),)*]
             }
+            fn defaults() -> Option<Self> {
+                Some($name { $($field: $crate::options!(@unwritten $type $(= $default)?)?,)* })
+            }
         }
     };
     (@key $field:ident) => { stringify!($field).trim_start_matches("r#").to_owned() };
@@ -170,6 +176,10 @@ macro_rules! options {
                 .or_else(|| Some($crate::document::Setting::instead_of($default))),
         }
     }};
+    (@unwritten $type:ty) => { None::<$crate::document::Setting<$type>> };
+    (@unwritten $type:ty = $default:expr) => {
+        Some($crate::document::Setting::<$type>::default_of($default))
+    };
     (@default $type:ty) => { None };
     (@default $type:ty = $default:expr) => { Some($default) };
 }

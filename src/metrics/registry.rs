@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use super::catalog::Direction;
 use super::lowering::{Lowering, Statistic};
 use super::{kinds, orders, payments, service, survey, voice};
-use crate::document::{Decoder, Field, Node};
+use crate::document::{Decode, Decoder, Field, Node, Options};
 
 /// A metric with its options, ready to be lowered.
 pub trait Metric: Debug + Send + Sync {
@@ -34,6 +34,24 @@ pub struct MetricKind {
     /// The metric by its bare name or, if it has statistics, by a name with one; `None` for what
     /// needs options.
     pub plain: fn(Option<Statistic>) -> Option<Box<dyn Metric>>,
+}
+
+impl MetricKind {
+    /// A built-in metric whose struct is its options. What it is called, its file, unit and direction are
+    /// written over this.
+    pub(crate) const fn with_options<M: Metric + Options + Decode + 'static>() -> Self {
+        MetricKind {
+            name: "",
+            source: "",
+            built_in: true,
+            unit: "",
+            direction: Direction::Neither,
+            statistics: false,
+            fields: M::fields,
+            decode: |node, decoder| Some(Box::new(M::decode(node, decoder)?)),
+            plain: |_| Some(Box::new(M::defaults()?)),
+        }
+    }
 }
 
 /// Every metric, in reading order.

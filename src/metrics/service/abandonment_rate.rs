@@ -13,7 +13,7 @@
 //! `m_numerator`, `m_n`, `m_low`, `m_high`; null for none. Needs `ticket.abandoned`, and `ticket.waited` for
 //! `ignore_under`.
 
-use crate::document::{Decode, Decoder, Field, Interval, Node, Options, Setting};
+use crate::document::Interval;
 use crate::ir::typing::build;
 use crate::ir::{Expr, Mark};
 use crate::metrics::{Direction, Lowering, Metric, MetricKind};
@@ -22,13 +22,9 @@ use crate::metrics::{Direction, Lowering, Metric, MetricKind};
 pub const KIND: MetricKind = MetricKind {
     name: "abandonment_rate",
     source: include_str!("abandonment_rate.rs"),
-    built_in: true,
     unit: "share",
     direction: Direction::Lower,
-    statistics: false,
-    fields,
-    decode,
-    plain: |_| Some(Box::new(AbandonmentRate { ignore_under: Setting::default_of(None) })),
+    ..MetricKind::with_options::<AbandonmentRate>()
 };
 
 crate::options! {
@@ -37,14 +33,6 @@ crate::options! {
         /// Contacts given up earlier than this are in neither part.
         ignore_under: Option<Interval> = None,
     }
-}
-
-fn fields() -> Vec<Field> {
-    AbandonmentRate::fields()
-}
-
-fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Metric>> {
-    Some(Box::new(AbandonmentRate::decode(node, decoder)?))
 }
 
 impl Metric for AbandonmentRate {

@@ -17,11 +17,16 @@ pub mod sla_compliance;
 pub mod ticket_count;
 pub mod tickets_per_customer;
 
+use std::fmt::Debug;
+use std::marker::PhantomData;
+
 use crate::diagnostic::Spanned;
+use crate::document::{Options, Setting};
 use crate::frame::{DataType, Unit};
 use crate::ir::typing::{build, call};
-use crate::ir::{Expr, Func, Measure, MeasureFunc};
-use crate::metrics::{Level, Lowering, Statistic};
+use crate::ir::{Expr, Func, Mark, Measure, MeasureFunc};
+use crate::metrics::orders::StatisticWord;
+use crate::metrics::{Direction, Level, Lowering, Metric, MetricKind, Statistic};
 use crate::stats::CensoredBound;
 
 crate::choice! {
@@ -31,6 +36,71 @@ crate::choice! {
         Censor = "censor",
         /// They are left out.
         Drop = "drop",
+    }
+}
+
+/// A wait from the opening of a ticket to something that happens to it: all that its metrics differ in.
+trait Wait: Debug + Send + Sync + 'static {
+    const NAME: &str;
+    /// What ends it.
+    const ENDED: Mark;
+    /// The tickets that count; absent: all.
+    const AMONG: Option<Mark> = None;
+}
+
+crate::options! {
+    /// Which statistic, and what of those that go on.
+    struct WaitOptions("a metric of waits") {
+        /// `mean`, `median`, `max`, or `p01` to `p99`.
+        statistic: StatisticWord,
+        /// What becomes of those that have not ended.
+        open_cases: OpenCases = OpenCases::Censor,
+        /// The opening hours in which the wait is counted; absent: those of the source.
+        hours: Option<Spanned<String>> = None,
+    }
+}
+
+/// The metric of a wait.
+#[derive(Debug)]
+struct Waiting<W> {
+    options: WaitOptions,
+    wait: PhantomData<W>,
+}
+
+/// The registry's entry of a wait.
+const fn waiting<W: Wait>(source: &'static str) -> MetricKind {
+    MetricKind {
+        name: W::NAME,
+        source,
+        built_in: true,
+        unit: "hours, float64",
+        direction: Direction::Lower,
+        statistics: true,
+        fields: WaitOptions::fields,
+        decode: |node, decoder| {
+            let mut reader = decoder.map(node, &format!("`{}`", W::NAME))?;
+            let options = WaitOptions::read(&mut reader, decoder);
+            reader.finish(decoder);
+            Some(Box::new(Waiting { options: options?, wait: PhantomData::<W> }))
+        },
+        plain: |statistic| {
+            let options = WaitOptions {
+                statistic: Setting::default_of(StatisticWord(statistic?)),
+                open_cases: Setting::default_of(OpenCases::Censor),
+                hours: Setting::default_of(None),
+            };
+            Some(Box::new(Waiting { options, wait: PhantomData::<W> }))
+        },
+    }
+}
+
+impl<W: Wait> Metric for Waiting<W> {
+    fn lower(&self, lowering: &mut Lowering) -> Option<()> {
+        let ended = lowering.mark(W::ENDED);
+        let among = W::AMONG.map(|mark| lowering.mark(mark));
+        let (ended, among) = (ended?, among.map_or(Some(None), |among| among.map(Some))?);
+        let WaitOptions { statistic, open_cases, hours } = &self.options;
+        lasting(lowering, ended, among, statistic.value.0, (open_cases.value, &hours.value))
     }
 }
 

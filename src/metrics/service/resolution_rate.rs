@@ -12,7 +12,7 @@
 //! at least so long before `as_of`, in both parts. Columns `m`, `m_numerator`, `m_n`, `m_low`, `m_high`; null
 //! for none. Needs `ticket.resolved`, and `time` for `maturity`.
 
-use crate::document::{Decode, Decoder, Field, Interval, Node, Options, Setting};
+use crate::document::Interval;
 use crate::ir::typing::{build, call};
 use crate::ir::{Expr, Func, Mark};
 use crate::metrics::{Direction, Lowering, Metric, MetricKind};
@@ -21,13 +21,9 @@ use crate::metrics::{Direction, Lowering, Metric, MetricKind};
 pub const KIND: MetricKind = MetricKind {
     name: "resolution_rate",
     source: include_str!("resolution_rate.rs"),
-    built_in: true,
     unit: "share",
     direction: Direction::Higher,
-    statistics: false,
-    fields,
-    decode,
-    plain: |_| Some(Box::new(ResolutionRate { maturity: Setting::default_of(None) })),
+    ..MetricKind::with_options::<ResolutionRate>()
 };
 
 crate::options! {
@@ -36,14 +32,6 @@ crate::options! {
         /// Tickets younger than this at `as_of` are left out.
         maturity: Option<Interval> = None,
     }
-}
-
-fn fields() -> Vec<Field> {
-    ResolutionRate::fields()
-}
-
-fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Metric>> {
-    Some(Box::new(ResolutionRate::decode(node, decoder)?))
 }
 
 impl Metric for ResolutionRate {

@@ -2,83 +2,37 @@
 //!
 //! How long it takes to solve a ticket for the first time.
 //!
-//! What it does: measures the hours from the opening of each ticket to its first solution, and takes a statistic of them. The name carries the statistic: `resolution_time_mean`, `resolution_time_median`, `resolution_time_max`,
-//! `resolution_time_p01` to `resolution_time_p99`.
+//! What it does: measures the hours from the opening of each ticket to its first solution, and takes a
+//! statistic of them. The name carries the statistic: `resolution_time_mean`, `resolution_time_median`,
+//! `resolution_time_max`, `resolution_time_p01` to `resolution_time_p99`.
 //!
 //! When to use it: how long customers wait for an answer that helps. Reopening does not move it.
 //!
-//! Example: `metrics: [resolution_time_median, resolution_time_p90]`, or `closed_only: {resolution_time: {statistic: median,
-//! open_cases: drop}}`
+//! Example: `metrics: [resolution_time_median, resolution_time_p90]`, or
+//! `ended: {resolution_time: {statistic: median, open_cases: drop}}`
 //!
-//! Formula: hours from `time` to `ticket.resolved`. They are hours of the calendar, or with `hours` (or the source's `ticket.hours`)
-//! those in which a business is open. An open one has lasted until `as_of` at least, and counts so in medians and other
-//! quantiles, which are Kaplan and Meier's (with `open_cases: censor`, the default): the first time by which
-//! the share has ended, null where it is not reached; bounds from the band that is symmetric in ln(−ln S).
-//! Where nothing is open they are the plain ones (type 7, rank intervals), and so they are of ended ones with
-//! `open_cases: drop`. The mean, with its t interval, and the longest are of ended ones. A quantile of which
-//! the wait is open has the columns `m`, `m_n` (all of them), `m_open`, `m_low`, `m_high`; the others those of
-//! their kind. Of nothing: null. Needs `time` and `ticket.resolved`.
+//! Formula: hours from `time` to `ticket.resolved`. They are hours of the calendar, or with `hours` (or the
+//! source's `ticket.hours`) those in which a business is open. An open one has lasted until `as_of` at least,
+//! and counts so in medians and other quantiles, which are Kaplan and Meier's (with `open_cases: censor`, the
+//! default): the first time by which the share has ended, null where it is not reached; bounds from the band
+//! that is symmetric in ln(−ln S). Where nothing is open they are the plain ones (type 7, rank intervals),
+//! and so they are of ended ones with `open_cases: drop`. The mean, with its t interval, and the longest are
+//! of ended ones. A quantile of which the wait is open has the columns `m`, `m_n` (all of them), `m_open`,
+//! `m_low`, `m_high`; the others those of their kind. Of nothing: null. Needs `time` and `ticket.resolved`.
 //!
 //! References: Kaplan and Meier (1958), Nonparametric estimation from incomplete observations.
 
-use super::{OpenCases, lasting};
-use crate::diagnostic::Spanned;
-use crate::document::{Decode, Decoder, Field, Node, Options, Setting};
+use super::{Wait, waiting};
 use crate::ir::Mark;
-use crate::metrics::orders::StatisticWord;
-use crate::metrics::{Direction, Lowering, Metric, MetricKind, Statistic};
+use crate::metrics::MetricKind;
 
 /// The registry's entry.
-pub const KIND: MetricKind = MetricKind {
-    name: "resolution_time",
-    source: include_str!("resolution_time.rs"),
-    built_in: true,
-    unit: "hours, float64",
-    direction: Direction::Lower,
-    statistics: true,
-    fields,
-    decode,
-    plain: |statistic| {
-        Some(Box::new(ResolutionTime {
-            statistic: Setting {
-                value: StatisticWord(statistic?),
-                ..Setting::default_of(StatisticWord(Statistic::Mean))
-            },
-            open_cases: Setting::default_of(OpenCases::Censor),
-            hours: Setting::default_of(None),
-        }))
-    },
-};
+pub const KIND: MetricKind = waiting::<Resolution>(include_str!("resolution_time.rs"));
 
-crate::options! {
-    /// Which statistic, and what of those that go on.
-    struct ResolutionTime("`resolution_time`") {
-        /// `mean`, `median`, `max`, or `p01` to `p99`.
-        statistic: StatisticWord,
-        /// What becomes of those that have not ended.
-        open_cases: OpenCases = OpenCases::Censor,
-        /// The opening hours in which the wait is counted; absent: those of the source.
-        hours: Option<Spanned<String>> = None,
-    }
-}
+#[derive(Debug)]
+struct Resolution;
 
-fn fields() -> Vec<Field> {
-    ResolutionTime::fields()
-}
-
-fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Metric>> {
-    Some(Box::new(ResolutionTime::decode(node, decoder)?))
-}
-
-impl Metric for ResolutionTime {
-    fn lower(&self, lowering: &mut Lowering) -> Option<()> {
-        let ended = lowering.mark(Mark::Resolved)?;
-        lasting(
-            lowering,
-            ended,
-            None,
-            self.statistic.value.0,
-            (self.open_cases.value, &self.hours.value),
-        )
-    }
+impl Wait for Resolution {
+    const NAME: &str = "resolution_time";
+    const ENDED: Mark = Mark::Resolved;
 }

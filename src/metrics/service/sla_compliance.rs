@@ -16,7 +16,7 @@
 //! `m_numerator`, `m_n`, `m_low`, `m_high`; null for none. Needs `ticket.first_reply` or `ticket.resolved`.
 
 use crate::diagnostic::Spanned;
-use crate::document::{Decode, Decoder, Field, Interval, Node, Options, Setting};
+use crate::document::Interval;
 use crate::frame::DataType;
 use crate::ir::typing::{build, call};
 use crate::ir::{Expr, Mark};
@@ -26,19 +26,9 @@ use crate::metrics::{Direction, Lowering, Metric, MetricKind};
 pub const KIND: MetricKind = MetricKind {
     name: "sla_compliance",
     source: include_str!("sla_compliance.rs"),
-    built_in: true,
     unit: "share",
     direction: Direction::Higher,
-    statistics: false,
-    fields,
-    decode,
-    plain: |_| {
-        Some(Box::new(SlaCompliance {
-            clock: Setting::default_of(Clock::FirstReply),
-            target: Setting::default_of(None),
-            hours: Setting::default_of(None),
-        }))
-    },
+    ..MetricKind::with_options::<SlaCompliance>()
 };
 
 crate::choice! {
@@ -59,14 +49,6 @@ crate::options! {
         /// The opening hours in which the `target` is counted; absent: those of the source.
         hours: Option<Spanned<String>> = None,
     }
-}
-
-fn fields() -> Vec<Field> {
-    SlaCompliance::fields()
-}
-
-fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Metric>> {
-    Some(Box::new(SlaCompliance::decode(node, decoder)?))
 }
 
 impl Metric for SlaCompliance {

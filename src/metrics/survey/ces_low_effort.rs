@@ -15,20 +15,15 @@
 //!
 //! References: Dixon, Toman and DeLisi (2013), The effortless experience.
 
-use crate::document::{Decode, Decoder, Field, Node, Options, Setting};
 use crate::metrics::{Direction, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
     name: "ces_low_effort",
     source: include_str!("ces_low_effort.rs"),
-    built_in: true,
     unit: "share",
     direction: Direction::Higher,
-    statistics: false,
-    fields,
-    decode,
-    plain: |_| Some(Box::new(CesLowEffort { easy: Setting::default_of(None) })),
+    ..MetricKind::with_options::<CesLowEffort>()
 };
 
 crate::options! {
@@ -37,14 +32,6 @@ crate::options! {
         /// The answers that count as easy; absent: the top 3 of 7, the top 2 of 5.
         easy: Option<Vec<i64>> = None,
     }
-}
-
-fn fields() -> Vec<Field> {
-    CesLowEffort::fields()
-}
-
-fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Metric>> {
-    Some(Box::new(CesLowEffort::decode(node, decoder)?))
 }
 
 impl Metric for CesLowEffort {

@@ -15,20 +15,15 @@
 //!
 //! References: the top-two-box share as survey tools define CSAT.
 
-use crate::document::{Decode, Decoder, Field, Node, Options, Setting};
 use crate::metrics::{Direction, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
     name: "csat",
     source: include_str!("csat.rs"),
-    built_in: true,
     unit: "share",
     direction: Direction::Higher,
-    statistics: false,
-    fields,
-    decode,
-    plain: |_| Some(Box::new(Csat { satisfied: Setting::default_of(None) })),
+    ..MetricKind::with_options::<Csat>()
 };
 
 crate::options! {
@@ -37,14 +32,6 @@ crate::options! {
         /// The answers that count as satisfied; absent: the top two of the scale.
         satisfied: Option<Vec<i64>> = None,
     }
-}
-
-fn fields() -> Vec<Field> {
-    Csat::fields()
-}
-
-fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Metric>> {
-    Some(Box::new(Csat::decode(node, decoder)?))
 }
 
 impl Metric for Csat {
