@@ -89,6 +89,11 @@ pub struct Interval {
 }
 
 impl Interval {
+    /// So many days.
+    pub const fn days(count: i64) -> Self {
+        Interval { months: 0, micros: count * DAY_MICROS }
+    }
+
     /// Reads `26h`, `90d`, `15min`, `39 weeks`, `6 months`, `1 year`.
     ///
     /// # Errors

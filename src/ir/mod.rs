@@ -28,6 +28,7 @@ mod repeats;
 pub mod roles;
 pub mod scan;
 pub mod typing;
+mod words;
 
 pub use apply::{Apply, ApplyError, Call, FrameFunction};
 pub use business::{BusinessHours, BusinessHoursError, OpenSeconds};
@@ -43,3 +44,4 @@ pub use relation::{
 };
 pub use repeats::{RepeatRules, Repeats};
 pub use roles::{Mark, Money, OrderRoles, Roles, Scales, SpanRoles, Table, Weight};
+pub use words::Words;

@@ -73,6 +73,7 @@ pub enum Mark {
     Waited,
     /// Numbers, float64.
     Reopens,
+    Contacts,
     Score,
     Rating,
     /// Conditions.
@@ -83,6 +84,9 @@ pub enum Mark {
     Touchpoint,
     /// A number from −1 to 1, or a word.
     Sentiment,
+    /// Texts: what a customer wrote with an answer, and in a review.
+    Comment,
+    ReviewText,
 }
 
 impl Mark {
@@ -100,6 +104,7 @@ impl Mark {
             Mark::AfterWork => ("ticket", "after_work"),
             Mark::Waited => ("ticket", "waited"),
             Mark::Reopens => ("ticket", "reopens"),
+            Mark::Contacts => ("ticket", "contacts"),
             Mark::Abandoned => ("ticket", "abandoned"),
             Mark::Score => ("survey", "score"),
             Mark::Question => ("survey", "question"),
@@ -107,6 +112,8 @@ impl Mark {
             Mark::Sent => ("survey", "sent"),
             Mark::Rating => ("review", "rating"),
             Mark::Sentiment => ("review", "sentiment"),
+            Mark::Comment => ("survey", "text"),
+            Mark::ReviewText => ("review", "text"),
             Mark::Due => ("invoice", "due"),
             Mark::Paid => ("invoice", "paid"),
         }

@@ -21,7 +21,7 @@ impl TypeError {
         TypeError { message: message.into(), argument: None, help: None }
     }
 
-    fn at(argument: usize, message: impl Into<String>) -> Self {
+    pub(super) fn at(argument: usize, message: impl Into<String>) -> Self {
         TypeError { message: message.into(), argument: Some(argument), help: None }
     }
 
@@ -219,6 +219,12 @@ fn resolve(func: Func, mut args: Vec<Expr>) -> Result<(Vec<Expr>, DataType), Typ
             need(2..=2)?;
             expect_all(func, &mut args, T::String)?;
             Ok((args, if func == Func::Concat { T::String } else { T::Bool }))
+        }
+        Func::Mentions => {
+            need(2..=usize::MAX)?;
+            expect_all(func, &mut args, T::String)?;
+            super::words::literal(&args)?;
+            Ok((args, T::Bool))
         }
         Func::RegexpMatches => {
             need(2..=2)?;

@@ -147,6 +147,25 @@ impl Catalog {
         names.filter(|name| !named.contains(&name.value)).collect()
     }
 
+    /// The tables that declared metrics read besides their input, and those that they are made of.
+    pub fn reads(&self, names: impl IntoIterator<Item = String>) -> Vec<Spanned<String>> {
+        let mut names: Vec<String> = names.into_iter().collect();
+        let mut tables = Vec::new();
+        let mut next = 0;
+        while let Some(name) = names.get(next) {
+            next += 1;
+            let declared = self.declared.iter().find(|declared| declared.name.value == *name);
+            let Some(Declared { metric, .. }) = declared else { continue };
+            tables.extend(metric.reads());
+            for part in metric.parts() {
+                if !names.contains(&part.value) {
+                    names.push(part.value.clone());
+                }
+            }
+        }
+        tables
+    }
+
     /// True for the name of a metric, be it well or badly declared.
     pub fn knows(&self, name: &str) -> bool {
         self.broken.iter().any(|broken| broken == name)
@@ -163,10 +182,14 @@ impl Catalog {
     }
 }
 
-/// The names of the built-in metrics, of those with many statistics some.
+/// The names of the built-in metrics that need no options, of those with many statistics some.
 fn built_in_names() -> Vec<String> {
     let mut names = Vec::new();
     for kind in registry().iter().filter(|kind| kind.built_in) {
+        let statistic = kind.statistics.then_some(Statistic::Mean);
+        if (kind.plain)(statistic).is_none() {
+            continue;
+        }
         if kind.statistics {
             let with = ["mean", "median", "max", "p95"];
             names.extend(with.iter().map(|statistic| format!("{}_{statistic}", kind.name)));

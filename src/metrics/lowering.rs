@@ -8,13 +8,14 @@ use super::fields::{
     CUSTOMER_COLUMNS, CustomerFields, GAP_COLUMN, ORDER_COLUMNS, OrderFields, PLACED_COLUMNS,
     PlacedFields,
 };
+use super::following::Following;
 use super::weights::WeightedValue;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
 use crate::document::{Expression, Setting};
 use crate::frame::{DataType, Schema, Unit, Value};
 use crate::ir::parse::{self, Scope};
 use crate::ir::typing::{TypeError, build, call};
-use crate::ir::{Calendar, Expr, Func, Measure, MeasureFunc, Named, Roles, named};
+use crate::ir::{Calendar, Expr, Func, Measure, MeasureFunc, Named, Roles, Table, named};
 
 crate::choice! {
     /// How an interval is found.
@@ -86,6 +87,10 @@ pub enum Level {
     Sent(Option<Expr>),
     /// The different values of an expression in each cell of another level.
     Each(Box<Each>),
+    /// The rows of all cells.
+    Whole,
+    /// The cells, each with how many of its rows pass a condition.
+    Counted(Expr),
 }
 
 /// The different values of an expression in each cell of a level, of its rows that pass a condition, with what is
@@ -112,6 +117,8 @@ pub struct Subject<'a> {
     /// The time of a customer's first order ever, as a column of the input or of its orders, if a
     /// metric asked for it; see [`Lowering::first_time`].
     pub first_time: Option<Expr>,
+    /// The tables that metrics name besides the input.
+    pub others: &'a BTreeMap<String, Table>,
 }
 
 /// A column of a metric: an expression over its measures.
@@ -132,6 +139,8 @@ pub struct Lowering<'a> {
     pub columns: Vec<MetricColumn>,
     /// True once a metric asked for [`Subject::first_time`].
     pub wants_first_time: bool,
+    /// What comes after the rows, if a metric asked for it.
+    pub following: Vec<Following>,
     /// Metrics whose bounds are drawn. Their bounds among the columns are null until then.
     pub drawn: Vec<Drawn>,
     /// Quantiles of samples.
@@ -166,6 +175,7 @@ impl<'a> Lowering<'a> {
             measures: Vec::new(),
             columns: Vec::new(),
             wants_first_time: false,
+            following: Vec::new(),
             drawn: Vec::new(),
             weighted_values: Vec::new(),
             squares: Vec::new(),

@@ -12,6 +12,7 @@
 mod catalog;
 mod drawn;
 mod fields;
+mod following;
 pub mod kinds;
 mod lowering;
 pub mod orders;
@@ -29,6 +30,7 @@ pub use fields::{
     CUSTOMER_COLUMNS, CustomerFields, GAP_COLUMN, ORDER_COLUMNS, OrderFields, PLACED_COLUMNS,
     PlacedFields, WEIGHT_COLUMN,
 };
+pub use following::{COUNTED_COLUMN, Following};
 pub use lowering::{Each, IntervalMethod, Level, Lowering, MetricColumn, Statistic, Subject};
 pub(crate) use registry::no_options;
 pub use registry::{Metric, MetricKind, find, registry};

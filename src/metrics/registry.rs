@@ -5,12 +5,21 @@ use std::fmt::Debug;
 use super::catalog::Direction;
 use super::lowering::{Lowering, Statistic};
 use super::{kinds, orders, payments, service, survey, voice};
+use crate::diagnostic::Spanned;
 use crate::document::{Decode, Decoder, Field, Node, Options};
 
 /// A metric with its options, ready to be lowered.
 pub trait Metric: Debug + Send + Sync {
     /// Adds the metric's measures and columns; `None` if something is wrong, which is noted.
     fn lower(&self, lowering: &mut Lowering) -> Option<()>;
+    /// Further tables that it reads, besides the input.
+    fn reads(&self) -> Vec<Spanned<String>> {
+        Vec::new()
+    }
+    /// The metrics that it is made of.
+    fn parts(&self) -> Vec<&Spanned<String>> {
+        Vec::new()
+    }
 }
 
 /// An entry of the registry.
@@ -86,8 +95,11 @@ pub fn registry() -> &'static [MetricKind] {
         survey::nps::KIND,
         survey::ces_low_effort::KIND,
         survey::ces_mean::KIND,
+        survey::pulse::KIND,
         survey::response_count::KIND,
         survey::response_rate::KIND,
+        survey::follow_up_rate::KIND,
+        survey::follow_up_time::KIND,
         service::ticket_count::KIND,
         service::tickets_per_customer::KIND,
         service::first_response_time::KIND,
@@ -95,17 +107,21 @@ pub fn registry() -> &'static [MetricKind] {
         service::full_resolution_time::KIND,
         service::complaint_resolution_time::KIND,
         service::handling_time::KIND,
+        service::first_contact_resolution::KIND,
         service::resolution_rate::KIND,
         service::reopen_rate::KIND,
         service::abandonment_rate::KIND,
         service::sla_compliance::KIND,
         voice::review_rating::KIND,
+        voice::review_rating_bayes::KIND,
         voice::review_positive_lower::KIND,
         voice::sentiment_positive::KIND,
         voice::sentiment_neutral::KIND,
         voice::sentiment_negative::KIND,
         voice::net_sentiment::KIND,
         voice::sentiment_coverage::KIND,
+        voice::theme_share::KIND,
+        voice::theme_score::KIND,
         payments::late_payment_rate::KIND,
         payments::days_overdue::KIND,
         payments::overdue_value::KIND,

@@ -16,7 +16,7 @@ use crate::ir::relation::{self, BadRowAction, Built};
 use crate::ir::scan::QUARANTINE;
 use crate::ir::{RelRef, SortKey, Table};
 use crate::metrics::{Catalog, Lowering, Subject};
-use crate::spec::{Pipeline, Source};
+use crate::spec::{Pipeline, Source, StageSpec};
 use crate::stages::{self, Segments, Stage, StageContext, StageKind, View};
 
 /// A pipeline known to make sense.
@@ -296,7 +296,7 @@ impl Planner<'_> {
             if let Some(maker) = self.maker(&stage.from.value) {
                 reads.push((maker.to_owned(), stage.from.span));
             }
-            for other in stage.body.iter().flat_map(|body| body.reads()) {
+            for other in self.reads(stage) {
                 if let Some(maker) = self.maker(&other.value) {
                     reads.push((maker.to_owned(), other.span));
                 }
@@ -331,6 +331,12 @@ impl Planner<'_> {
             }
         }
         planned
+    }
+
+    /// The tables that a stage reads besides its input, itself or by its metrics.
+    fn reads(&self, stage: &StageSpec<Box<dyn Stage>>) -> Vec<Spanned<String>> {
+        let Some(body) = &stage.body else { return Vec::new() };
+        body.reads().into_iter().chain(self.metrics.reads(body.metrics())).collect()
     }
 
     /// A table by name; an unknown one is noted.
@@ -388,6 +394,10 @@ impl Planner<'_> {
     /// they have the fewest with.
     fn unnamed_metrics(&mut self) {
         for name in self.metrics.unnamed() {
+            let mut others = BTreeMap::new();
+            for other in self.metrics.reads([name.value.clone()]) {
+                others.extend(self.table(&other).map(|table| (other.value, table)));
+            }
             let mut least: Option<Vec<Diagnostic>> = None;
             // Sources first: where several tables would do, they are the ones to speak of.
             let sources = self.pipeline.sources.iter().map(|source| source.name.value.as_str());
@@ -402,6 +412,7 @@ impl Planner<'_> {
                     as_of: self.as_of,
                     level: self.pipeline.level,
                     first_time: None,
+                    others: &others,
                 };
                 let mut found = Diagnostics::default();
                 Lowering::new(&subject, &self.metrics, &mut found).add(&name);
@@ -451,7 +462,7 @@ impl Planner<'_> {
             condition = Some(parse::condition(written, &scope, self.diagnostics)?);
         }
         let mut others = BTreeMap::new();
-        for other in stage.body.iter().flat_map(|body| body.reads()) {
+        for other in self.reads(stage) {
             if let Some(table) = self.table(&other) {
                 weighed &= self.weighed(kind, &other, &table);
                 others.insert(other.value, table);

@@ -17,6 +17,7 @@ enum Wanted {
     Time,
     Condition,
     Number,
+    Text,
     /// A number or a text.
     Any,
     /// A duration in hours.
@@ -51,6 +52,7 @@ pub(super) fn bind(
             (Mark::Complaint, &ticket.complaint.value, Wanted::Condition),
             (Mark::DueReply, &ticket.due_reply.value, Wanted::Time),
             (Mark::DueResolve, &ticket.due_resolve.value, Wanted::Time),
+            (Mark::Contacts, &ticket.contacts.value, Wanted::Number),
             (Mark::Reopens, &ticket.reopens.value, Wanted::Number),
             (Mark::Abandoned, &ticket.abandoned.value, Wanted::Condition),
         ] {
@@ -72,11 +74,13 @@ pub(super) fn bind(
         add(Mark::Score, &survey.score.value, Wanted::Number);
         survey.question.value.iter().for_each(|role| add(Mark::Question, role, Wanted::Any));
         survey.touchpoint.value.iter().for_each(|role| add(Mark::Touchpoint, role, Wanted::Any));
+        survey.text.value.iter().for_each(|role| add(Mark::Comment, role, Wanted::Text));
         survey.sent.value.iter().for_each(|role| add(Mark::Sent, role, Wanted::Time));
     }
     if let Some(review) = &source.review {
         review.rating.value.iter().for_each(|role| add(Mark::Rating, role, Wanted::Number));
         review.sentiment.value.iter().for_each(|role| add(Mark::Sentiment, role, Wanted::Any));
+        review.text.value.iter().for_each(|role| add(Mark::ReviewText, role, Wanted::Text));
     }
     if let Some(invoice) = &source.invoice {
         add(Mark::Due, &invoice.due.value, Wanted::Time);
@@ -155,6 +159,9 @@ fn checked(expr: Expr, wanted: Wanted, binding: &Binding) -> Result<Expr, (Strin
         Wanted::Number | Wanted::Hours(_) if !is_number => {
             Err((format!("expected a number, found a {data_type}"), ""))
         }
+        Wanted::Text if data_type != DataType::String => {
+            Err((format!("expected a text, found a {data_type}"), "`cast(… as string)`"))
+        }
         Wanted::Number => typed(build::cast(expr, DataType::Float64)),
         Wanted::Hours(unit) => {
             let number = typed(build::cast(expr, DataType::Float64))?;
@@ -168,6 +175,6 @@ fn checked(expr: Expr, wanted: Wanted, binding: &Binding) -> Result<Expr, (Strin
                 None => typed(build::mul(number, Expr::float(unit.days() * 24.0))),
             }
         }
-        Wanted::Condition | Wanted::Any => Ok(expr),
+        Wanted::Condition | Wanted::Text | Wanted::Any => Ok(expr),
     }
 }

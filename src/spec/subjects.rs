@@ -24,6 +24,8 @@ crate::options! {
         after_work: Option<DurationRole> = None,
         /// How long the customer waited before giving up.
         waited: Option<DurationRole> = None,
+        /// How many contacts it took.
+        contacts: Option<Expression> = None,
         /// How often it was opened again.
         reopens: Option<Expression> = None,
         /// Whether the customer gave up.
@@ -54,6 +56,8 @@ crate::options! {
         question: Option<Expression> = None,
         /// What it is about: the touchpoint, such as a step of a journey.
         touchpoint: Option<Expression> = None,
+        /// What the customer wrote.
+        text: Option<Expression> = None,
         /// When it was sent. `time` is that of the answer then, and null without one.
         sent: Option<Expression> = None,
         /// The top of each scale, whose low end is 1.
@@ -80,6 +84,8 @@ crate::options! {
         scale: i64 = 5,
         /// A number from −1 to 1, or `positive`, `neutral`, `negative`; null where nobody can tell.
         sentiment: Option<Expression> = None,
+        /// What was written.
+        text: Option<Expression> = None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::context::StageContext;
 use super::dimension::Dimension;
+use super::following::with_following;
 use super::purchases::known_sum;
 use crate::document::{Interval, TimeUnit};
 use crate::frame::{DataType, Value};
@@ -12,8 +13,8 @@ use crate::ir::{
     Table, WindowFunc, named,
 };
 use crate::metrics::{
-    CUSTOMER_COLUMNS, Drawn, Each, GAP_COLUMN, Level, MetricColumn, ORDER_COLUMNS, PLACED_COLUMNS,
-    WEIGHT_COLUMN, WeightedValue,
+    COUNTED_COLUMN, CUSTOMER_COLUMNS, Drawn, Each, Following, GAP_COLUMN, Level, MetricColumn,
+    ORDER_COLUMNS, PLACED_COLUMNS, WEIGHT_COLUMN, WeightedValue,
 };
 use crate::models::WeightedQuantiles;
 
@@ -35,6 +36,7 @@ pub(super) struct Lowered {
     pub measures: Vec<(Level, Named<Measure>)>,
     pub columns: Vec<MetricColumn>,
     pub wants_first_time: bool,
+    pub following: Vec<Following>,
     pub drawn: Vec<Drawn>,
     /// Quantiles of samples.
     pub weighted_values: Vec<WeightedValue>,
@@ -152,7 +154,8 @@ impl Cells<'_> {
     ) -> Result<Measured, TypeError> {
         match level {
             Level::Rows => {
-                let mut rel = self.with_first_time(&self.table.rel)?;
+                let rel = self.with_first_time(&self.table.rel)?;
+                let mut rel = with_following(&rel, self.table, &self.lowered.following)?;
                 // A survey that was not answered lies in no period of answers.
                 if let (Some(time), true) = (&self.table.roles.time, self.is_sent()) {
                     rel = relation::filter(&rel, build::not(build::is_null(time.clone())?)?)?;
@@ -165,6 +168,19 @@ impl Cells<'_> {
             Level::Customers(condition) => self.customers(condition, dimensions),
             Level::Gaps(condition) => self.gaps(condition, dimensions),
             Level::Sent(condition) => self.sent(condition, dimensions),
+            Level::Whole => {
+                let Measured { rel, .. } = self.measured(&Level::Rows, dimensions)?;
+                Ok(Measured { rel, keys: Vec::new() })
+            }
+            Level::Counted(condition) => {
+                let Measured { rel, keys } = self.measured(&Level::Rows, dimensions)?;
+                let rel = relation::filter(&rel, condition.clone())?;
+                let count = named(COUNTED_COLUMN, Measure::of(MeasureFunc::CountRows));
+                Ok(Measured {
+                    rel: relation::aggregate(&rel, keys, vec![count])?,
+                    keys: Vec::new(),
+                })
+            }
             Level::Each(each) => {
                 let Each { level, of, filter, kept } = each.as_ref();
                 let Measured { mut rel, mut keys } = self.measured(level, dimensions)?;
@@ -216,7 +232,9 @@ impl Cells<'_> {
         let measured = self.measured(level, dimensions)?;
         let measures = self.measures(level);
         let counted = relation::aggregate(&measured.rel, measured.keys, measures.clone())?;
-        let on = dimensions.iter().map(|d| (d.name.clone(), d.name.clone())).collect();
+        // What is measured over all cells is the same in each.
+        let own = dimensions.iter().filter(|d| counted.schema.field(&d.name).is_some());
+        let on = own.map(|d| (d.name.clone(), d.name.clone())).collect();
         let joined = relation::join(cells, &counted, on, JoinKind::Left, true)?;
         let of_level: Vec<(Level, Named<Measure>)> =
             measures.into_iter().map(|measure| (level.clone(), measure)).collect();

@@ -113,6 +113,7 @@ impl Cells<'_> {
             measures: Vec::new(),
             columns: Vec::new(),
             wants_first_time: self.lowered.wants_first_time,
+            following: self.lowered.following.clone(),
             drawn: Vec::new(),
             weighted_values: Vec::new(),
             flawed: Vec::new(),

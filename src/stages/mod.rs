@@ -13,6 +13,7 @@ mod context;
 mod dimension;
 mod draws;
 mod entries;
+mod following;
 mod purchases;
 mod registry;
 mod spans;

@@ -21,6 +21,10 @@ pub trait Stage: Debug + Send + Sync {
     fn dimensions(&self) -> &[DimensionSpec] {
         &[]
     }
+    /// The metrics it names, for the tables that those read.
+    fn metrics(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// Further tables that it reads, besides `from`.
     fn reads(&self) -> Vec<Spanned<String>> {
         Vec::new()

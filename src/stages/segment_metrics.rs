@@ -132,6 +132,10 @@ impl Stage for SegmentMetrics {
         &self.by.value
     }
 
+    fn metrics(&self) -> Vec<String> {
+        self.metrics.value.iter().map(|metric| metric.value.0.clone()).collect()
+    }
+
     fn settings(&self) -> Vec<(String, String, bool)> {
         Options::settings(self)
     }
@@ -237,6 +241,7 @@ impl SegmentMetrics {
             as_of: cx.as_of,
             level: cx.level,
             first_time,
+            others: &cx.others,
         };
         let mut lowering = Lowering::new(&subject, cx.metrics, cx.diagnostics);
         // Every metric is lowered, so that every mistake is found. What stands in its place if it is wrong
@@ -262,11 +267,21 @@ impl SegmentMetrics {
         let mut flawed: Vec<String> = flawed.iter().flat_map(beside).collect();
         flawed.sort_unstable();
         flawed.dedup();
-        let Lowering { measures, columns, wants_first_time, drawn, weighted_values, .. } = lowering;
+        let Lowering {
+            measures, columns, wants_first_time, following, drawn, weighted_values, ..
+        } = lowering;
         if !drawn.is_empty() {
             cx.customer(table)?;
         }
-        Some(Lowered { measures, columns, wants_first_time, drawn, weighted_values, flawed })
+        Some(Lowered {
+            measures,
+            columns,
+            wants_first_time,
+            following,
+            drawn,
+            weighted_values,
+            flawed,
+        })
     }
 }
 

@@ -69,6 +69,7 @@ sources:
       due_resolve: due_at
       handle_time: {column: seconds, unit: second}
       waited: {column: seconds, unit: second}
+      contacts: reopens
       reopens: reopens
       abandoned: abandoned
       complaint: abandoned
@@ -77,8 +78,8 @@ sources:
     csv: surveys.csv
     customer: customer_id
     time: answered_on
-    survey: {score: score, question: question, touchpoint: touchpoint, sent: sent_on}
-    columns: {customer_id: {type: int64}, sent_on: {type: date}, answered_on: {type: date}, question: {type: string}, touchpoint: {type: string}, score: {type: int64}}
+    survey: {score: score, question: question, touchpoint: touchpoint, text: said, sent: sent_on}
+    columns: {customer_id: {type: int64}, sent_on: {type: date}, answered_on: {type: date}, question: {type: string}, touchpoint: {type: string}, said: {type: string}, score: {type: int64}}
   reviews:
     csv: reviews.csv
     customer: customer_id
@@ -106,8 +107,8 @@ const SUBJECTS: [(&str, &str); 6] = [
     ),
     (
         "surveys.csv",
-        "customer_id,sent_on,answered_on,question,touchpoint,score\n\
-         1,2026-01-05,2026-01-06,nps,basket,9\n",
+        "customer_id,sent_on,answered_on,question,touchpoint,said,score\n\
+         1,2026-01-05,2026-01-06,nps,basket,too late,9\n",
     ),
     ("reviews.csv", "customer_id,on,stars,tone\n1,2026-01-05,5,positive\n"),
     (

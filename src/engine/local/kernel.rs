@@ -18,7 +18,7 @@ use super::{cast, temporal};
 use crate::document::TimeUnit;
 use crate::engine::{EngineError, EvaluateError};
 use crate::frame::{DataType, FrameError, Value, draw_number, pow10, value_at};
-use crate::ir::{Calendar, Func};
+use crate::ir::{Calendar, Func, Words};
 
 /// No decimal has more than 38 digits.
 pub(super) const LARGEST: i128 = 10i128.pow(38);
@@ -253,6 +253,7 @@ pub(super) fn call(
         Func::StartsWith => matches(args, |text, part| text.starts_with(part)),
         Func::EndsWith => matches(args, |text, part| text.ends_with(part)),
         Func::Contains => matches(args, |text, part| text.contains(part)),
+        Func::Mentions => mentions(args),
         Func::Like => with_pattern(args, |pattern| {
             let translated: String = pattern
                 .chars()
@@ -566,6 +567,15 @@ fn matches(args: &[ArrayRef], f: impl Fn(&str, &str) -> bool) -> ArrayRef {
     Arc::new(
         texts.iter().zip(parts).map(|(text, part)| Some(f(text?, part?))).collect::<BooleanArray>(),
     )
+}
+
+/// Whether texts hold one of some words, which are the same in every row.
+fn mentions(args: &[ArrayRef]) -> ArrayRef {
+    let columns: Vec<&StringArray> = args.iter().map(|array| array.as_string::<i32>()).collect();
+    let words = columns.iter().skip(1).filter(|words| !words.is_empty());
+    let words = Words::new(&words.map(|words| words.value(0)).collect::<Vec<&str>>());
+    let found = columns[0].iter().map(|text| text.map(|text| words.are_in(text)));
+    Arc::new(found.collect::<BooleanArray>())
 }
 
 /// Matches texts against patterns, compiling a pattern again only when it changes.

@@ -203,6 +203,7 @@ pub(super) fn can_fail(expr: &Expr) -> bool {
         | Func::StartsWith
         | Func::EndsWith
         | Func::Contains
+        | Func::Mentions
         | Func::Like
         | Func::RegexpMatches
         | Func::DateTrunc(_)

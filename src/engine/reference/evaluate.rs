@@ -7,7 +7,7 @@ use super::{number, time};
 use crate::engine::{EngineError, EvaluateError};
 use crate::frame::{DataType, Schema, Value, draw_number};
 use crate::ir::function::NullRule;
-use crate::ir::{Calendar, Expr, ExprNode, Func};
+use crate::ir::{Calendar, Expr, ExprNode, Func, Words};
 use crate::stats;
 
 /// A row and the names of its values.
@@ -216,6 +216,11 @@ fn call(
         Func::StartsWith => truth(with.text(0)?.starts_with(with.text(1)?)),
         Func::EndsWith => truth(with.text(0)?.ends_with(with.text(1)?)),
         Func::Contains => truth(with.text(0)?.contains(with.text(1)?)),
+        Func::Mentions => {
+            let words: Vec<&str> =
+                (1..values.len()).map(|at| with.text(at)).collect::<Result<_, _>>()?;
+            truth(Words::new(&words).are_in(with.text(0)?))
+        }
         Func::Like => {
             let characters =
                 |index| Ok::<Vec<char>, EngineError>(with.text(index)?.chars().collect());

@@ -156,6 +156,7 @@ impl Reader<'_> {
             "starts_with" => Func::StartsWith,
             "ends_with" => Func::EndsWith,
             "contains" => Func::Contains,
+            "mentions" => Func::Mentions,
             "regexp_matches" => Func::RegexpMatches,
             "date" => Func::Cast(DataType::Date),
             _ => {

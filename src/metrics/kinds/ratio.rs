@@ -59,4 +59,8 @@ impl Metric for RatioOf {
         };
         lowering.ratio(numerator, denominator, unit)
     }
+
+    fn parts(&self) -> Vec<&Spanned<String>> {
+        vec![&self.numerator.value, &self.denominator.value]
+    }
 }

@@ -7,6 +7,7 @@
 
 pub mod abandonment_rate;
 pub mod complaint_resolution_time;
+pub mod first_contact_resolution;
 pub mod first_response_time;
 pub mod full_resolution_time;
 pub mod handling_time;
@@ -126,39 +127,62 @@ fn lasting(
         None => lowering.condition(),
         Some(condition) => Some(lowering.with_condition(condition)?),
     };
-    let unit = Unit::Time("hour".into());
-    let Statistic::Quantile(at) = statistic else {
-        return lowering.statistic(statistic, lasted, filter, &Level::Rows, unit);
-    };
-    if open_cases == OpenCases::Drop {
-        return lowering.statistic(statistic, lasted, filter, &Level::Rows, unit);
-    }
-    // What goes on stands as −(hours + 1), see `stats::unfinished`.
     let end = lowering.as_of();
     let so_far = lowering.typed(hours(from, end))?;
-    let more = lowering.typed(build::add(so_far, Expr::float(1.0)))?;
-    let unfinished = lowering.typed(call(Func::Negate, vec![more]))?;
-    let value = lowering.typed(build::coalesce(lasted.clone(), unfinished))?;
-    let over = |func| Measure::filtered(func, filter.clone());
-    let quantile = |bound| MeasureFunc::LastingQuantile { value: value.clone(), at, bound };
-    let found = lowering.measure(&Level::Rows, "quantile", over(quantile(None)));
-    let n = lowering.measure(&Level::Rows, "n", over(MeasureFunc::Count(value.clone())));
-    let known = lowering.measure(&Level::Rows, "ended", over(MeasureFunc::Count(lasted)));
-    let open = lowering.typed(build::sub(n.clone(), known))?;
-    let wanted = lowering.wants_censored_bounds()?;
-    lowering.column("", found, unit.clone());
-    lowering.column("_n", n, Unit::Count);
-    lowering.column("_open", open, Unit::Count);
-    let z = crate::stats::normal_quantile(lowering.subject.level);
-    for (suffix, upper) in [("low", false), ("high", true)] {
-        let bound = match wanted {
-            true => {
-                let bound = quantile(Some(CensoredBound { z, upper }));
-                lowering.measure(&Level::Rows, suffix, over(bound))
+    Lasting { ended: lasted, so_far, filter }.statistic(lowering, statistic, open_cases)
+}
+
+/// Durations of which some go on.
+pub(super) struct Lasting {
+    /// The hours of one that has ended; null of others.
+    pub ended: Expr,
+    /// How long one has lasted that has not.
+    pub so_far: Expr,
+    /// The rows that have one.
+    pub filter: Option<Expr>,
+}
+
+impl Lasting {
+    /// Adds a statistic of them.
+    pub fn statistic(
+        self,
+        lowering: &mut Lowering,
+        statistic: Statistic,
+        open_cases: OpenCases,
+    ) -> Option<()> {
+        let Lasting { ended, so_far, filter } = self;
+        let unit = Unit::Time("hour".into());
+        let at = match (statistic, open_cases) {
+            (Statistic::Quantile(at), OpenCases::Censor) => at,
+            (Statistic::Quantile(_), OpenCases::Drop) | (Statistic::Mean | Statistic::Max, _) => {
+                return lowering.statistic(statistic, ended, filter, &Level::Rows, unit);
             }
-            false => Expr::null(DataType::Float64),
         };
-        lowering.column(&format!("_{suffix}"), bound, unit.clone());
+        // What goes on stands as −(hours + 1), see `stats::unfinished`.
+        let more = lowering.typed(build::add(so_far, Expr::float(1.0)))?;
+        let unfinished = lowering.typed(call(Func::Negate, vec![more]))?;
+        let value = lowering.typed(build::coalesce(ended.clone(), unfinished))?;
+        let over = |func| Measure::filtered(func, filter.clone());
+        let quantile = |bound| MeasureFunc::LastingQuantile { value: value.clone(), at, bound };
+        let found = lowering.measure(&Level::Rows, "quantile", over(quantile(None)));
+        let n = lowering.measure(&Level::Rows, "n", over(MeasureFunc::Count(value.clone())));
+        let known = lowering.measure(&Level::Rows, "ended", over(MeasureFunc::Count(ended)));
+        let open = lowering.typed(build::sub(n.clone(), known))?;
+        let wanted = lowering.wants_censored_bounds()?;
+        lowering.column("", found, unit.clone());
+        lowering.column("_n", n, Unit::Count);
+        lowering.column("_open", open, Unit::Count);
+        let z = crate::stats::normal_quantile(lowering.subject.level);
+        for (suffix, upper) in [("low", false), ("high", true)] {
+            let bound = match wanted {
+                true => {
+                    let bound = quantile(Some(CensoredBound { z, upper }));
+                    lowering.measure(&Level::Rows, suffix, over(bound))
+                }
+                false => Expr::null(DataType::Float64),
+            };
+            lowering.column(&format!("_{suffix}"), bound, unit.clone());
+        }
+        Some(())
     }
-    Some(())
 }

@@ -9,7 +9,11 @@ pub mod ces_low_effort;
 pub mod ces_mean;
 pub mod csat;
 pub mod csat_mean;
+pub mod follow_up_rate;
+pub mod follow_up_time;
+mod follow_ups;
 pub mod nps;
+pub mod pulse;
 pub mod response_count;
 pub mod response_rate;
 

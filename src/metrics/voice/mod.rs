@@ -7,15 +7,68 @@
 pub mod net_sentiment;
 pub mod review_positive_lower;
 pub mod review_rating;
+pub mod review_rating_bayes;
 pub mod sentiment_coverage;
 pub mod sentiment_negative;
 pub mod sentiment_neutral;
 pub mod sentiment_positive;
+pub mod theme_score;
+pub mod theme_share;
 
+use serde_json::Value as Json;
+
+use crate::document::{Decode, Decoder, Node};
 use crate::frame::{DataType, Value};
-use crate::ir::typing::build;
-use crate::ir::{Expr, Mark};
+use crate::ir::typing::{Typed, build, call};
+use crate::ir::{Expr, Func, Mark};
 use crate::metrics::Lowering;
+
+/// A word of a theme, with a letter or digit.
+#[derive(Debug, Clone, PartialEq)]
+struct ThemeWord(String);
+
+impl Decode for ThemeWord {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        let word = String::decode(node, decoder)?;
+        if !word.contains(char::is_alphanumeric) {
+            decoder.wrong_type(node, &Self::expects());
+            return None;
+        }
+        Some(ThemeWord(word))
+    }
+    fn expects() -> String {
+        "a word with a letter or digit".into()
+    }
+    fn show(&self) -> String {
+        self.0.show()
+    }
+    fn json_schema() -> Json {
+        String::json_schema()
+    }
+}
+
+/// What a customer wrote, with an answer or in a review; a missing role is noted.
+fn text(lowering: &mut Lowering) -> Option<Expr> {
+    let marks = &lowering.subject.roles.marks;
+    let comment = marks.contains_key(&Mark::Comment) || marks.contains_key(&Mark::Score);
+    lowering.mark(if comment { Mark::Comment } else { Mark::ReviewText })
+}
+
+/// Whether a text holds one of some words; for no words never.
+fn mentions(text: Expr, words: &[ThemeWord]) -> Typed {
+    if words.is_empty() {
+        return Ok(Expr::bool(false));
+    }
+    let words = words.iter().map(|word| Expr::literal(Value::text(&word.0), DataType::String));
+    let found = call(Func::Mentions, [text].into_iter().chain(words).collect())?;
+    build::coalesce(found, Expr::bool(false))
+}
+
+/// Whether there is a letter or digit in a text.
+fn is_written(text: Expr) -> Typed {
+    let pattern = Expr::literal(Value::text(r"[\p{Alphabetic}\p{N}]"), DataType::String);
+    build::coalesce(call(Func::RegexpMatches, vec![text, pattern])?, Expr::bool(false))
+}
 
 /// Scores within this of 0 are neutral.
 const BORDER: f64 = 0.05;

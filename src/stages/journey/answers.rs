@@ -206,6 +206,7 @@ impl Answers<'_> {
             as_of: cx.as_of,
             level: cx.level,
             first_time: None,
+            others: &cx.others,
         };
         let span = cx.kind.span;
         let mut lowering = Lowering::new(&subject, cx.metrics, cx.diagnostics);

@@ -29,11 +29,15 @@ enum Take {
     Digits,
     /// A literal regular expression.
     Pattern,
+    /// A literal word.
+    Word,
     /// The number of a period that exists.
     Period,
 }
 
-use Take::{Bool, Date, Digits, Duration, Fixed, Float, Int, Money, Pattern, Period, Text, Time};
+use Take::{
+    Bool, Date, Digits, Duration, Fixed, Float, Int, Money, Pattern, Period, Text, Time, Word,
+};
 
 const TYPES: &[Take] = &[Bool, Int, Float, Money, Text, Date, Time];
 
@@ -111,6 +115,7 @@ fn value(draw: &mut Draw, take: Take) -> Value {
         Fixed(take) => value(draw, *take),
         Digits => Value::Int(draw.below(4) as i64),
         Pattern => Value::text(draw.pick(&["^x", "[0-9]+", "a.b", "", "(?i)true|é"])),
+        Word => Value::text(draw.pick(&["x", "TRUE", "é", "a b", "2024"])),
         Period => Value::Int(draw.below(300) as i64 - 40),
     }
 }
@@ -222,6 +227,8 @@ fn signatures() -> Vec<(Func, Vec<Take>)> {
     row(Func::Substring, &[Text, Int, Int]);
     row(Func::Substring, &[Text, Int]);
     row(Func::Replace, &[Text, Text, Text]);
+    row(Func::Mentions, &[Text, Word]);
+    row(Func::Mentions, &[Text, Word, Word]);
     row(Func::RegexpMatches, &[Text, Pattern]);
     for take in [Date, Time] {
         for &unit in UNITS {
@@ -311,7 +318,7 @@ fn simple(draw: &mut Draw, take: Take) -> Expr {
         Expr::literal(value, data_type)
     };
     match take {
-        Digits | Pattern | Fixed(_) => literal(value(draw, take)),
+        Digits | Pattern | Word | Fixed(_) => literal(value(draw, take)),
         Period if draw.one_in(2) => {
             let of = simple(draw, Date);
             call(Func::PeriodOf(TimeUnit::Month), vec![of]).expect("a date")

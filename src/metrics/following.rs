@@ -1,0 +1,85 @@
+//! What came after a row: the next ticket of its customer, the first contact that followed.
+
+use super::lowering::Lowering;
+use crate::diagnostic::{Code, Diagnostic, Spanned};
+use crate::frame::DataType;
+use crate::ir::typing::common_type;
+use crate::ir::{Expr, Named, Table};
+
+/// The column with the number of rows of a cell that pass the condition of
+/// [`Level::Counted`](super::Level::Counted).
+pub const COUNTED_COLUMN: &str = "#counted";
+
+/// For each row the first event of its customer that follows it.
+#[derive(Debug, Clone)]
+pub struct Following {
+    /// The column of the rows with the time of that event, a timestamp; null if there is none.
+    pub column: String,
+    /// Whose events they are; absent: those of the rows' own table.
+    pub table: Option<Table>,
+}
+
+impl Lowering<'_> {
+    /// The customer and the time of the input; what is missing is noted.
+    pub fn customer_and_time(&mut self) -> Option<(Named<Expr>, Expr)> {
+        let (customer, time) =
+            (self.subject.roles.customer.clone(), self.subject.roles.time.clone());
+        if customer.is_none() {
+            self.lacks("customer", "customer: COLUMN");
+        }
+        if time.is_none() {
+            self.lacks("time", "time: COLUMN");
+        }
+        customer.zip(time)
+    }
+
+    /// The time of the next row of the same customer that is later; null if there is none.
+    pub fn next_of_customer(&mut self) -> Option<Expr> {
+        self.customer_and_time()?;
+        Some(self.follows("#next".into(), None))
+    }
+
+    /// The time of the first row of another table for the same customer, at the time of this one or later; null if
+    /// there is none.
+    pub fn first_in(&mut self, name: &Spanned<String>) -> Option<Expr> {
+        let own = self.customer_and_time();
+        // A table that is not there is noted by whoever looks for it.
+        let table = self.subject.others.get(&name.value)?.clone();
+        let mut good = own.is_some();
+        for (role, there) in
+            [("customer", table.roles.customer.is_some()), ("time", table.roles.time.is_some())]
+        {
+            if !there && !table.roles.flawed {
+                let message = format!(
+                    "the metric `{}` needs the role `{role}` of `{}`, which does not have it",
+                    self.name, table.name
+                );
+                let help = format!("say which column it is at the source: `{role}: COLUMN`");
+                let lacks = Diagnostic::at(Code::MissingRole, name.span, message).help(help);
+                self.diagnostics.push(lacks);
+            }
+            good &= there;
+        }
+        if !good {
+            return None;
+        }
+        let (ours, theirs) =
+            (own?.0.value.data_type, table.roles.customer.as_ref()?.value.data_type);
+        if common_type(ours, theirs).is_none() {
+            let message = format!(
+                "the customer of `{}` is a {ours}, that of `{}` a {theirs}",
+                self.subject.table, table.name
+            );
+            self.diagnostics.push(Diagnostic::at(Code::TypeMismatch, name.span, message));
+            return None;
+        }
+        Some(self.follows(format!("#first.{}", name.value), Some(table)))
+    }
+
+    fn follows(&mut self, column: String, table: Option<Table>) -> Expr {
+        if !self.following.iter().any(|following| following.column == column) {
+            self.following.push(Following { column: column.clone(), table });
+        }
+        Expr::column(column, DataType::Timestamp)
+    }
+}

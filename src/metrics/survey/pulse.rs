@@ -1,0 +1,105 @@
+//! # pulse
+//!
+//! How customers feel by their latest answers, on one scale from 0 to 100.
+//!
+//! What it does: takes the latest answer of each customer in the cell, puts it on a scale from 0 to 100, and takes
+//! the mean over the customers.
+//!
+//! When to use it: one number from surveys of several scales, in which nobody counts twice. `response_rate` says how
+//! many of those asked it is of.
+//!
+//! Example: `metrics: [pulse]`, or `of_effort: {pulse: {question: ces}}`
+//!
+//! Formula: mean over customers of 100 · (score − low) / (top − low); low to top are 0 to 10 for `nps`, 1 to the top of
+//! `scales` for `csat` and `ces`. Answers to other questions, beyond the scale, or without a customer are left out.
+//! Of answers at the same moment the one with the lowest `key` counts, or without a key the lowest score. The interval is Student's t
+//! over customers. Columns `m`, `m_n` (customers), `m_low`, `m_high`; null for no customers, the bounds for fewer
+//! than two. Needs `customer`, `time`, `survey.score`, and `survey.question` or the option.
+
+use crate::frame::{DataType, Unit};
+use crate::ir::typing::build;
+use crate::ir::{Expr, Mark, Measure, MeasureFunc, named};
+use crate::metrics::{Direction, Each, Level, Lowering, Metric, MetricKind, Statistic};
+
+/// The registry's entry.
+pub const KIND: MetricKind = MetricKind {
+    name: "pulse",
+    source: include_str!("pulse.rs"),
+    unit: "points",
+    direction: Direction::Higher,
+    ..MetricKind::with_options::<Pulse>()
+};
+
+crate::choice! {
+    /// A question whose scale is known.
+    enum Question {
+        Nps = "nps",
+        Csat = "csat",
+        Ces = "ces",
+    }
+}
+
+crate::options! {
+    /// Which answers count.
+    struct Pulse("`pulse`") {
+        /// The question; absent: each of the three on its own scale.
+        question: Option<Question> = None,
+    }
+}
+
+/// The column of a customer's latest answer.
+const LATEST: &str = "#latest";
+
+impl Metric for Pulse {
+    fn lower(&self, lowering: &mut Lowering) -> Option<()> {
+        let roles = lowering.customer_and_time();
+        let asked = lowering.subject.roles.marks.contains_key(&Mark::Question);
+        let questions = match self.question.value {
+            Some(question) => vec![question],
+            None if asked => Question::ALL.to_vec(),
+            None => {
+                lowering.lacks("survey.question", "survey: {question: COLUMN}");
+                return None;
+            }
+        };
+        let (customer, time) = roles?;
+
+        // The score as points of its own question; null for what is no answer to any.
+        let mut points = Expr::null(DataType::Float64);
+        for question in questions {
+            let scales = lowering.subject.roles.scales;
+            let (low, top) = match question {
+                Question::Nps => (0, 10),
+                Question::Csat => (1, scales.csat),
+                Question::Ces => (1, scales.ces),
+            };
+            let answers = super::answers(lowering, question.word())?;
+            let (low, top) = (Expr::float(low as f64), Expr::float(top as f64));
+            let within = build::ge(answers.score.clone(), low.clone())
+                .and_then(|above| build::and(above, build::le(answers.score.clone(), top.clone())?))
+                .and_then(|within| build::and(answers.is_one, within));
+            let within = lowering.typed(within)?;
+            let scaled = build::sub(answers.score, low.clone())
+                .and_then(|above| build::div(above, build::sub(top, low)?))
+                .and_then(|share| build::mul(share, Expr::float(100.0)));
+            let scaled = lowering.typed(scaled)?;
+            points = lowering.typed(build::choose(within, scaled, points))?;
+        }
+
+        let instant = lowering.typed(build::cast(time, DataType::Timestamp))?;
+        let as_of = lowering.as_of();
+        let age = lowering.typed(build::elapsed_between(as_of, instant))?;
+        let keys = lowering.subject.roles.key.iter().cloned();
+        let order = [age].into_iter().chain(keys).chain([points.clone()]).collect();
+        let filter = lowering.typed(build::is_null(points.clone()).and_then(build::not))?;
+        let latest = Measure::of(MeasureFunc::First { value: points, order });
+        let level = Level::Each(Box::new(Each {
+            level: Level::Rows,
+            of: customer.value,
+            filter: Some(filter),
+            kept: vec![named(LATEST, latest)],
+        }));
+        let latest = Expr::column(LATEST, DataType::Float64);
+        lowering.statistic(Statistic::Mean, latest, None, &level, Unit::Points)
+    }
+}
