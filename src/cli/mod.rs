@@ -11,6 +11,7 @@ mod diagnostics;
 mod init;
 mod install;
 mod manual;
+mod measures;
 mod progress;
 mod reference;
 mod refused;

@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use super::measures::{MEASURES, Measure};
 use crate::checks::{CheckSpec, Place};
 use crate::diagnostic::Code;
 use crate::document::{Decode, Field, FieldPlace, Instant, Interval, Rate, Share, manual_of};
@@ -42,6 +43,7 @@ pub fn reference() -> String {
     keys(&mut page);
     all_stages(&mut page);
     all_metrics(&mut page);
+    measures(&mut page);
     all_checks(&mut page);
     functions(&mut page);
     codes(&mut page);
@@ -66,6 +68,7 @@ fn contents(page: &mut String) {
          - [Stages](#stages): {stages}\n\
          - [Metrics](#metrics): {built_in}\n\
          - [Kinds of metrics](#kinds-of-metrics): {kinds}\n\
+         - [Measures and their cases](#measures-and-their-cases)\n\
          - [Checks](#checks): {checks}\n\
          - [Functions of expressions](#functions-of-expressions)\n\
          - [Exit status](#exit-status)\n\
@@ -142,6 +145,22 @@ fn all_metrics(page: &mut String) {
         "## Kinds of metrics\n\nDeclared under `metrics:`, and named like the others.\n\n",
     );
     of_metrics(false).for_each(|kind| metric(page, kind));
+}
+
+fn measures(page: &mut String) {
+    page.push_str(
+        "## Measures and their cases\n\n\
+         What people ask for, what it is called here, and the case files that prove it: small tables in, expected \
+         tables out, on both engines.\n\n\
+         | measure | here | cases |\n|---|---|---|\n",
+    );
+    for Measure { name, here, cases } in MEASURES {
+        let here: Vec<String> = here.iter().map(|name| format!("[`{name}`](#{name})")).collect();
+        let cases = cases.iter().map(|case| format!("[{case}](tests/cases/{case}.md)"));
+        let cases: Vec<String> = cases.collect();
+        row(page, &[(*name).to_owned(), here.join(", "), cases.join(", ")]);
+    }
+    page.push('\n');
 }
 
 fn metric(page: &mut String, kind: &MetricKind) {

@@ -102,6 +102,7 @@ functions! {
     Contains "contains" "string, part" Propagates "True if the text holds the part.";
     Like "like" "string, pattern" Propagates "True if the whole text fits the pattern; `%` is any text, `_` any character.";
     Mentions "mentions" "string, 'word', …" Propagates "True if the text holds one of the words, at borders of words; case and accents do not matter.";
+    Sentiment "sentiment" "string, language" Propagates "The tone of a text from −1 to 1, by the lexicon and rules of VADER; null where none of its words has a tone, or the language is not `'en'`.";
     RegexpMatches "regexp_matches" "string, 'pattern'" Propagates "True if some part of the text fits the regular expression.";
     DateTrunc(TimeUnit) "date_trunc" "'unit', time" Propagates "The start of the period: a date, or a timestamp for hour, minute and second.";
     Extract(Part) "extract" "part from time" Propagates "A part of the date or clock as int64.";

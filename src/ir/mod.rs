@@ -27,6 +27,7 @@ pub mod relation;
 mod repeats;
 pub mod roles;
 pub mod scan;
+pub mod sentiment;
 pub mod typing;
 mod words;
 

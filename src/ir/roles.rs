@@ -87,6 +87,8 @@ pub enum Mark {
     /// Texts: what a customer wrote with an answer, and in a review.
     Comment,
     ReviewText,
+    /// Of reviews.
+    Language,
 }
 
 impl Mark {
@@ -114,6 +116,7 @@ impl Mark {
             Mark::Sentiment => ("review", "sentiment"),
             Mark::Comment => ("survey", "text"),
             Mark::ReviewText => ("review", "text"),
+            Mark::Language => ("review", "language"),
             Mark::Due => ("invoice", "due"),
             Mark::Paid => ("invoice", "paid"),
         }

@@ -226,6 +226,11 @@ fn resolve(func: Func, mut args: Vec<Expr>) -> Result<(Vec<Expr>, DataType), Typ
             super::words::literal(&args)?;
             Ok((args, T::Bool))
         }
+        Func::Sentiment => {
+            need(2..=2)?;
+            expect_all(func, &mut args, T::String)?;
+            Ok((args, T::Float64))
+        }
         Func::RegexpMatches => {
             need(2..=2)?;
             expect_all(func, &mut args, T::String)?;

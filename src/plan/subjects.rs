@@ -81,6 +81,7 @@ pub(super) fn bind(
         review.rating.value.iter().for_each(|role| add(Mark::Rating, role, Wanted::Number));
         review.sentiment.value.iter().for_each(|role| add(Mark::Sentiment, role, Wanted::Any));
         review.text.value.iter().for_each(|role| add(Mark::ReviewText, role, Wanted::Text));
+        review.language.value.iter().for_each(|role| add(Mark::Language, role, Wanted::Text));
     }
     if let Some(invoice) = &source.invoice {
         add(Mark::Due, &invoice.due.value, Wanted::Time);

@@ -84,8 +84,10 @@ crate::options! {
         scale: i64 = 5,
         /// A number from −1 to 1, or `positive`, `neutral`, `negative`; null where nobody can tell.
         sentiment: Option<Expression> = None,
-        /// What was written.
+        /// What was written. Without `sentiment`, and with `language`, it is what the tone is found by.
         text: Option<Expression> = None,
+        /// Its language, such as `en`: a column, or `"'en'"` for all rows.
+        language: Option<Expression> = None,
     }
 }
 

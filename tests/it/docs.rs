@@ -107,6 +107,23 @@ fn the_tutorial_runs() {
     }
 }
 
+/// A block `rust FILE` is that file, or a run of its lines.
+#[test]
+fn code_in_documents_is_that_of_the_program() {
+    let mut whole = 0;
+    let mut found = 0;
+    for document in ["CONTRIBUTING.md", "ARCHITECTURE.md", "README.md", "TUTORIAL.md"] {
+        for block in blocks(document) {
+            let Some(file) = block.info.strip_prefix("rust ") else { continue };
+            let code = fs::read_to_string(repository(file)).expect(file);
+            assert!(code.contains(&block.text), "{document}: not in {file}:\n{}", block.text);
+            whole += usize::from(code == block.text);
+            found += 1;
+        }
+    }
+    assert!(whole >= 1 && found >= 2, "{found} blocks, {whole} of them whole files");
+}
+
 #[test]
 fn pipelines_in_documents_have_no_mistakes() {
     let folder = newcomer();

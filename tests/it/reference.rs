@@ -223,6 +223,47 @@ fn links_of_the_reference_lead_to_one_heading() {
     }
 }
 
+/// True if a text names a metric, be it with a statistic.
+fn names(text: &str, metric: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| {
+        word.strip_prefix(metric).is_some_and(|rest| {
+            let statistic = rest.strip_prefix('_').unwrap_or_default();
+            rest.is_empty() || tenure::metrics::Statistic::from_word(statistic).is_some()
+        })
+    })
+}
+
+#[test]
+fn each_measure_has_a_case_that_names_it() {
+    assert!(names("[csat_mean]", "csat"), "a statistic");
+    assert!(!names("[csat_n, a_csat]", "csat"), "a column, another metric");
+
+    let text = tenure::cli::reference();
+    let section = text.split("\n## Measures and their cases\n").nth(1).expect("the section");
+    let rows: Vec<&str> = section
+        .lines()
+        .take_while(|line| !line.starts_with("## "))
+        .filter(|line| line.contains("](tests/cases/"))
+        .collect();
+    assert!(rows.len() > 25, "{rows:?}");
+    for row in rows {
+        let metrics: Vec<&str> =
+            row.split("[`").skip(1).filter_map(|rest| rest.split('`').next()).collect();
+        let files = row.split("](tests/cases/").skip(1).filter_map(|rest| rest.split(')').next());
+        let cases: Vec<String> = files
+            .map(|file| fs::read_to_string(repository("tests/cases").join(file)).expect(file))
+            .collect();
+        assert!(!metrics.is_empty(), "{row}");
+        for metric in &metrics {
+            assert!(tenure::metrics::find(metric).is_some(), "there is no metric `{metric}`");
+            assert!(cases.iter().any(|case| names(case, metric)), "no case of `{metric}`: {row}");
+        }
+        for case in &cases {
+            assert!(metrics.iter().any(|metric| names(case, metric)), "a case of none: {row}");
+        }
+    }
+}
+
 #[test]
 fn examples_of_the_reference_have_no_mistakes() {
     let folder = shop();

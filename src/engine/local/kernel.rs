@@ -18,7 +18,7 @@ use super::{cast, temporal};
 use crate::document::TimeUnit;
 use crate::engine::{EngineError, EvaluateError};
 use crate::frame::{DataType, FrameError, Value, draw_number, pow10, value_at};
-use crate::ir::{Calendar, Func, Words};
+use crate::ir::{Calendar, Func, Words, sentiment};
 
 /// No decimal has more than 38 digits.
 pub(super) const LARGEST: i128 = 10i128.pow(38);
@@ -254,6 +254,14 @@ pub(super) fn call(
         Func::EndsWith => matches(args, |text, part| text.ends_with(part)),
         Func::Contains => matches(args, |text, part| text.contains(part)),
         Func::Mentions => mentions(args),
+        Func::Sentiment => {
+            let (texts, languages) = (args[0].as_string::<i32>(), args[1].as_string::<i32>());
+            let tones = texts.iter().zip(languages).map(|(text, language)| {
+                let (text, language) = (text?, language?);
+                sentiment::is_scored(language).then(|| sentiment::score(text))?
+            });
+            Arc::new(tones.collect::<Float64Array>())
+        }
         Func::Like => with_pattern(args, |pattern| {
             let translated: String = pattern
                 .chars()

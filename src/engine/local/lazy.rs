@@ -204,6 +204,7 @@ pub(super) fn can_fail(expr: &Expr) -> bool {
         | Func::EndsWith
         | Func::Contains
         | Func::Mentions
+        | Func::Sentiment
         | Func::Like
         | Func::RegexpMatches
         | Func::DateTrunc(_)

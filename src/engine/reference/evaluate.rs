@@ -7,7 +7,7 @@ use super::{number, time};
 use crate::engine::{EngineError, EvaluateError};
 use crate::frame::{DataType, Schema, Value, draw_number};
 use crate::ir::function::NullRule;
-use crate::ir::{Calendar, Expr, ExprNode, Func, Words};
+use crate::ir::{Calendar, Expr, ExprNode, Func, Words, sentiment};
 use crate::stats;
 
 /// A row and the names of its values.
@@ -220,6 +220,11 @@ fn call(
             let words: Vec<&str> =
                 (1..values.len()).map(|at| with.text(at)).collect::<Result<_, _>>()?;
             truth(Words::new(&words).are_in(with.text(0)?))
+        }
+        Func::Sentiment => {
+            let (text, language) = (with.text(0)?, with.text(1)?);
+            let tone = if sentiment::is_scored(language) { sentiment::score(text) } else { None };
+            Ok(tone.map_or(Value::Null, Value::finite))
         }
         Func::Like => {
             let characters =

@@ -157,6 +157,7 @@ impl Reader<'_> {
             "ends_with" => Func::EndsWith,
             "contains" => Func::Contains,
             "mentions" => Func::Mentions,
+            "sentiment" => Func::Sentiment,
             "regexp_matches" => Func::RegexpMatches,
             "date" => Func::Cast(DataType::Date),
             _ => {

@@ -3,6 +3,7 @@
 //! **Invariants**
 //! - The tone is a number from −1 to 1, of which ±0.05 is the border, or one of the words `positive`, `neutral` and
 //!   `negative`. What has neither is not covered, and in no share.
+//! - Without `review.sentiment` it is found by the words of `review.text`, in the languages that have a lexicon.
 
 pub mod net_sentiment;
 pub mod review_positive_lower;
@@ -81,9 +82,21 @@ struct Tone {
     known: Expr,
 }
 
+/// Text and language, where nobody has scored the rows; a missing language is noted.
+fn said(lowering: &mut Lowering) -> Option<Option<(Expr, Expr)>> {
+    let marks = &lowering.subject.roles.marks;
+    match (marks.contains_key(&Mark::Sentiment), marks.get(&Mark::ReviewText).cloned()) {
+        (true, _) | (false, None) => Some(None),
+        (false, Some(text)) => Some(Some((text, lowering.mark(Mark::Language)?))),
+    }
+}
+
 /// The tone of a row; a missing role is noted.
 fn tone(lowering: &mut Lowering) -> Option<Tone> {
-    let tone = lowering.mark(Mark::Sentiment)?;
+    let tone = match said(lowering)? {
+        Some((text, language)) => lowering.typed(call(Func::Sentiment, vec![text, language]))?,
+        None => lowering.mark(Mark::Sentiment)?,
+    };
     let of_word = |lowering: &mut Lowering, word: &str| {
         let word = Expr::literal(Value::text(word), DataType::String);
         lowering.typed(build::eq(tone.clone(), word))

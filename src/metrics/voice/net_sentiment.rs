@@ -9,7 +9,11 @@
 //! Example: `metrics: [net_sentiment]`
 //!
 //! Formula: 100 · (positive − negative) / (positive + neutral + negative), with the interval of `balance`. Columns
-//! `m`, `m_plus`, `m_minus`, `m_n`, `m_low`, `m_high`; null for none. Needs `review.sentiment`.
+//! `m`, `m_plus`, `m_minus`, `m_n`, `m_low`, `m_high`; null for none.
+//! Needs `review.sentiment`, or `review.text` with `review.language`: then the tone is that of the function
+//! `sentiment`, which knows English.
+//!
+//! References: Hutto and Gilbert (2014), VADER, for the border of 0.05 and the scores of texts.
 
 use crate::metrics::{Direction, Lowering, Metric, MetricKind, no_options};
 

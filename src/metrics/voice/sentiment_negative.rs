@@ -10,7 +10,10 @@
 //!
 //! Formula: negative / (positive + neutral + negative), with Wilson's interval; a score of at least 0.05 is
 //! positive, of at most −0.05 negative. Columns `m`, `m_numerator`, `m_n`, `m_low`, `m_high`; null for none.
-//! Needs `review.sentiment`.
+//! Needs `review.sentiment`, or `review.text` with `review.language`: then the tone is that of the function
+//! `sentiment`, which knows English.
+//!
+//! References: Hutto and Gilbert (2014), VADER, for the border of 0.05 and the scores of texts.
 
 use crate::metrics::{Direction, Lowering, Metric, MetricKind, no_options};
 

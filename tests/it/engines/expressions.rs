@@ -115,7 +115,7 @@ fn value(draw: &mut Draw, take: Take) -> Value {
         Fixed(take) => value(draw, *take),
         Digits => Value::Int(draw.below(4) as i64),
         Pattern => Value::text(draw.pick(&["^x", "[0-9]+", "a.b", "", "(?i)true|é"])),
-        Word => Value::text(draw.pick(&["x", "TRUE", "é", "a b", "2024"])),
+        Word => Value::text(draw.pick(&["x", "TRUE", "é", "a b", "2024", "en"])),
         Period => Value::Int(draw.below(300) as i64 - 40),
     }
 }
@@ -229,6 +229,8 @@ fn signatures() -> Vec<(Func, Vec<Take>)> {
     row(Func::Replace, &[Text, Text, Text]);
     row(Func::Mentions, &[Text, Word]);
     row(Func::Mentions, &[Text, Word, Word]);
+    row(Func::Sentiment, &[Text, Word]);
+    row(Func::Sentiment, &[Word, Word]);
     row(Func::RegexpMatches, &[Text, Pattern]);
     for take in [Date, Time] {
         for &unit in UNITS {
