@@ -215,9 +215,11 @@ fn term(group: &Group, &[alpha, beta, gamma, delta]: &[f64; 4]) -> Derivatives<4
     let mut chances = Rising::new(alpha + beta, n);
     let mut stayed = Rising::new(delta, n);
     let mut choices = Rising::new(gamma + delta, n);
-    let whole = ln_beta(alpha, beta) + ln_beta(gamma, delta);
+    // As rising factorials, which keep the digits that large parameters have in common.
     let log = |j: f64, stopped: f64| {
-        ln_beta(alpha + x, beta + j - x) + ln_beta(gamma + stopped, delta + j) - whole
+        let missed = ln_rising(beta, j - x)[0] - ln_rising(alpha + beta, j)[0];
+        let stayed = ln_rising(delta, j)[0] - ln_rising(gamma + delta, j + stopped)[0];
+        ln_rising(alpha, x)[0] + missed + stopped * gamma.ln() + stayed
     };
     let mut value = log(n, 0.0);
     let mut sum = Mixture::default();

@@ -53,6 +53,9 @@ const VAGUE: f64 = 5.0;
 /// 1.92 below the top.)
 const LEVEL_GROUND: f64 = 0.1;
 
+/// The share of a log-likelihood that the rounding of its sum leaves open.
+const NOISE: f64 = 1e-13;
+
 /// How far a parameter that is not identified is moved, in logarithms, to see whether the likelihood minds.
 /// It minds if it falls by half of the 95% point of chi-square with 1 degree.
 const FAR: [f64; 2] = [5.0, 10.0];
@@ -78,14 +81,15 @@ const CHUNK: usize = 4_096;
 
 impl<const N: usize> Fit<N> {
     /// True if the search found the top, or could not tell it from where it stood, or ran out along a
-    /// ridge that no longer rises; `identified` tells the last case.
+    /// ridge that no longer rises, or there is only a limit; `identified` tells the last two.
     pub fn converged(&self) -> bool {
         match self.termination {
-            Termination::Converged => true,
-            Termination::NoImprovement | Termination::Flat => {
-                self.decrement.is_some_and(|left| left < 1e-8) || self.gradient_norm < LEVEL_GROUND
+            Termination::Converged | Termination::Limit => true,
+            Termination::NoImprovement | Termination::Flat | Termination::IterationLimit => {
+                let noise = (NOISE * self.log_likelihood.abs()).max(1e-8);
+                self.decrement.is_some_and(|left| left < noise) || self.gradient_norm < LEVEL_GROUND
             }
-            Termination::IterationLimit | Termination::NotFinite => false,
+            Termination::NotFinite => false,
         }
     }
 
@@ -221,6 +225,19 @@ fn best_of<const N: usize>(
 }
 
 impl<const N: usize> Fit<N> {
+    /// A limit that the likelihood climbs to without end. Its forecasts have no error: nothing that was seen
+    /// differs from them.
+    pub(super) fn limit(parameters: [f64; N]) -> Self {
+        Fit {
+            parameters,
+            covariance: Some([[0.0; N]; N]),
+            termination: Termination::Limit,
+            log_likelihood: f64::INFINITY,
+            decrement: Some(0.0),
+            ..Fit::nowhere()
+        }
+    }
+
     /// What is said when there was no start.
     fn nowhere() -> Self {
         Fit {

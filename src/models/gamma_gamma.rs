@@ -11,7 +11,7 @@
 //! of monetary value.
 
 use super::fit::{Fit, Likelihood, fit};
-use crate::stats::{Derivatives, digamma, ln_beta, trigamma};
+use crate::stats::{Derivatives, ln_beta, ln_rising, trigamma};
 
 /// How many customers spend alike.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,9 +44,12 @@ impl GammaGamma {
 
     /// Fits the model. The rows should be in a fixed order: it is that of the sum.
     ///
-    /// Where everybody's mean is the same there is no maximum, for p and q grow for ever: the fit says that it
-    /// has not converged, and its expected spend is that mean.
+    /// Where everybody's mean is the same there is no maximum, for p and q grow for ever. The fit is then the
+    /// limit, in which that mean is what anybody spends; no parameter is identified.
     pub fn fit(rows: &[Spending]) -> Fit<3> {
+        if let Some(mean) = everybodys(rows) {
+            return Fit::limit([CERTAIN, CERTAIN + 1.0, mean]);
+        }
         let customers: f64 = rows.iter().map(|row| row.customers).sum();
         let money: f64 = rows.iter().map(|row| row.mean * row.customers).sum();
         let mean = (money / customers.max(1.0)).max(1e-9);
@@ -77,6 +80,25 @@ impl GammaGamma {
     }
 }
 
+/// Means that differ by less than this share are the same: shapes of 10¹⁰ would say so, of which the
+/// likelihood has no digits left.
+const ALIKE: f64 = 1e-5;
+
+/// What stands for shapes without end: expectations are those of the limit to the last digits.
+const CERTAIN: f64 = 1e8;
+
+/// The mean of all customers, if they all have the same.
+fn everybodys(rows: &[Spending]) -> Option<f64> {
+    let mut means = rows.iter().map(|row| row.mean);
+    let first = means.next()?;
+    let (low, high) =
+        means.fold((first, first), |(low, high), mean| (low.min(mean), high.max(mean)));
+    let (customers, money) = rows.iter().fold((0.0, 0.0), |(customers, money), row| {
+        (customers + row.customers, money + row.mean * row.customers)
+    });
+    (low > 0.0 && high / low - 1.0 < ALIKE).then(|| money / customers)
+}
+
 /// The log-likelihood of one customer with its derivatives.
 ///
 /// ```text
@@ -91,17 +113,12 @@ fn term(row: &Spending, &[p, q, gamma]: &[f64; 3]) -> Derivatives<3> {
     let whole = gamma + money;
     let (more, less) = ((money / gamma).ln_1p(), (gamma / money).ln_1p());
     let value = -ln_beta(px, q) - q * more - px * less - m.ln();
-    let both = digamma(px + q);
-    let gradient = [
-        x * (both - digamma(px) - less),
-        both - digamma(q) - more,
-        (q * money - px * gamma) / (gamma * whole),
-    ];
-    let slope = trigamma(px + q);
-    let (pq, p_gamma, q_gamma) = (x * slope, -x / whole, money / (gamma * whole));
+    let ([_, by_px, px_px], [_, by_q, q_q]) = (ln_rising(px, q), ln_rising(q, px));
+    let gradient = [x * (by_px - less), by_q - more, (q * money - px * gamma) / (gamma * whole)];
+    let (pq, p_gamma, q_gamma) = (x * trigamma(px + q), -x / whole, money / (gamma * whole));
     let hessian = [
-        [x * x * (slope - trigamma(px)), pq, p_gamma],
-        [pq, slope - trigamma(q), q_gamma],
+        [x * x * px_px, pq, p_gamma],
+        [pq, q_q, q_gamma],
         [p_gamma, q_gamma, -q / (gamma * gamma) + (px + q) / (whole * whole)],
     ];
     Derivatives { value, gradient, hessian }

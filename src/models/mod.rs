@@ -13,6 +13,8 @@
 mod check;
 #[cfg(test)]
 mod coverage;
+#[cfg(test)]
+mod odd;
 mod bg_bb;
 mod bg_nbd;
 mod bootstrap;

@@ -12,7 +12,7 @@
 //! project customer retention" revisited: the role of duration dependence.
 
 use super::fit::{Fit, Likelihood, fit};
-use crate::stats::{Derivatives, digamma, ln_gamma_ratio, trigamma};
+use crate::stats::{Derivatives, ln_beta_fall, ln_rising, trigamma};
 
 /// How many customers left between an age and the one before, or are still there at it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -75,7 +75,7 @@ impl RetentionCurve {
         if age <= 0.0 {
             return 0.0;
         }
-        (ln_gamma_ratio(b, a) - ln_gamma_ratio(b + s, a)).min(0.0)
+        ln_beta_fall(b, a, s).min(0.0)
     }
 
     /// ln S(t) − ln S(t − 1), with all its digits where few leave.
@@ -113,20 +113,24 @@ impl RetentionCurve {
         let (a, b, s) = (self.alpha, self.beta, age.powf(self.c));
         let (log, both) = (age.ln(), a + b);
         let (slope, curve) = (s * log, s * log * log);
-        let by_s = digamma(b + s) - digamma(both + s);
-        let by_s_s = trigamma(b + s) - trigamma(both + s);
-        let by_a = digamma(both) - digamma(both + s);
-        let by_a_a = trigamma(both) - trigamma(both + s);
+        let [_, by_s, by_s_s] = ln_rising(b + s, a).map(|part| -part);
+        let [_, by_a, by_a_a] = ln_rising(both, s).map(|part| -part);
         let by_a_s = -trigamma(both + s);
-        let own = digamma(b + s) - digamma(b);
-        let own_slope = trigamma(b + s) - trigamma(b);
+        // ∂β, ψ(β+s) − ψ(β) − ψ(α+β+s) + ψ(α+β), and its slope: the nearer ones are subtracted first.
+        let [by_b, by_b_b] = if a < s {
+            let [_, near, near_slope] = ln_rising(b, a);
+            [near + by_s, near_slope + by_s_s]
+        } else {
+            let [_, own, own_slope] = ln_rising(b, s);
+            [own + by_a, own_slope + by_a_a]
+        };
         let (a_c, b_c) = (by_a_s * slope, by_s_s * slope);
         LogShare {
             value: self.ln_share(age),
-            gradient: [by_a, own + by_a, by_s * slope],
+            gradient: [by_a, by_b, by_s * slope],
             hessian: [
                 [by_a_a, by_a_a, a_c],
-                [by_a_a, own_slope + by_a_a, b_c],
+                [by_a_a, by_b_b, b_c],
                 [a_c, b_c, by_s_s * slope * slope + by_s * curve],
             ],
         }

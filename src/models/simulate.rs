@@ -55,9 +55,26 @@ impl Random {
         left / (left + right)
     }
 
+    /// A customer of so many opportunities who takes each with one probability, and before each stops with
+    /// another.
+    fn chances(&mut self, opportunities: f64, take: f64, stop: f64) -> Purchases {
+        let (mut frequency, mut recency, mut chance) = (0.0, 0.0, 1.0);
+        while chance <= opportunities && self.uniform() > stop {
+            if self.uniform() < take {
+                (frequency, recency) = (frequency + 1.0, chance);
+            }
+            chance += 1.0;
+        }
+        Purchases { frequency, recency, age: opportunities, customers: 1.0 }
+    }
+
     /// A customer who came 26 to 52 units ago and behaves as the model says.
     fn customer(&mut self, kind: ModelKind, &[r, alpha, third, fourth]: &[f64; 4]) -> Purchases {
         let age = 26.0 + (26.0 * self.uniform() * 7.0).floor() / 7.0;
+        if kind == ModelKind::BgBb {
+            let (take, stop) = (self.beta(r, alpha), self.beta(third, fourth));
+            return self.chances(age.floor(), take, stop);
+        }
         let rate = self.gamma(r) / alpha;
         let (stop, until) = match kind {
             ModelKind::ParetoNbd => {

@@ -265,7 +265,7 @@ fn data_quality(manifest: &Manifest, touched: &[(&str, &Frame)]) -> Section {
                 columns: vec![
                     Column::new("stage", "Stage", ReportUnit::None),
                     Column::new("rule", "Rule", ReportUnit::None),
-                    Column::new("count", "Orders or entries", ReportUnit::Count),
+                    Column::new("count", "Orders, entries or spans", ReportUnit::Count),
                 ],
                 rows: rules.collect(),
                 note: Some("What each rule did with them is under Methods.".into()),

@@ -7,7 +7,7 @@ use crate::document::{DAY_MICROS, Interval, TimeUnit};
 use crate::frame::{DataType, Value};
 use crate::ir::relation::{self, Built, all_columns, column};
 use crate::ir::typing::{TypeError, Typed, build, call};
-use crate::ir::{Events, Expr, Func, Named, RelRef, SpanRoles, Table, named};
+use crate::ir::{Events, Expr, Func, Measure, MeasureFunc, Named, RelRef, SpanRoles, Table, named};
 
 /// The columns of spans, and the number of a period in which one runs.
 const CUSTOMER: &str = "#customer";
@@ -78,6 +78,7 @@ impl StageContext<'_> {
         unit: TimeUnit,
     ) -> Option<Spans> {
         let (customer, _) = self.customer_and_time(table)?;
+        self.count_empty_spans(table, span)?;
         let value = table.roles.value.as_ref().map(|value| value.expr.clone());
         let has_value = value.is_some();
         let built = (|| {
@@ -102,13 +103,30 @@ impl StageContext<'_> {
             columns.extend(ties);
             let rel = relation::project(&table.rel, columns)?;
             // A span that ends where it starts, or before, holds at no time.
-            let (starts, ends) = (column(&rel, STARTS)?, column(&rel, ENDS)?);
-            let empty = build::coalesce(build::le(ends, starts)?, Expr::bool(false))?;
-            Ok::<_, TypeError>((relation::filter(&rel, build::not(empty)?)?, names))
+            let kept = build::not(is_empty(column(&rel, STARTS)?, column(&rel, ENDS)?)?)?;
+            Ok::<_, TypeError>((relation::filter(&rel, kept)?, names))
         })();
         let (rel, ties) = self.typed(built)?;
         Some(Spans { rel, customer: customer.name, has_value, ties })
     }
+}
+
+impl StageContext<'_> {
+    /// Notes how many rows are left out because their span is empty.
+    pub(super) fn count_empty_spans(&mut self, table: &Table, span: &SpanRoles) -> Option<()> {
+        let counted = is_empty(span.starts.clone(), span.ends.clone()).and_then(|empty| {
+            let count = Measure::filtered(MeasureFunc::CountRows, Some(empty));
+            let measure = named("spans that end where they start, or before", count);
+            relation::aggregate(&table.rel, vec![], vec![measure])
+        });
+        self.touched = Some(self.typed(counted)?);
+        Some(())
+    }
+}
+
+/// Whether a span holds at no time. One without an end is not.
+pub(super) fn is_empty(starts: Expr, ends: Expr) -> Typed {
+    build::coalesce(build::le(ends, starts)?, Expr::bool(false))
 }
 
 /// The dimensions, which are columns.

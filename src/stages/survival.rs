@@ -34,17 +34,18 @@
 //! gap a new one begins. Of events it lasts from the first to the last one, and has ended if nothing has
 //! happened for `inactive_for` by `as_of`; otherwise it was last seen with the last event. Times are whole
 //! days in the pipeline's time zone, divided by the unit; a month counts 30.4375 days. Dimensions are as of
-//! the start. With `observed_from` customers are under observation only from then on, say from the day the
-//! data begin: those who started before are at risk from there, in `(entry, exit]`, and who ended before is
-//! left out.
+//! the start. A span that ends where it starts, or before, is left out and counted in the report. With
+//! `observed_from` customers are under observation only from then on, say from the day the data begin: those
+//! who started before are at risk from there, in `(entry, exit]`, and who ended before is left out.
 //!
 //! survival is Kaplan and Meier's, with Greenwood's variance, by default on the scale ln(−ln S), which stays
 //! within 0 and 1; `transform: plain` is symmetric. The hazard is Nelson and Aalen's sum of events over
-//! those at risk, its bounds symmetric in its logarithm. The median is the first time at which a half or
-//! fewer are there; its bounds are where those of the curve cross a half. Without `horizon` the mean is up
-//! to the shortest of the longest times of the curves. Tests weigh a difference at a time by 1 (`log_rank`),
-//! by the number at risk n (`wilcoxon`, of Gehan and Breslow), by √n (`tarone_ware`), or by Peto and Peto's
-//! survival of all, the product of 1 − d / (n + 1) (`peto`).
+//! those at risk; its variance is the sum of events over the square of those at risk, its bounds symmetric in
+//! its logarithm. The median is the first time at which a half or fewer are there; its bounds are where
+//! those of the curve cross a half. Without `horizon` the mean is up to the shortest of the longest times of
+//! the curves. Tests weigh a difference at a time by 1 (`log_rank`), by the number at risk n (`wilcoxon`, of
+//! Gehan and Breslow), by √n (`tarone_ware`), or by Peto and Peto's survival of all, the product of
+//! 1 − d / (n + 1) (`peto`).
 //!
 //! References: Kaplan and Meier (1958), Nonparametric estimation from incomplete observations; Klein and
 //! Moeschberger (2003), Survival analysis: techniques for censored and truncated data.
@@ -54,6 +55,7 @@ use std::sync::Arc;
 use super::context::{RoleOverrides, StageContext};
 use super::dimension::{Dimension, DimensionSpec};
 use super::registry::{Companion, Output, Stage, StageKind};
+use super::spans::is_empty;
 use super::view::View;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{
@@ -265,6 +267,7 @@ impl Survival {
             );
             return None;
         }
+        cx.count_empty_spans(table, span)?;
         let end = cx.last_day() + 1;
         let built = (|| {
             let mut columns = vec![named(SurvivalCurves::CUSTOMER, customer.value.clone())];
@@ -276,7 +279,7 @@ impl Survival {
                 named(SurvivalCurves::ENTRY, entry),
             ]);
             let (starts, ends) = (span.starts.clone(), span.ends.clone());
-            let empty = build::coalesce(build::le(ends, starts)?, Expr::bool(false))?;
+            let empty = is_empty(starts, ends)?;
             let held = relation::filter(&table.rel, build::not(empty)?)?;
             sorted(&relation::project(&held, columns)?)
         })();

@@ -6,8 +6,11 @@
 use super::quadrature::panels;
 use super::special::{LARGE, ln_gamma, stirling_rest};
 
-/// Ends a continued fraction or a series, and keeps its denominators off zero.
+/// Ends a series.
 const EPSILON: f64 = 1e-16;
+/// Ends a continued fraction: a factor of 1 to the last bit but one. Some never come nearer.
+const NEAR_ONE: f64 = 3e-16;
+/// Keeps the denominators of a continued fraction off zero.
 const TINY: f64 = 1e-290;
 const MAX_TERMS: u32 = 1_000_000;
 
@@ -35,7 +38,7 @@ pub fn ln_beta(a: f64, b: f64) -> f64 {
 }
 
 /// ln(1 + x) − x for x > −1, to all digits near 0.
-fn ln_1p_less_x(x: f64) -> f64 {
+pub(super) fn ln_1p_less_x(x: f64) -> f64 {
     if x.abs() > 0.3 {
         return x.ln_1p() - x;
     }
@@ -102,7 +105,7 @@ fn upper_fraction(a: f64, x: f64) -> f64 {
         c = if c == 0.0 { TINY } else { c };
         let factor = c * d;
         value *= factor;
-        if (factor - 1.0).abs() < EPSILON {
+        if (factor - 1.0).abs() < NEAR_ONE {
             break;
         }
     }
@@ -174,7 +177,7 @@ fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
         d = 1.0 / off_zero(1.0 + odd * d);
         c = off_zero(1.0 + odd / c);
         value *= c * d;
-        if (c * d - 1.0).abs() < EPSILON {
+        if (c * d - 1.0).abs() < NEAR_ONE {
             break;
         }
     }

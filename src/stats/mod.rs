@@ -34,5 +34,5 @@ pub use newton::{Derivatives, Maximum, Termination, climb, covariance, maximise}
 pub use quadrature::{beta_mean, panels};
 pub use quantile::{interpolate, position, quantile_of_sorted, select_all, select_quantile};
 pub use sampling::{Weighted, allocate, effective_size};
-pub use special::{digamma, ln_gamma, ln_gamma_ratio, ln_rising, trigamma};
+pub use special::{digamma, ln_beta_fall, ln_gamma, ln_gamma_ratio, ln_rising, trigamma};
 pub use spread::ValueStatistic;

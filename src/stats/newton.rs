@@ -57,6 +57,8 @@ pub enum Termination {
     Flat,
     /// So many steps were not enough.
     IterationLimit,
+    /// There is no top: the function grows without end towards this point, which is known in advance.
+    Limit,
     /// The function has no finite value at the start.
     NotFinite,
 }
@@ -69,6 +71,7 @@ impl Termination {
             Termination::NoImprovement => "no_improvement",
             Termination::Flat => "flat",
             Termination::IterationLimit => "iteration_limit",
+            Termination::Limit => "limit",
             Termination::NotFinite => "not_finite",
         }
     }

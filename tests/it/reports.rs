@@ -123,3 +123,33 @@ fn rows_are_followed_through_stages() {
     let description = rows["description"].as_str().expect("a sentence");
     assert!(description.ends_with("A join or union may add rows."), "{description}");
 }
+
+/// A span that ends where it starts, or before, holds at no time; the report says how many there were.
+#[test]
+fn spans_that_are_left_out_are_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spans = "who,starts,ends\n1,2026-01-05,2026-03-01\n2,2026-01-09,2026-01-09\n3,2026-02-01,2026-01-01\n4,2026-01-20,\n";
+    fs::write(folder.path().join("spans.csv"), spans).expect("written");
+    let text = "version: 1\nname: it\nas_of: 2026-05-01\nsources:\n  spans:\n    csv: spans.csv\n    customer: who\n    subscription: {starts: starts, ends: ends}\n    columns: {who: {type: int64}, starts: {type: date}, ends: {type: date}}\nstages:\n  kept: {from: spans, survival: {unit: month}}\n  moved: {from: spans, growth: {period: month}}\nreport: {formats: [json]}\n";
+    fs::write(folder.path().join("it.yaml"), text).expect("written");
+    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
+        .current_dir(folder.path())
+        .args(["run", "it.yaml", "--quiet"])
+        .output()
+        .expect("it starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report = fs::read_to_string(folder.path().join("out/it/report.json")).expect("the form");
+    let report: Json = serde_json::from_str(&report).expect("JSON");
+    let sections = report["sections"].as_array().expect("sections");
+    let quality = sections.iter().find(|found| found["id"] == "data_quality").expect("one");
+    let blocks = quality["blocks"].as_array().expect("blocks");
+    let table = blocks
+        .iter()
+        .map(|block| &block["table"])
+        .find(|table| table["caption"] == "What a rule is about")
+        .expect("the table");
+    for (row, stage) in ["kept", "moved"].into_iter().enumerate() {
+        let row = table["rows"][row].to_string();
+        assert!(row.contains(stage) && row.contains("or before") && row.contains('2'), "{row}");
+    }
+}

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{amount, column, label, percent};
 use crate::frame::{Frame, Value};
 use crate::report::{Block, Notice, Severity, Unit as ReportUnit};
+use crate::stats::Termination;
 
 /// From this correlation on, spend that the model takes to be independent of frequency is not.
 /// Source: the warning of the R package `clvkit`.
@@ -17,6 +18,8 @@ enum Doubt {
     Unfinished { model: String, termination: String },
     /// These parameters are not identified.
     Unknown { model: String, parameters: Vec<String> },
+    /// There is no difference between customers to fit a model to.
+    Alike { model: String },
     /// Spend goes with frequency.
     Correlated { model: String },
 }
@@ -37,6 +40,13 @@ impl Doubt {
                     "{} of `{model}` ({of}): values far from the estimate fit as well. Forecasts about as \
                      long as the time observed hardly depend on them; those far beyond it may.",
                     parameters.join(", ")
+                ),
+            ),
+            Doubt::Alike { model } => (
+                "Everybody spends the same",
+                format!(
+                    "The mean purchase of all repeat buyers is the same to five digits ({of}), so `{model}` \
+                     has no parameters to tell: that mean is what anybody is expected to spend."
                 ),
             ),
             Doubt::Correlated { model } => (
@@ -67,7 +77,11 @@ pub(super) fn fits(by: &[String], fits: &Frame, parameters: Option<&Frame>) -> V
             let termination = at("termination", row).to_string();
             doubt(Doubt::Unfinished { model: model.clone(), termination }, which.clone());
         }
-        let unknown = parameters.map(|frame| unidentified(frame, by, fits, row));
+        let alike = at("termination", row) == Value::text(Termination::Limit.word());
+        if alike {
+            doubt(Doubt::Alike { model: model.clone() }, which.clone());
+        }
+        let unknown = parameters.filter(|_| !alike).map(|frame| unidentified(frame, by, fits, row));
         if let Some(parameters) = unknown.filter(|names| !names.is_empty()) {
             doubt(Doubt::Unknown { model: model.clone(), parameters }, which.clone());
         }
