@@ -66,6 +66,17 @@ impl Planner<'_> {
     ) -> Option<PlannedAlert> {
         let from = &block.from.value;
         let table = self.table(from)?;
+        if self.tells_of_single_customers(&table) {
+            self.diagnostics.push(
+                Diagnostic::at(
+                    Code::InvalidValue,
+                    block.from.value.span,
+                    format!("the rows of `{}` are about single customers, not groups", table.name),
+                )
+                .help("with `privacy.min_group_size` an alert watches a table of groups"),
+            );
+            return None;
+        }
         let scope = Scope {
             table: &table.name,
             schema: &table.rel.schema,

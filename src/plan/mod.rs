@@ -16,6 +16,7 @@ mod graph;
 mod inputs;
 mod latest;
 mod pipeline;
+mod privacy;
 mod schema;
 mod segments;
 mod spans;

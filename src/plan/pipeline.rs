@@ -484,6 +484,7 @@ impl Planner<'_> {
             as_of: self.as_of,
             level: self.pipeline.level,
             seed: self.pipeline.seed,
+            small_groups: self.pipeline.small_groups,
             diagnostics: self.diagnostics,
             others,
             touched: None,
@@ -491,6 +492,7 @@ impl Planner<'_> {
         let body = stage.body.as_ref()?;
         let outputs = body.plan(&mut context)?;
         let touched = context.touched.take();
+        let outputs = self.without_small_groups(stage, outputs)?;
         let mut tables = Vec::new();
         for output in outputs {
             let table_name = match output.suffix {

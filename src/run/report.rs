@@ -33,6 +33,7 @@ pub(super) fn build(
         let mut tables = pipeline.outputs.tables.iter();
         tables.any(|(name, of)| name.value == table && !of.partition_by.value.is_empty())
     };
+    let hides = pipeline.small_groups.is_some();
     let mut bodies: Vec<Section> = Vec::new();
     for name in &sections {
         match name.as_str() {
@@ -46,7 +47,7 @@ pub(super) fn build(
             stage => bodies.extend(
                 prepared.plan.stages.iter().find(|planned| planned.name == stage).map(|planned| {
                     let (level, top) = (pipeline.level, options.top.value);
-                    section(planned, tables, level, top, parted)
+                    section(planned, tables, (level, top), hides, parted)
                 }),
             ),
         }
@@ -107,8 +108,8 @@ fn overview(tables: &[(&PlannedTable, &Frame)]) -> Vec<Fact> {
 fn section(
     stage: &PlannedStage,
     tables: &[(&PlannedTable, &Frame)],
-    level: f64,
-    top: i64,
+    (level, top): (f64, i64),
+    hides: bool,
     parted: impl Fn(&str) -> bool,
 ) -> Section {
     let own = |table: &PlannedTable| {
@@ -130,6 +131,15 @@ fn section(
             true => format!("{}/", table.name),
             false => format!("{}.parquet", table.name),
         };
+        if hides && !stages::held(&table.rel) {
+            let sentence = format!(
+                "`{}` has a row for each customer or event, which the report does not show where small groups \
+                 are hidden.",
+                table.name
+            );
+            section.blocks.push(Block::Paragraph(sentence));
+            continue;
+        }
         let context = views::Context { table: &table.name, file: &file, frame, level, top };
         for view in &table.views {
             let (lead, blocks) = views::show(view, &context, &companion);

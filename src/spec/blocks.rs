@@ -6,6 +6,7 @@ use super::parameter::ParameterKeys;
 use super::pipeline::{
     CalendarOptions, OutputKeys, PipelineKeys, ReportOptions, StageKeys, TableOptions,
 };
+use super::privacy::PrivacyBlock;
 use super::segment;
 use super::source::{
     BadRowsBlock, ColumnBody, DriftBlock, OrderBlock, SourceKeys, SubscriptionBlock, ValueRole,
@@ -145,6 +146,27 @@ pub fn blocks(metric: Vec<Field>, check: Vec<Field>) -> Vec<Block> {
              order in which the table is published; an alert that no row raises has no row. They are sorted by \
              severity, then name. An alert stops nothing and changes no exit status; for that there are checks.",
             AlertBlock::fields(),
+        ),
+        block(
+            "privacy",
+            "What must not be read from what is published. With `min_group_size` a group with fewer customers keeps \
+             its dimensions and loses every other column (null), and so do, with `suppress: complementary`, the \
+             groups that a total less the others would tell; the extra last column `suppressed` is true for them. \
+             Groups are hidden where they are made, in `segment_metrics` (with totals and grouping sets), \
+             `cohort_retention` and `growth`, so that whatever reads those tables, be it a stage, a check, an alert, \
+             the report or `tenure show`, knows no more than is published. The customers of a cell are the fewest of \
+             any population that its metrics measure: of its rows, its sold orders, its gaps. A condition of a \
+             metric's own (`where`) on rows makes no group. A cell of a cohort is hidden if few are retained or \
+             few lost, and a later one if the difference to the one before is few; sums over ages go from the first \
+             hidden age on, and amounts with `returned: on_or_after` and `through`, because those who spend are then \
+             not those who are counted. A period of `growth` is hidden if few customers came, stayed, came back, \
+             left or were there. Totals of cohorts and of growth by segment go with any of their parts. Companions \
+             that cannot be held to it (`rfm_cuts`, those of `clv`, `sample_strata`) are not made; a stage whose main \
+             table cannot, such as `survival`, is an error unless it reads a table of groups. Tables with a row for \
+             each customer or event are as they are, but the report does not show them and alerts do not watch \
+             them. Two stages that tell of the same customers in different detail are not held against each other: \
+             put such detail into one stage, as grouping sets.",
+            PrivacyBlock::fields(),
         ),
         block("outputs", "Where tables go.", OutputKeys::fields()),
         block("outputs.tables.TABLE", "How a table is written.", TableOptions::fields()),

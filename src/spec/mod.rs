@@ -11,6 +11,7 @@ mod business;
 mod parameter;
 mod parameters;
 mod pipeline;
+mod privacy;
 mod segment;
 mod source;
 mod subjects;
@@ -24,6 +25,7 @@ pub use pipeline::{
     AsOf, Compression, Inputs, Outputs, Pipeline, ReportFormat, ReportOptions, StageBody,
     StageSpec, TableOptions, json_schema, parse, stage_json_schema,
 };
+pub use privacy::{PrivacyBlock, Suppress};
 pub(crate) use segment::ascending as segment_cuts_ascend;
 pub use segment::{Membership, Segment, SegmentForm};
 pub use source::{

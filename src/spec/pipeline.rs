@@ -8,6 +8,7 @@ use super::alert::AlertBlock;
 use super::business::{HoursBlock, with_hours};
 use super::parameter;
 use super::parameters::Parameters;
+use super::privacy::PrivacyBlock;
 use super::segment::{self, Segment};
 use super::source::{self, Source};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceText, Span, Spanned};
@@ -17,6 +18,7 @@ use crate::document::{
 };
 use crate::ir::Calendar;
 use crate::ir::calendar::{Month, Weekday};
+use crate::stats::suppress::SmallGroups;
 
 /// What a pipeline is read with, besides its text.
 pub struct Inputs<'a> {
@@ -99,6 +101,8 @@ pub struct Pipeline<S> {
     /// Name and body of each check; the body is read by those who know the kinds.
     pub checks: Vec<(Spanned<String>, Node)>,
     pub alerts: Vec<(Spanned<String>, AlertBlock)>,
+    /// Which groups are too small to be shown.
+    pub small_groups: Option<SmallGroups>,
     pub outputs: Outputs,
     pub report: ReportOptions,
     /// Key, value and whether it is the default, of the settings at the top.
@@ -231,6 +235,8 @@ crate::options! {
         checks: Entries<Node> = Entries::NONE,
         /// What is told before anything else where it comes about.
         alerts: Entries<AlertBlock> = Entries::NONE,
+        /// What must not be read from what is published.
+        privacy: Option<PrivacyBlock> = None,
         /// Where tables go.
         outputs: Option<OutputKeys> = None,
         /// What the report shows.
@@ -456,6 +462,7 @@ fn read<S>(
     }
     let calendar = calendar(&keys.timezone, &keys.calendar, top, decoder);
     let calendar = with_hours(calendar, keys.business_hours.value, decoder);
+    let small_groups = keys.privacy.value.as_ref().and_then(|keys| keys.small_groups(top, decoder));
     // With a stand-in for what is missing, the rest can be looked at all the same.
     let as_of = match (inputs.as_of, keys.as_of) {
         (Some(as_of), _) => Setting::default_of(as_of),
@@ -465,7 +472,7 @@ fn read<S>(
     let latest = (as_of.value == AsOf::Latest).then(|| as_of.place(top));
     let zone = keys.timezone.value.unwrap_or_else(|| "UTC".into());
     let (week_starts, year_starts) = (calendar.week_starts(), calendar.year_starts());
-    let settings = vec![
+    let mut settings = vec![
         ("as_of".into(), as_of.value.show(), as_of.is_default() && inputs.as_of.is_none()),
         ("timezone".into(), zone, keys.timezone.span.is_none()),
         (
@@ -476,6 +483,13 @@ fn read<S>(
         ("level".into(), keys.level.value.show(), keys.level.is_default()),
         ("seed".into(), keys.seed.value.show(), keys.seed.is_default()),
     ];
+    if let Some(keys) = &keys.privacy.value {
+        settings.extend(
+            keys.settings()
+                .into_iter()
+                .map(|(key, value, default)| (format!("privacy.{key}"), value, default)),
+        );
+    }
     Some(Pipeline {
         name,
         description: keys.description.value,
@@ -496,6 +510,7 @@ fn read<S>(
         stages,
         checks: keys.checks.value.0,
         alerts: keys.alerts.value.0,
+        small_groups,
         outputs,
         report,
         settings,

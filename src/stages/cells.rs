@@ -4,6 +4,7 @@ use super::context::StageContext;
 use super::dimension::Dimension;
 use super::following::with_following;
 use super::purchases::known_sum;
+use super::suppression::PEOPLE;
 use crate::document::{Interval, TimeUnit};
 use crate::frame::{DataType, Value};
 use crate::ir::relation::{self, Built, column};
@@ -144,6 +145,46 @@ impl Cells<'_> {
         let first = Measure::of(MeasureFunc::Min(time.clone()));
         let keys = vec![named("customer", customer.value.clone())];
         relation::aggregate(&rel, keys, vec![named("first", first)])
+    }
+
+    /// The cells with how many customers each of them is about: one column for each population that its
+    /// metrics measure. What came back is no population but a part of one.
+    pub(super) fn with_people(&self, cells: &RelRef, dimensions: &[Dimension]) -> Built {
+        let Some(role) = &self.table.roles.customer else { return Ok(cells.clone()) };
+        let mut levels = vec![&Level::Rows];
+        for (level, _) in &self.lowered.measures {
+            let mut level = level;
+            while let Level::Each(each) = level {
+                level = &each.level;
+            }
+            let population =
+                !matches!(level, Level::CameBack(_) | Level::Whole | Level::Counted(_));
+            if population && !levels.contains(&level) {
+                levels.push(level);
+            }
+        }
+        let mut counted = cells.clone();
+        for (place, level) in levels.into_iter().enumerate() {
+            let measured = self.measured(level, dimensions)?;
+            let customer = match level {
+                Level::Rows
+                | Level::Sent(_)
+                | Level::Each(_)
+                | Level::Whole
+                | Level::Counted(_) => role.value.clone(),
+                Level::Orders(_)
+                | Level::Placed(_)
+                | Level::CameBack(_)
+                | Level::Customers(_)
+                | Level::Gaps(_) => column(&measured.rel, ORDER_COLUMNS[0])?,
+            };
+            let people = Measure::of(MeasureFunc::CountDistinct(customer));
+            let people = vec![named(format!("{PEOPLE}_{place}"), people)];
+            let people = relation::aggregate(&measured.rel, measured.keys, people)?;
+            let on = dimensions.iter().map(|d| (d.name.clone(), d.name.clone())).collect();
+            counted = relation::join(&counted, &people, on, JoinKind::Left, true)?;
+        }
+        Ok(counted)
     }
 
     /// What a level measures.

@@ -62,6 +62,7 @@ use super::context::{RoleOverrides, StageContext};
 use super::dimension::{Dimension, DimensionSpec};
 use super::purchases::Purchases;
 use super::registry::{Companion, Output, Stage, StageKind};
+use super::suppression::Rule;
 use super::view::View;
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
 use crate::document::{
@@ -283,6 +284,23 @@ impl Stage for CohortRetention {
                 rel: totals,
                 roles,
             });
+        }
+        if cx.small_groups.is_some() {
+            let of_totals = dimensions.iter().filter(|dimension| dimension.grain.is_some());
+            let rule = Rule::Cohorts {
+                by: dimensions.iter().map(|dimension| dimension.name.clone()).collect(),
+                of_totals: of_totals.map(|dimension| dimension.name.clone()).collect(),
+                nested: match self.returned.value {
+                    Returned::Exactly => false,
+                    Returned::OnOrAfter | Returned::Through => true,
+                },
+            };
+            let tables = outputs.iter().map(|output| output.rel.clone()).collect();
+            let brackets = self.ages.value.iter().map(|_| "age_to".to_owned());
+            let kept =
+                |output: &Output| output.grain.iter().cloned().chain(brackets.clone()).collect();
+            let tables = cx.suppress(tables, outputs.iter().map(kept).collect(), rule)?;
+            outputs.iter_mut().zip(tables).for_each(|(output, table)| output.rel = table);
         }
         Some(outputs)
     }

@@ -11,6 +11,7 @@ use crate::ir::relation::{self, Built};
 use crate::ir::typing::{TypeError, build, call};
 use crate::ir::{Calendar, Expr, Func, Money, Named, RelRef, Roles, Table};
 use crate::metrics::Catalog;
+use crate::stats::suppress::SmallGroups;
 
 /// A segment: a label for each customer of a table.
 #[derive(Debug, Clone)]
@@ -86,6 +87,8 @@ pub struct StageContext<'a> {
     pub level: f64,
     /// What draws are made with.
     pub seed: i64,
+    /// Which groups are too small to be shown.
+    pub small_groups: Option<SmallGroups>,
     pub diagnostics: &'a mut Diagnostics,
     /// The tables that the stage names besides its input; one that is wrong is absent, and noted.
     pub others: BTreeMap<String, Table>,

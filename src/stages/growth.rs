@@ -49,6 +49,7 @@ use super::dimension::DimensionSpec;
 use super::draws::{self, DRAWS};
 use super::purchases::Purchases;
 use super::registry::{Companion, Output, Stage, StageKind};
+use super::suppression::Rule;
 use super::view::View;
 use crate::document::{Decode, Decoder, Expression, Field, Node, Options, PeriodUnit, TimeUnit};
 use crate::frame::{DataType, Unit, Value};
@@ -155,6 +156,16 @@ impl Stage for Growth {
             let roles = Roles { time: column(&rel, "period").ok(), ..Roles::default() };
             let grain = std::iter::once("period".to_owned()).chain(names).collect();
             outputs.push(Output { suffix, rel, grain, roles, views });
+        }
+        if cx.small_groups.is_some() {
+            let grains = dimensions.iter().filter(|dimension| dimension.grain.is_some());
+            let keys = ["period".to_owned()].into_iter().chain(grains.map(|d| d.name.clone()));
+            let counts = Movements::COUNTS.iter().copied().chain(["active"]).collect();
+            let rule = Rule::Movements { keys_of_totals: keys.collect(), counts };
+            let kept = outputs.iter().map(|output| output.grain.clone()).collect();
+            let tables = outputs.iter().map(|output| output.rel.clone()).collect();
+            let tables = cx.suppress(tables, kept, rule)?;
+            outputs.iter_mut().zip(tables).for_each(|(output, table)| output.rel = table);
         }
         Some(outputs)
     }

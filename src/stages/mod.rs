@@ -17,6 +17,7 @@ mod following;
 mod purchases;
 mod registry;
 mod spans;
+mod suppression;
 mod view;
 
 pub mod check;
@@ -41,4 +42,5 @@ pub mod union;
 pub use context::{SegmentTable, Segments, Since, StageContext};
 pub use dimension::{Dimension, DimensionSpec};
 pub use registry::{Companion, Output, Stage, StageKind, find, names_its_tables, registry, weighs};
+pub use suppression::held;
 pub use view::View;

@@ -31,13 +31,14 @@ use super::cohort_retention::Totals;
 use super::context::{RoleOverrides, StageContext};
 use super::dimension::{Dimension, DimensionSpec};
 use super::registry::{Companion, Output, Stage, StageKind};
+use super::suppression::{PEOPLE, Rule, held};
 use super::view::View;
 use crate::diagnostic::{Code, Diagnostic, Spanned};
 use crate::document::{Decode, Decoder, Expression, Field, Node, Options};
 use crate::frame::{DataType, Value};
 use crate::ir::relation::{self, Built, column};
 use crate::ir::{Expr, RelRef, Roles, Table, named};
-use crate::metrics::{Lowering, MetricColumn, MetricName, Subject};
+use crate::metrics::{Level, Lowering, MetricColumn, MetricName, Subject};
 
 /// The registry's entry.
 pub const KIND: StageKind = StageKind {
@@ -91,6 +92,21 @@ impl Stage for SegmentMetrics {
         let dimensions = cx.dimensions(&self.by.value, &mut table);
         let lowered = self.lower(cx, &table);
         let (dimensions, lowered) = (dimensions?, lowered?);
+        // What comes from a table without its small groups tells no more than that.
+        let hides = cx.small_groups.is_some() && !held(&table.rel);
+        if hides {
+            cx.customer(&table)?;
+            let whole = |level: &Level| matches!(level, Level::Whole | Level::Counted(_));
+            if lowered.measures.iter().any(|(level, _)| whole(level)) {
+                cx.report(
+                    Code::Unsupported,
+                    self.metrics.span,
+                    "with `privacy.min_group_size` no metric may reckon with the mean of all groups, which tells of \
+                     those that are hidden (`review_rating_bayes` does)",
+                );
+                return None;
+            }
+        }
         let cells = Cells {
             table: &table,
             lowered: &lowered,
@@ -100,7 +116,7 @@ impl Stage for SegmentMetrics {
         };
 
         if let Some(sets) = &self.grouping_sets.value {
-            return self.grouped(cx, &cells, &dimensions, sets);
+            return self.grouped(cx, &cells, &dimensions, sets, hides);
         }
         let main = cells.table(cx, &dimensions)?;
         let names = |dimensions: &[Dimension]| -> Vec<String> {
@@ -115,6 +131,7 @@ impl Stage for SegmentMetrics {
         }];
         let grains: Vec<Dimension> =
             dimensions.iter().filter(|dimension| dimension.grain.is_some()).cloned().collect();
+        let mut levels: Vec<Vec<usize>> = vec![(0..dimensions.len()).collect()];
         if grains.len() < dimensions.len() && self.totals.value == Totals::Rows {
             let totals = cells.table(cx, &grains)?;
             outputs.push(Output {
@@ -124,6 +141,21 @@ impl Stage for SegmentMetrics {
                 views: Vec::new(),
                 rel: totals,
             });
+            let of_grains = |at: &usize| dimensions[*at].grain.is_some();
+            levels.push((0..dimensions.len()).filter(of_grains).collect());
+        }
+        if hides {
+            let mut tables = Vec::new();
+            for (output, level) in outputs.iter().zip(&levels) {
+                let own: Vec<Dimension> = level.iter().map(|&at| dimensions[at].clone()).collect();
+                let counted = cells.with_people(&output.rel, &own);
+                tables.push(cx.typed(counted)?);
+            }
+            let kept = outputs.iter().map(|output| output.grain.clone()).collect();
+            let levels = levels.into_iter().map(|level| vec![(None, level)]).collect();
+            let rule = Rule::Groups { dimensions: names(&dimensions), levels };
+            let tables = cx.suppress(tables, kept, rule)?;
+            outputs.iter_mut().zip(tables).for_each(|(output, table)| output.rel = table);
         }
         Some(outputs)
     }
@@ -156,6 +188,7 @@ impl SegmentMetrics {
         cells: &Cells,
         dimensions: &[Dimension],
         sets: &[Vec<Spanned<String>>],
+        hides: bool,
     ) -> Option<Vec<Output>> {
         let mut good = true;
         let mut seen: Vec<Vec<&str>> = Vec::new();
@@ -179,24 +212,57 @@ impl SegmentMetrics {
             }
             seen.push(set);
         }
+        // A day lies in its month: what the days of a month come to must not be held against the month.
+        let alone = |one: &Dimension, other: &Dimension| {
+            seen.iter()
+                .any(|set| set.contains(&one.name.as_str()) && !set.contains(&other.name.as_str()))
+        };
+        let grains = || dimensions.iter().filter(|dimension| dimension.grain.is_some());
+        let apart = |one| grains().any(|other| alone(one, other) && alone(other, one));
+        if hides && grains().any(apart) {
+            cx.diagnostics.push(
+                Diagnostic::at(
+                    Code::InvalidValue,
+                    self.grouping_sets.place(cx.kind.span),
+                    "with `privacy.min_group_size` two calendar grains do not stand in grouping sets apart from \
+                     each other",
+                )
+                .help("one holds the other's parts, which would give small groups away: make two stages"),
+            );
+            good = false;
+        }
         if !good {
             return None;
         }
         let mut parts = Vec::new();
+        let mut levels = Vec::new();
         for set in &seen {
             let own: Vec<Dimension> = dimensions
                 .iter()
                 .filter(|dimension| set.contains(&dimension.name.as_str()))
                 .cloned()
                 .collect();
-            let table = cells.table(cx, &own)?;
+            let mut table = cells.table(cx, &own)?;
+            if hides {
+                let counted = cells.with_people(&table, &own);
+                table = cx.typed(counted)?;
+            }
             let grouping = if set.is_empty() { "total".to_owned() } else { set.join("+") };
             let part = self.grouping_part(&table, &grouping, dimensions, cells);
+            let places = dimensions.iter().enumerate();
+            let places = places.filter(|(_, dimension)| set.contains(&dimension.name.as_str()));
+            levels.push((Some(grouping), places.map(|(at, _)| at).collect()));
             parts.push(cx.typed(part)?);
         }
-        let main = cx.typed(relation::union(parts))?;
-        let names = dimensions.iter().map(|dimension| dimension.name.clone());
-        let grain = std::iter::once(GROUPING.to_owned()).chain(names).collect();
+        let mut main = cx.typed(relation::union(parts))?;
+        let names: Vec<String> =
+            dimensions.iter().map(|dimension| dimension.name.clone()).collect();
+        let grain: Vec<String> =
+            std::iter::once(GROUPING.to_owned()).chain(names.iter().cloned()).collect();
+        if hides {
+            let rule = Rule::Groups { dimensions: names, levels: vec![levels] };
+            main = cx.suppress(vec![main], vec![grain.clone()], rule)?.pop()?;
+        }
         // Of a customer there is a row for each set, so that it identifies none.
         let roles = Roles { customer: None, ..cell_roles(cells.table, &main, dimensions) };
         Some(vec![Output { suffix: None, rel: main, grain, roles, views: vec![View::Rows] }])
@@ -225,6 +291,10 @@ impl SegmentMetrics {
         }
         for metric in &cells.lowered.columns {
             columns.push(named(&metric.name, column(table, &metric.name)?));
+        }
+        let people = table.schema.names().filter(|name| name.starts_with(PEOPLE));
+        for name in people {
+            columns.push(named(name, column(table, name)?));
         }
         relation::project(table, columns)
     }

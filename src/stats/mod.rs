@@ -20,6 +20,7 @@ mod quadrature;
 mod dropout;
 pub mod survival;
 pub mod trend;
+pub mod suppress;
 
 pub use bootstrap::{mixed, poisson_weight};
 pub use censored::{CensoredBound, censored_quantile, unfinished};

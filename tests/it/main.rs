@@ -15,6 +15,7 @@ mod input;
 mod mistakes;
 mod parquet;
 mod partitions;
+mod privacy;
 mod reference;
 mod reports;
 mod schema;
