@@ -15,6 +15,7 @@ mod error;
 mod execute;
 mod explain;
 pub(crate) mod files;
+mod holidays;
 mod manifest;
 mod partition;
 mod prepare;

@@ -14,6 +14,7 @@ use crate::stages::{self, Stage};
 
 use super::error::RunError;
 use super::files;
+use super::holidays;
 
 /// What is asked for.
 #[derive(Debug, Clone, Default)]
@@ -88,7 +89,9 @@ fn prepare_text(source: &SourceText, request: &Request) -> Result<(Document, Par
         reason = "asked only for names the pipeline lists under `env:`"
     )]
     let variable = |name: &str| std::env::var(name).ok();
-    let inputs = Inputs { set: &request.set, as_of: request.as_of, variable: &variable };
+    let days = |path: &str| holidays::days(&request.root.join(path));
+    let inputs =
+        Inputs { set: &request.set, as_of: request.as_of, variable: &variable, days: &days };
     let bodies = StageBody {
         kinds: stages::registry().iter().map(|kind| kind.name).collect(),
         decode: &plan::body,

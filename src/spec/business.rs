@@ -18,6 +18,8 @@ crate::options! {
         timezone: Option<String> = None,
         /// Days on which it is closed.
         holidays: Vec<Instant> = Vec::new(),
+        /// A CSV or Parquet file whose first column has more such days.
+        holidays_file: Option<String> = None,
     }
 }
 
@@ -100,10 +102,14 @@ impl Decode for Week {
     }
 }
 
+/// Reads the days that a file lists.
+type Days<'a> = dyn Fn(&str) -> Result<Vec<i32>, String> + 'a;
+
 /// The calendar with all opening hours; what is wrong with some is noted, and those stand as always open.
 pub(super) fn with_hours(
     calendar: Calendar,
     written: Entries<HoursBlock>,
+    days: &Days,
     decoder: &mut Decoder,
 ) -> Calendar {
     let mut hours = Vec::new();
@@ -116,7 +122,7 @@ pub(super) fn with_hours(
             );
             continue;
         }
-        let found = hours_of(&calendar, &block, name.span, decoder);
+        let found = hours_of(&calendar, &block, name.span, days, decoder);
         hours.push((name.value, found.unwrap_or_else(BusinessHours::around_the_clock)));
     }
     calendar.with_hours(hours)
@@ -126,6 +132,7 @@ fn hours_of(
     calendar: &Calendar,
     block: &HoursBlock,
     place: Span,
+    days: &Days,
     decoder: &mut Decoder,
 ) -> Option<BusinessHours> {
     let zone = block.timezone.value.as_deref().unwrap_or(calendar.zone_name());
@@ -144,7 +151,21 @@ fn hours_of(
         ));
     }
     let day = |holiday: &Instant| calendar.date_of(calendar.resolve(*holiday));
-    let holidays: BTreeSet<i32> = block.holidays.value.iter().map(day).collect();
+    let mut holidays: BTreeSet<i32> = block.holidays.value.iter().map(day).collect();
+    if let Some(path) = &block.holidays_file.value {
+        match days(path) {
+            Ok(days) => holidays.extend(days),
+            Err(reason) => decoder.report(
+                Diagnostic::at(
+                    Code::InvalidValue,
+                    block.holidays_file.place(place),
+                    format!("the holidays of `{path}` cannot be read: {reason}"),
+                )
+                .help("a CSV or Parquet file whose first column has dates")
+                .note("paths are relative to the working directory, or to `--root`"),
+            ),
+        }
+    }
     let Week { days, span } = block.open.value.clone();
     match BusinessHours::new(resolved?, days, holidays) {
         Ok(hours) => Some(hours),

@@ -28,6 +28,9 @@ pub struct Inputs<'a> {
     pub as_of: Option<AsOf>,
     /// Looks up a variable of the environment; asked only for names listed under `env:`.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
+    /// Reads the days (since 1970-01-01) that a file lists; asked only for files that the pipeline names, and
+    /// else says what is wrong.
+    pub days: &'a dyn Fn(&str) -> Result<Vec<i32>, String>,
 }
 
 /// The first moment not seen, as it is asked for.
@@ -461,7 +464,7 @@ fn read<S>(
         decoder.report(diagnostic.help("such as `top: 20`"));
     }
     let calendar = calendar(&keys.timezone, &keys.calendar, top, decoder);
-    let calendar = with_hours(calendar, keys.business_hours.value, decoder);
+    let calendar = with_hours(calendar, keys.business_hours.value, inputs.days, decoder);
     let small_groups = keys.privacy.value.as_ref().and_then(|keys| keys.small_groups(top, decoder));
     // With a stand-in for what is missing, the rest can be looked at all the same.
     let as_of = match (inputs.as_of, keys.as_of) {
