@@ -504,13 +504,13 @@ impl Planner<'_> {
             // What a row-level stage has beside its rows is small, and is told.
             let beside = output.suffix.is_some() && !output.grain.is_empty();
             let published = stage.publish.unwrap_or(!kind.row_level || beside);
-            let sorted = published_order(&table, &output.grain);
-            match sorted {
+            let (shown, grain) = self.without_personal(stage, &table, output.grain, published);
+            match shown.and_then(|shown| published_order(&shown, &grain)) {
                 Ok(rel) => tables.push(PlannedTable {
                     name: table_name.clone(),
                     suffix: output.suffix,
                     rel,
-                    grain: output.grain,
+                    grain,
                     published,
                     views: output.views,
                 }),

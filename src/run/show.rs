@@ -3,9 +3,9 @@
 use super::error::RunError;
 use super::prepare::Prepared;
 use crate::engine::local::Local;
-use crate::engine::{Engine, Monitor};
+use crate::engine::{Engine, EngineError, Monitor};
 use crate::frame::Frame;
-use crate::ir::RelRef;
+use crate::ir::{RelRef, personal};
 
 /// A table as it came out.
 #[derive(Debug)]
@@ -43,7 +43,8 @@ pub fn show(
     };
     let calendar = prepared.pipeline.calendar.clone();
     let engine = Local::new(prepared.inputs.clone(), calendar, threads, monitor)?;
-    let frame = engine.run(std::slice::from_ref(rel))?.remove(0);
+    let masked = personal::masked(rel).map_err(|error| EngineError::Internal(error.message))?;
+    let frame = engine.run(&[masked])?.remove(0);
     Ok(Some(Shown { name: name.to_owned(), grain: grain.to_vec(), frame }))
 }
 

@@ -197,7 +197,10 @@ crate::options! {
         matches: Option<String> = None,
         /// The unit, for reports.
         unit: Option<String> = None,
-        /// Personal: kept out of quarantine tables and of what is said of bad rows; masked in the rows that break a check.
+        /// Personal. It follows the column through every stage, and to what is computed from it, but for counts, sums
+        /// and means. Such columns are left out of published and quarantine tables, of the report and of what is said
+        /// of bad rows, masked in rows that break a check and by `tenure show`, and no alert can name them. A table
+        /// whose groups only such a column tells apart cannot be published.
         pii: bool = false,
         /// What the column means.
         description: Option<String> = None,

@@ -12,7 +12,7 @@ use tenure::engine::reference::Reference;
 use tenure::frame::{DataType, Field, Frame, Schema, Value};
 use tenure::run::{Prepared, Request, prepare};
 
-use crate::parquet::write_parquet;
+use crate::parquet::{read_parquet, write_parquet};
 use crate::support::{Draw, law};
 
 const SOURCE: &str = "\
@@ -514,6 +514,59 @@ alerts:
     assert!(out.join("customers.parquet").exists());
     assert!(!out.join("customers_cuts.parquet").exists());
     assert!(read("report.md").contains("has a row for each customer or event"));
+}
+
+const PERSONAL: &str = "\
+version: 1
+name: shop
+as_of: 2026-04-01
+sources:
+  orders:
+    parquet: orders.parquet
+    customer: customer_id
+    time: ordered_at
+    value: amount
+    columns: {region: {type: string, pii: true}}
+stages:
+  loud: {from: orders, derive: {shouted: \"upper(region) || '!'\", once: amount * 2}, publish: true}
+  chosen: {from: loud, select: {columns: [customer_id, amount, shouted], rename: {shouted: said}}, publish: true}
+  inside: {from: loud, segment_metrics: {by: [shouted], metrics: [revenue]}, publish: false}
+  joined: {from: chosen, join: {with: customers, prefix: of_}, publish: true}
+  customers: {from: orders, customer_summary: {}}
+";
+
+#[test]
+fn what_is_personal_is_neither_published_nor_shown() {
+    let folder = shop("", "stages: {}\n");
+    fs::write(folder.path().join("p.yaml"), PERSONAL).expect("written");
+    let output = tenure(folder.path(), &["run", "p.yaml"]);
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let out = folder.path().join("out/shop");
+    for (table, expected) in [
+        ("loud", &["customer_id", "ordered_at", "amount", "plan", "once"][..]),
+        ("chosen", &["customer_id", "amount"]),
+    ] {
+        let frame = read_parquet(&out.join(format!("{table}.parquet")));
+        assert_eq!(frame.schema.names().collect::<Vec<_>>(), expected, "{table}");
+        assert_eq!(frame.rows(), 41);
+    }
+    let joined = read_parquet(&out.join("joined.parquet"));
+    assert!(joined.schema.names().all(|name| name != "said"));
+    // The region is `x`, and its shout `X!`.
+    for table in ["orders", "loud", "inside", "joined"] {
+        let shown = tenure(folder.path(), &["show", "p.yaml", table]);
+        let text = String::from_utf8(shown.stdout).expect("text");
+        let words = || text.split_whitespace();
+        assert!(!words().any(|word| word == "x" || word == "X!"), "{text}");
+        assert_eq!(words().any(|word| word == "***"), table == "orders", "{text}");
+    }
+    let published = PERSONAL.replace(", publish: false", "");
+    fs::write(folder.path().join("p.yaml"), published).expect("written");
+    let output = tenure(folder.path(), &["check", "p.yaml"]);
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("`inside` is told apart by `shouted`, which is personal"), "{said}");
 }
 
 #[test]
