@@ -23,7 +23,7 @@ const fn of(
 #[rustfmt::skip]
 pub(super) const MEASURES: &[Measure] = &[
     of("Customer satisfaction (CSAT): share of the top two, any other cut, mean", &["csat", "csat_mean"], &["70_surveys", "93_other_scales"]),
-    of("Net promoter score (NPS)", &["nps"], &["70_surveys"]),
+    of("Net promoter score (NPS)", &["nps"], &["70_surveys", "95_last_answer"]),
     of("Customer effort (CES) of 5 and of 7: mean, share of low effort", &["ces_mean", "ces_low_effort"], &["70_surveys", "93_other_scales"]),
     of("Survey response rate", &["response_rate", "response_count"], &["70_surveys"]),
     of("Customer pulse", &["pulse"], &["77_pulse"]),
@@ -33,7 +33,7 @@ pub(super) const MEASURES: &[Measure] = &[
     of("Average handling time (AHT)", &["handling_time"], &["71_tickets"]),
     of("First-contact resolution (FCR)", &["first_contact_resolution"], &["76_first_contact"]),
     of("Resolution rate", &["resolution_rate"], &["71_tickets"]),
-    of("SLA compliance, for each target", &["sla_compliance"], &["71_tickets", "74_business_hours"]),
+    of("SLA compliance, for each target", &["sla_compliance"], &["71_tickets", "74_business_hours", "96_paused"]),
     of("Abandonment rate, with or without short abandons", &["abandonment_rate"], &["71_tickets"]),
     of("Complaint resolution time", &["complaint_resolution_time"], &["71_tickets"]),
     of("Reopen rate", &["reopen_rate"], &["71_tickets"]),

@@ -71,6 +71,7 @@ pub enum Mark {
     HoldTime,
     AfterWork,
     Waited,
+    Paused,
     /// Numbers, float64.
     Reopens,
     Contacts,
@@ -105,6 +106,7 @@ impl Mark {
             Mark::HoldTime => ("ticket", "hold_time"),
             Mark::AfterWork => ("ticket", "after_work"),
             Mark::Waited => ("ticket", "waited"),
+            Mark::Paused => ("ticket", "paused"),
             Mark::Reopens => ("ticket", "reopens"),
             Mark::Contacts => ("ticket", "contacts"),
             Mark::Abandoned => ("ticket", "abandoned"),

@@ -117,7 +117,11 @@ impl Catalog {
         if self.broken.contains(&name.value) {
             return None;
         }
-        let kind = find(&name.value);
+        let of_statistic = name.value.rsplit_once('_').and_then(|(stem, suffix)| {
+            Statistic::from_word(suffix)?;
+            find(stem)
+        });
+        let kind = find(&name.value).or(of_statistic);
         let mut diagnostic = Diagnostic::unknown(
             Code::UnknownMetric,
             name.span,
@@ -125,16 +129,17 @@ impl Catalog {
             &name.value,
             self.names().iter().map(String::as_str),
         );
-        if kind.is_some_and(|kind| kind.statistics) {
-            diagnostic = diagnostic.help(format!(
-                "say which statistic: `{0}_mean`, `{0}_median`, `{0}_max` or `{0}_p01` to `{0}_p99`",
-                name.value
-            ));
-        } else if kind.is_some() {
-            diagnostic = diagnostic.help(format!(
-                "`{}` is a kind: declare a metric of it under `metrics:` and name that",
-                name.value
-            ));
+        if let Some(kind) = kind {
+            diagnostic = diagnostic.help(match kind.statistics {
+                true => format!(
+                    "say which statistic: `{0}_mean`, `{0}_median`, `{0}_max` or `{0}_p01` to `{0}_p99`",
+                    kind.name
+                ),
+                false => format!(
+                    "`{}` is a kind: declare a metric of it under `metrics:` and name that",
+                    kind.name
+                ),
+            });
         }
         diagnostics.push(diagnostic);
         None

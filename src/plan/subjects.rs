@@ -58,11 +58,12 @@ pub(super) fn bind(
         ] {
             role.iter().for_each(|role| add(mark, role, wanted));
         }
-        let durations: [(Mark, &Option<DurationRole>); 4] = [
+        let durations: [(Mark, &Option<DurationRole>); 5] = [
             (Mark::HandleTime, &ticket.handle_time.value),
             (Mark::HoldTime, &ticket.hold_time.value),
             (Mark::AfterWork, &ticket.after_work.value),
             (Mark::Waited, &ticket.waited.value),
+            (Mark::Paused, &ticket.paused.value),
         ];
         for (mark, role) in durations {
             role.iter().for_each(|role| {

@@ -24,6 +24,8 @@ crate::options! {
         after_work: Option<DurationRole> = None,
         /// How long the customer waited before giving up.
         waited: Option<DurationRole> = None,
+        /// How long it waited for the customer, which promises do not count.
+        paused: Option<DurationRole> = None,
         /// How many contacts it took.
         contacts: Option<Expression> = None,
         /// How often it was opened again.

@@ -8,18 +8,19 @@
 //!
 //! Example: `kept: {sla_compliance: {clock: first_reply, target: 4h}}`
 //!
-//! Formula: met / (met + breached), with Wilson's interval. Met: it happened at the due time or before. Breached: it
-//! happened later, or has not happened although it was due before `as_of`. Tickets that are open and not due
+//! Formula: met / (met + breached), with Wilson's interval. Met: it happened at the due time or before. Breached:
+//! it happened later, or has not happened although it was due before `as_of`. Tickets that are open and not due
 //! yet are in neither part, and so are those without a due time. Due is `ticket.due_reply` or
-//! `ticket.due_resolve`, or with `target` so long after `time`: in hours of the calendar, or with
-//! `hours` (or the source's `ticket.hours`) in those in which a business is open. Columns `m`,
-//! `m_numerator`, `m_n`, `m_low`, `m_high`; null for none. Needs `ticket.first_reply` or `ticket.resolved`.
+//! `ticket.due_resolve`, or with `target` so long after `time`: in hours of the calendar, or with `hours` (or the
+//! source's `ticket.hours`) in those in which a business is open. With `ticket.paused`, how long it waited for
+//! the customer in all, it is due so much later; null is no pause. Columns `m`, `m_numerator`, `m_n`, `m_low`,
+//! `m_high`; null for none. Needs `ticket.first_reply` or `ticket.resolved`.
 
 use crate::diagnostic::Spanned;
-use crate::document::Interval;
+use crate::document::{Interval, TimeUnit};
 use crate::frame::DataType;
 use crate::ir::typing::{build, call};
-use crate::ir::{Expr, Mark};
+use crate::ir::{Expr, Func, Mark};
 use crate::metrics::{Direction, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
@@ -59,11 +60,22 @@ impl Metric for SlaCompliance {
         };
         let done = lowering.mark(done);
         let end = lowering.as_of();
+        let paused = lowering.subject.roles.marks.get(&Mark::Paused).cloned();
+        let paused = paused.map(|paused| build::coalesce(paused, Expr::float(0.0)));
+        let paused = paused.map_or(Some(None), |paused| lowering.typed(paused).map(Some))?;
         let (met, overdue, promised) = match self.target.value {
             None => {
                 let (done, due) = (done.clone()?, lowering.mark(due)?);
-                let met = lowering.typed(build::le(done, due.clone()))?;
-                let overdue = lowering.typed(build::lt(due.clone(), end))?;
+                let (met, overdue) = match paused {
+                    None => (build::le(done, due.clone()), build::lt(due.clone(), end)),
+                    // As much later as it was paused.
+                    Some(paused) => {
+                        let late = |at| call(Func::Elapsed(TimeUnit::Hour), vec![due.clone(), at]);
+                        let met = late(done).and_then(|late| build::le(late, paused.clone()));
+                        (met, late(end).and_then(|late| build::gt(late, paused)))
+                    }
+                };
+                let (met, overdue) = (lowering.typed(met)?, lowering.typed(overdue)?);
                 (met, overdue, lowering.typed(build::is_null(due).and_then(build::not))?)
             }
             Some(target) => {
@@ -78,6 +90,11 @@ impl Metric for SlaCompliance {
                     (lowering.typed(instant(opened))?, lowering.typed(instant(done))?);
                 let taken = lowering.typed(call(counted, vec![from.clone(), until]))?;
                 let so_far = lowering.typed(call(counted, vec![from.clone(), end]))?;
+                let less = |hours: Expr| match paused.clone() {
+                    None => Ok(hours),
+                    Some(paused) => build::sub(hours, paused),
+                };
+                let (taken, so_far) = (lowering.typed(less(taken))?, lowering.typed(less(so_far))?);
                 let hours = f64::from(target.months) * 730.5 + target.micros as f64 / 3.6e9;
                 let met = lowering.typed(build::le(taken, Expr::float(hours)))?;
                 let overdue = lowering.typed(build::gt(so_far, Expr::float(hours)))?;

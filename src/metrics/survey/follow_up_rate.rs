@@ -8,13 +8,13 @@
 //!
 //! Example: `closed_loop: {follow_up_rate: {contacts: tickets, window: 7d}}`
 //!
-//! Formula: low scores with a row of `contacts` for the same customer, at the time of the answer or later and before
-//! `window` is over / low scores, with Wilson's interval. Low are the scores of `low`, or without it 0 to 6 of `nps` and 1 and 2 of
-//! `csat`, by `survey.question`. A score whose window is still open at `as_of`, and that nobody followed up yet, is in
-//! neither part, and neither is one without a customer. A day counts as its midnight: with answers by the minute and
-//! contacts by the day, a contact of the same day lies before the answer. One contact may follow several scores.
-//! Columns `m`, `m_numerator`, `m_n`, `m_low`, `m_high`; null for no low scores. Needs `customer` and `time` of both
-//! tables, `survey.score`, and `survey.question` or `low`.
+//! Formula: low scores with a row of `contacts` for the same customer, at the time of the answer or later and
+//! before `window` is over / low scores, with Wilson's interval. Low are the scores of `low`, or without it 0 to
+//! 6 of `nps` and 1 and 2 of `csat`, by `survey.question`. A score whose window is still open at `as_of`, and
+//! that nobody followed up yet, is in neither part, and neither is one without a customer. A day counts as its
+//! midnight: with answers by the minute and contacts by the day, a contact of the same day lies before the
+//! answer. One contact may follow several scores. Columns `m`, `m_numerator`, `m_n`, `m_low`, `m_high`; null for
+//! no low scores. Needs `customer` and `time` of both tables, `survey.score`, and `survey.question` or `low`.
 
 use super::follow_ups::follow_ups;
 use crate::diagnostic::Spanned;

@@ -19,8 +19,8 @@ pub mod response_rate;
 
 use crate::frame::{DataType, Value};
 use crate::ir::typing::build;
-use crate::ir::{Expr, Mark};
-use crate::metrics::Lowering;
+use crate::ir::{Expr, Mark, Measure, MeasureFunc, named};
+use crate::metrics::{Each, Level, Lowering};
 
 /// The answers to a question: the score, and which rows are answers.
 struct Answers {
@@ -63,4 +63,26 @@ fn share_of(lowering: &mut Lowering, question: &str, scores: &[i64]) -> Option<(
     let answers = answers(lowering, question)?;
     let chosen = among(lowering, &answers.score, scores)?;
     lowering.share_of_rows(chosen, answers.is_one)
+}
+
+/// The column of a customer's latest answer.
+const LATEST: &str = "#latest";
+
+/// The latest of each customer's values that are not null, in each cell. Of values at one moment it is that with the
+/// lowest key, or without a key the lowest.
+fn latest(
+    lowering: &mut Lowering,
+    value: Expr,
+    customer: Expr,
+    time: Expr,
+) -> Option<(Expr, Level)> {
+    let instant = lowering.typed(build::cast(time, DataType::Timestamp))?;
+    let age = lowering.typed(build::elapsed_between(lowering.as_of(), instant))?;
+    let keys = lowering.subject.roles.key.iter().cloned();
+    let order = [age].into_iter().chain(keys).chain([value.clone()]).collect();
+    let filter = lowering.typed(build::is_null(value.clone()).and_then(build::not))?;
+    let found = Expr::column(LATEST, value.data_type);
+    let kept = vec![named(LATEST, Measure::of(MeasureFunc::First { value, order }))];
+    let each = Each { level: Level::Rows, of: customer, filter: Some(filter), kept };
+    Some((found, Level::Each(Box::new(each))))
 }

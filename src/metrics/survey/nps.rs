@@ -6,42 +6,70 @@
 //!
 //! When to use it: loyalty over time, between segments of enough answers.
 //!
-//! Example: `metrics: [nps]`
+//! Example: `metrics: [nps]`, or `of_customers: {nps: {dedupe: last}}`
 //!
 //! Formula: 100 · (answers ≥ 9 − answers ≤ 6) / answers: from −100 to 100, and no percentage. 7 and 8 stay in
-//! n. Bounds as those of `balance`: multinomial, from Wilson's where all answers are of one class. Columns `m`,
-//! `m_plus`, `m_minus`, `m_n`, `m_low`, `m_high`; null for no answers. Every answer counts; to count the last
-//! one of each customer, put a `deduplicate` stage before. Needs `survey.score`; with `survey.question` only
-//! rows of `nps` count.
+//! n. Every answer counts; with `dedupe: last` the latest one of each customer in the cell, where of answers at the
+//! same moment the one with the lowest `key` counts, or without a key the lowest score. Bounds as those of `balance`:
+//! multinomial, from Wilson's where all answers are of one class. Columns `m`, `m_plus`, `m_minus`, `m_n`, `m_low`,
+//! `m_high`; null for no answers. Needs `survey.score`, for `last` also `customer` and `time`; with `survey.question`
+//! only rows of `nps` count.
 //!
 //! References: Reichheld (2003), The one number you need to grow.
 
-use crate::ir::Expr;
+use crate::frame::DataType;
 use crate::ir::typing::build;
-use crate::metrics::{Direction, Lowering, Metric, MetricKind, no_options};
+use crate::ir::{Expr, Measure, MeasureFunc};
+use crate::metrics::{Direction, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
     name: "nps",
     source: include_str!("nps.rs"),
-    built_in: true,
     unit: "points",
     direction: Direction::Higher,
-    statistics: false,
-    fields: Vec::new,
-    decode: |node, decoder| no_options("nps", node, decoder, Nps),
-    plain: |_| Some(Box::new(Nps)),
+    ..MetricKind::with_options::<Nps>()
 };
 
-#[derive(Debug)]
-struct Nps;
+crate::choice! {
+    /// Which answers of a customer count.
+    enum Dedupe {
+        /// All of them.
+        None = "none",
+        /// The latest in the cell.
+        Last = "last",
+    }
+}
+
+crate::options! {
+    /// Which answers count.
+    struct Nps("`nps`") {
+        /// Which answers of a customer count.
+        dedupe: Dedupe = Dedupe::None,
+    }
+}
 
 impl Metric for Nps {
     fn lower(&self, lowering: &mut Lowering) -> Option<()> {
-        let answers = super::answers(lowering, "nps")?;
-        let at_least = build::ge(answers.score.clone(), Expr::float(9.0));
-        let at_most = build::le(answers.score, Expr::float(6.0));
-        let (plus, minus) = (lowering.typed(at_least)?, lowering.typed(at_most)?);
-        lowering.balance_of_rows(plus, minus, answers.is_one)
+        let answers = super::answers(lowering, "nps");
+        if self.dedupe.value == Dedupe::None {
+            let answers = answers?;
+            let plus = lowering.typed(build::ge(answers.score.clone(), Expr::float(9.0)))?;
+            let minus = lowering.typed(build::le(answers.score, Expr::float(6.0)))?;
+            return lowering.balance_of_rows(plus, minus, answers.is_one);
+        }
+        let roles = lowering.customer_and_time();
+        let (answers, (customer, time)) = (answers?, roles?);
+        let none = Expr::null(DataType::Float64);
+        let score = lowering.typed(build::choose(answers.is_one, answers.score, none))?;
+        let (latest, level) = super::latest(lowering, score, customer.value, time)?;
+        let plus = lowering.typed(build::ge(latest.clone(), Expr::float(9.0)))?;
+        let minus = lowering.typed(build::le(latest, Expr::float(6.0)))?;
+        let [plus, minus, n] =
+            [("plus", Some(plus)), ("minus", Some(minus)), ("n", None)].map(|(part, filter)| {
+                let count = Measure::filtered(MeasureFunc::CountRows, filter);
+                lowering.measure(&level, part, count)
+            });
+        lowering.balance(plus, minus, n, 100.0)
     }
 }

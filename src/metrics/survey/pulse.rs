@@ -10,16 +10,17 @@
 //!
 //! Example: `metrics: [pulse]`, or `of_effort: {pulse: {question: ces}}`
 //!
-//! Formula: mean over customers of 100 · (score − low) / (top − low); low to top are 0 to 10 for `nps`, 1 to the top of
-//! `scales` for `csat` and `ces`. Answers to other questions, beyond the scale, or without a customer are left out.
-//! Of answers at the same moment the one with the lowest `key` counts, or without a key the lowest score. The interval is Student's t
-//! over customers. Columns `m`, `m_n` (customers), `m_low`, `m_high`; null for no customers, the bounds for fewer
-//! than two. Needs `customer`, `time`, `survey.score`, and `survey.question` or the option.
+//! Formula: mean over customers of 100 · (score − low) / (top − low); low to top are 0 to 10 for `nps`, 1 to the
+//! top of `scales` for `csat` and `ces`. Answers to other questions, beyond the scale, or without a customer are
+//! left out. Of answers at the same moment the one with the lowest `key` counts, or without a key the lowest
+//! score. The interval is Student's t over customers. Columns `m`, `m_n` (customers), `m_low`, `m_high`; null for
+//! no customers, the bounds for fewer than two. Needs `customer`, `time`, `survey.score`, and `survey.question`
+//! or the option.
 
 use crate::frame::{DataType, Unit};
 use crate::ir::typing::build;
-use crate::ir::{Expr, Mark, Measure, MeasureFunc, named};
-use crate::metrics::{Direction, Each, Level, Lowering, Metric, MetricKind, Statistic};
+use crate::ir::{Expr, Mark};
+use crate::metrics::{Direction, Lowering, Metric, MetricKind, Statistic};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -46,9 +47,6 @@ crate::options! {
         question: Option<Question> = None,
     }
 }
-
-/// The column of a customer's latest answer.
-const LATEST: &str = "#latest";
 
 impl Metric for Pulse {
     fn lower(&self, lowering: &mut Lowering) -> Option<()> {
@@ -86,20 +84,7 @@ impl Metric for Pulse {
             points = lowering.typed(build::choose(within, scaled, points))?;
         }
 
-        let instant = lowering.typed(build::cast(time, DataType::Timestamp))?;
-        let as_of = lowering.as_of();
-        let age = lowering.typed(build::elapsed_between(as_of, instant))?;
-        let keys = lowering.subject.roles.key.iter().cloned();
-        let order = [age].into_iter().chain(keys).chain([points.clone()]).collect();
-        let filter = lowering.typed(build::is_null(points.clone()).and_then(build::not))?;
-        let latest = Measure::of(MeasureFunc::First { value: points, order });
-        let level = Level::Each(Box::new(Each {
-            level: Level::Rows,
-            of: customer.value,
-            filter: Some(filter),
-            kept: vec![named(LATEST, latest)],
-        }));
-        let latest = Expr::column(LATEST, DataType::Float64);
+        let (latest, level) = super::latest(lowering, points, customer.value, time)?;
         lowering.statistic(Statistic::Mean, latest, None, &level, Unit::Points)
     }
 }

@@ -18,7 +18,8 @@ pub mod theme_share;
 
 use serde_json::Value as Json;
 
-use crate::document::{Decode, Decoder, Node};
+use crate::diagnostic::Code;
+use crate::document::{Decode, Decoder, Node, Setting, schema};
 use crate::frame::{DataType, Value};
 use crate::ir::typing::{Typed, build, call};
 use crate::ir::{Expr, Func, Mark};
@@ -44,7 +45,7 @@ impl Decode for ThemeWord {
         self.0.show()
     }
     fn json_schema() -> Json {
-        String::json_schema()
+        schema::matching(r"[\p{L}\p{N}]")
     }
 }
 
@@ -55,12 +56,22 @@ fn text(lowering: &mut Lowering) -> Option<Expr> {
     lowering.mark(if comment { Mark::Comment } else { Mark::ReviewText })
 }
 
-/// Whether a text holds one of some words; for no words never.
-fn mentions(text: Expr, words: &[ThemeWord]) -> Typed {
-    if words.is_empty() {
-        return Ok(Expr::bool(false));
+/// Whether a text holds one of some words; their absence is noted.
+fn mentions(lowering: &mut Lowering, text: Expr, words: &Setting<Vec<ThemeWord>>) -> Option<Expr> {
+    if words.value.is_empty() {
+        if !words.flawed {
+            lowering.report(Code::InvalidValue, "a theme needs a word");
+        }
+        return None;
     }
-    let words = words.iter().map(|word| Expr::literal(Value::text(&word.0), DataType::String));
+    let words = words.value.iter();
+    let found = found_in(text, words.map(|word| word.0.as_str()));
+    lowering.typed(found)
+}
+
+/// Whether a text holds one of some words; false for no text.
+fn found_in<'a>(text: Expr, words: impl Iterator<Item = &'a str>) -> Typed {
+    let words = words.map(|word| Expr::literal(Value::text(word), DataType::String));
     let found = call(Func::Mentions, [text].into_iter().chain(words).collect())?;
     build::coalesce(found, Expr::bool(false))
 }
@@ -69,6 +80,16 @@ fn mentions(text: Expr, words: &[ThemeWord]) -> Typed {
 fn is_written(text: Expr) -> Typed {
     let pattern = Expr::literal(Value::text(r"[\p{Alphabetic}\p{N}]"), DataType::String);
     build::coalesce(call(Func::RegexpMatches, vec![text, pattern])?, Expr::bool(false))
+}
+
+crate::choice! {
+    /// What becomes of neutral rows.
+    enum Neutral {
+        /// They are in the denominator.
+        Count = "count",
+        /// They are left out.
+        Exclude = "exclude",
+    }
 }
 
 /// Scores within this of 0 are neutral.
@@ -80,6 +101,20 @@ struct Tone {
     neutral: Expr,
     negative: Expr,
     known: Expr,
+}
+
+impl Tone {
+    /// The rows that are divided by.
+    fn among(&self, lowering: &mut Lowering, neutral: Neutral) -> Option<Expr> {
+        let known = self.known.clone();
+        match neutral {
+            Neutral::Count => Some(known),
+            Neutral::Exclude => {
+                let decided = build::or(self.positive.clone(), self.negative.clone());
+                lowering.typed(decided.and_then(|decided| build::and(known, decided)))
+            }
+        }
+    }
 }
 
 /// Text and language, where nobody has scored the rows; a missing language is noted.

@@ -6,36 +6,39 @@
 //!
 //! When to use it: one number for the tone over time.
 //!
-//! Example: `metrics: [net_sentiment]`
+//! Example: `metrics: [net_sentiment]`, or `decided: {net_sentiment: {neutral: exclude}}`
 //!
-//! Formula: 100 · (positive − negative) / (positive + neutral + negative), with the interval of `balance`. Columns
-//! `m`, `m_plus`, `m_minus`, `m_n`, `m_low`, `m_high`; null for none.
-//! Needs `review.sentiment`, or `review.text` with `review.language`: then the tone is that of the function
-//! `sentiment`, which knows English.
+//! Formula: 100 · (positive − negative) / (positive + neutral + negative), with the interval of `balance`. With
+//! `neutral: exclude` neutral rows are not in the denominator. Columns `m`, `m_plus`, `m_minus`, `m_n`, `m_low`,
+//! `m_high`; null for none. Needs `review.sentiment`, or `review.text` with `review.language`: then the tone is
+//! that of the function `sentiment`, which knows English.
 //!
 //! References: Hutto and Gilbert (2014), VADER, for the border of 0.05 and the scores of texts.
 
-use crate::metrics::{Direction, Lowering, Metric, MetricKind, no_options};
+use super::Neutral;
+use crate::metrics::{Direction, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
     name: "net_sentiment",
     source: include_str!("net_sentiment.rs"),
-    built_in: true,
     unit: "points",
     direction: Direction::Higher,
-    statistics: false,
-    fields: Vec::new,
-    decode: |node, decoder| no_options("net_sentiment", node, decoder, NetSentiment),
-    plain: |_| Some(Box::new(NetSentiment)),
+    ..MetricKind::with_options::<NetSentiment>()
 };
 
-#[derive(Debug)]
-struct NetSentiment;
+crate::options! {
+    /// What is divided by.
+    struct NetSentiment("`net_sentiment`") {
+        /// Whether neutral rows are in the denominator.
+        neutral: Neutral = Neutral::Count,
+    }
+}
 
 impl Metric for NetSentiment {
     fn lower(&self, lowering: &mut Lowering) -> Option<()> {
         let tone = super::tone(lowering)?;
-        lowering.balance_of_rows(tone.positive, tone.negative, tone.known)
+        let among = tone.among(lowering, self.neutral.value)?;
+        lowering.balance_of_rows(tone.positive, tone.negative, among)
     }
 }

@@ -9,9 +9,9 @@
 //! Example: `metrics: [sentiment_coverage]`
 //!
 //! Formula: rows with a number, or one of the three words / rows, with Wilson's interval. Columns `m`,
-//! `m_numerator`, `m_n`, `m_low`, `m_high`; null for no rows.
-//! Needs `review.sentiment`, or `review.text` with `review.language`: then a row is covered if the language is
-//! English and one of its words has a tone in the lexicon (see the function `sentiment`). A row without text is not.
+//! `m_numerator`, `m_n`, `m_low`, `m_high`; null for no rows. Needs `review.sentiment`, or `review.text` with
+//! `review.language`: then a row is covered if the language is English and one of its words has a tone in the
+//! lexicon (see the function `sentiment`). A row without text is not.
 
 use crate::ir::Expr;
 use crate::metrics::{Direction, Lowering, Metric, MetricKind, no_options};

@@ -8,10 +8,10 @@
 //!
 //! Example: `score_of_delays: {theme_score: {words: [late, delayed, courier]}}`
 //!
-//! Formula: mean of `survey.score`, in a source of reviews of `review.rating`, of rows whose text holds one of `words`, found as in
-//! `theme_share`; with the interval of Student's t. Rows without a score are left out. Of several questions narrow the
-//! rows with `where` to one: their scales differ. Columns `m`, `m_n`, `m_low`, `m_high`; null for none, the bounds
-//! for fewer than two. Needs the text and the score.
+//! Formula: mean of `survey.score`, in a source of reviews of `review.rating`, of rows whose text holds one of
+//! `words`, found as in `theme_share`; with the interval of Student's t. Rows without a score are left out. Of
+//! several questions narrow the rows with `where` to one: their scales differ. Columns `m`, `m_n`, `m_low`,
+//! `m_high`; null for none, the bounds for fewer than two. Needs the text and the score.
 
 use super::ThemeWord;
 use crate::frame::Unit;
@@ -40,7 +40,7 @@ impl Metric for ThemeScore {
         let text = super::text(lowering);
         let of_survey = lowering.subject.roles.marks.contains_key(&Mark::Score);
         let score = lowering.mark(if of_survey { Mark::Score } else { Mark::Rating });
-        let holds = lowering.typed(super::mentions(text?, &self.words.value))?;
+        let holds = super::mentions(lowering, text?, &self.words)?;
         let filter = lowering.with_condition(holds)?;
         lowering.statistic(Statistic::Mean, score?, Some(filter), &Level::Rows, Unit::Points)
     }

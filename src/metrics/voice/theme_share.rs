@@ -8,10 +8,10 @@
 //!
 //! Example: `delays: {theme_share: {words: [late, delayed, courier]}}`
 //!
-//! Formula: texts with one of `words` / texts, with Wilson's interval. A word may be a phrase; it is found at borders of words, whatever
-//! the case and the accents (see the function `mentions`). Texts that are null or have no letter or digit are in
-//! neither part. Columns `m`, `m_numerator`, `m_n`, `m_low`, `m_high`; null for no texts. Needs `survey.text` or
-//! `review.text`.
+//! Formula: texts with one of `words` / texts, with Wilson's interval. A word may be a phrase; it is found at
+//! borders of words, whatever the case and the accents (see the function `mentions`). Texts that are null or have
+//! no letter or digit are in neither part. Columns `m`, `m_numerator`, `m_n`, `m_low`, `m_high`; null for no
+//! texts. Needs `survey.text` or `review.text`.
 
 use super::ThemeWord;
 use crate::metrics::{Direction, Lowering, Metric, MetricKind};
@@ -36,7 +36,7 @@ crate::options! {
 impl Metric for ThemeShare {
     fn lower(&self, lowering: &mut Lowering) -> Option<()> {
         let text = super::text(lowering)?;
-        let holds = lowering.typed(super::mentions(text.clone(), &self.words.value))?;
+        let holds = super::mentions(lowering, text.clone(), &self.words)?;
         let among = lowering.typed(super::is_written(text))?;
         let among = lowering.with_condition(among)?;
         lowering.share_of_rows(holds, among)
