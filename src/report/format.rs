@@ -89,11 +89,17 @@ pub fn fact(cell: &Cell, unit: &Unit) -> String {
     }
 }
 
-/// A value without its unit, which stands in the head of the column.
+/// A value without its unit, which stands in the head of the column. Where the largest of a column leave no room
+/// for digits after the point, small ones keep three digits of their own.
 pub(super) fn cell(cell: &Cell, decimals: u8) -> String {
     match cell {
         Cell::Text(text) | Cell::Date(text) => text.clone(),
         Cell::Integer(value) => integer(*value),
+        Cell::Number(value) if decimals == 0 && value.fract() != 0.0 => match value.abs() {
+            1.0..10.0 => number(*value, 2),
+            10.0..100.0 => number(*value, 1),
+            _ => number(*value, 0),
+        },
         Cell::Number(value) => number(*value, decimals),
         Cell::Share(value) => share(*value, decimals),
         Cell::Decimal { minor, scale } => decorate(&plain_decimal(*minor, *scale)),
@@ -186,6 +192,8 @@ mod tests {
         assert_eq!(number(0.000_01, 3), "<0.001");
         assert_eq!(number(-0.2, 0), "\u{2212}0.20");
         assert_eq!(number(7.41e-6, 0), "7.4e-6");
+        let cells = [19.88, 1.53, 150.2, 0.24].map(|value| cell(&Cell::Number(value), 0));
+        assert_eq!(cells, ["19.9", "1.53", "150", "0.24"]);
         assert_eq!(share(0.0004, 1), "<0.1%");
         assert_eq!(share(0.0, 1), "0.0%");
     }
