@@ -36,9 +36,10 @@ report: run
 data folder:
     cargo run --locked --example convert_cdnow -- {{quote(folder)}} sample_data/cdnow
 
-# Compute the expected CDNOW figures again (needs the DuckDB command line)
+# Compute the expected figures of CDNOW and the shop again (needs the DuckDB command line)
 expected:
     duckdb < tests/expected/cdnow.sql
+    duckdb < tests/expected/shop.sql
 
 # Accept or refuse changed snapshots (needs cargo-insta)
 snapshots:

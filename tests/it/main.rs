@@ -19,6 +19,7 @@ mod privacy;
 mod reference;
 mod reports;
 mod schema;
+mod shop;
 mod support;
 mod tidy;
 mod value;
