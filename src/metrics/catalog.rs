@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
-use super::lowering::{IntervalMethod, Statistic};
+use super::lowering::IntervalMethod;
 use super::registry::{Metric, MetricKind, find, registry};
+use super::statistic::Statistic;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
 use crate::document::{
     Decode, Decoder, Expression, Field, Node, Options, Setting, schema, summary_of,

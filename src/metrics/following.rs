@@ -36,6 +36,10 @@ impl Lowering<'_> {
     /// The time of the next row of the same customer that is later; null if there is none.
     pub fn next_of_customer(&mut self) -> Option<Expr> {
         self.customer_and_time()?;
+        if self.subject.roles.weight.as_ref().is_some_and(|weight| !weight.of_customers) {
+            self.unweighable("other rows of the same customer may not have been drawn");
+            return None;
+        }
         Some(self.follows("#next".into(), None))
     }
 
@@ -46,6 +50,17 @@ impl Lowering<'_> {
         // A table that is not there is noted by whoever looks for it.
         let table = self.subject.others.get(&name.value)?.clone();
         let mut good = own.is_some();
+        if table.roles.weight.is_some() {
+            let message = format!(
+                "the metric `{}` looks for what followed in `{}`, which is a sample: what is missing there may only \
+                 not have been drawn",
+                self.name, table.name
+            );
+            let help = "name the table that the sample was drawn from";
+            let wrong = Diagnostic::at(Code::InvalidValue, name.span, message).help(help);
+            self.diagnostics.push(wrong);
+            good = false;
+        }
         for (role, there) in
             [("customer", table.roles.customer.is_some()), ("time", table.roles.time.is_some())]
         {

@@ -9,6 +9,7 @@ use super::fields::{
     PlacedFields,
 };
 use super::following::Following;
+use super::statistic::Statistic;
 use super::weights::WeightedValue;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
 use crate::document::{Expression, Setting};
@@ -29,42 +30,6 @@ crate::choice! {
         /// By drawing customers 200 times: of what sums, counts, means or quantiles come to.
         Bootstrap = "bootstrap",
         None = "none",
-    }
-}
-
-/// A statistic of a distribution.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Statistic {
-    Mean,
-    Max,
-    /// A quantile in (0, 1); the median is 0.5.
-    Quantile(f64),
-}
-
-impl Statistic {
-    /// Reads `mean`, `median`, `max`, `p01` to `p99`.
-    pub fn from_word(word: &str) -> Option<Self> {
-        match word {
-            "mean" => Some(Statistic::Mean),
-            "max" => Some(Statistic::Max),
-            "median" => Some(Statistic::Quantile(0.5)),
-            _ => {
-                let digits = word.strip_prefix('p').filter(|digits| digits.len() == 2)?;
-                let percent: u8 = digits.parse().ok().filter(|&percent| percent > 0)?;
-                Some(Statistic::Quantile(f64::from(percent) / 100.0))
-            }
-        }
-    }
-}
-
-impl std::fmt::Display for Statistic {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Statistic::Mean => f.write_str("mean"),
-            Statistic::Max => f.write_str("max"),
-            Statistic::Quantile(0.5) => f.write_str("median"),
-            Statistic::Quantile(at) => write!(f, "p{:02}", (at * 100.0).round()),
-        }
     }
 }
 
@@ -145,6 +110,8 @@ pub struct Lowering<'a> {
     pub drawn: Vec<Drawn>,
     /// Quantiles of samples.
     pub weighted_values: Vec<WeightedValue>,
+    /// What metrics should be, by name, for reports.
+    pub goals: Vec<(String, f64)>,
     /// Of weighted counts the sums of the squared weights.
     pub(super) squares: Vec<(Expr, Expr)>,
     /// True once the metric at hand was refused because it cannot be weighted.
@@ -178,6 +145,7 @@ impl<'a> Lowering<'a> {
             following: Vec::new(),
             drawn: Vec::new(),
             weighted_values: Vec::new(),
+            goals: Vec::new(),
             squares: Vec::new(),
             unweighable: false,
             name: String::new(),

@@ -20,6 +20,7 @@ pub mod payments;
 mod registry;
 mod rows;
 pub mod service;
+mod statistic;
 pub mod survey;
 pub mod voice;
 mod weights;
@@ -31,7 +32,8 @@ pub use fields::{
     PlacedFields, WEIGHT_COLUMN,
 };
 pub use following::{COUNTED_COLUMN, Following};
-pub use lowering::{Each, IntervalMethod, Level, Lowering, MetricColumn, Statistic, Subject};
+pub use lowering::{Each, IntervalMethod, Level, Lowering, MetricColumn, Subject};
 pub(crate) use registry::no_options;
 pub use registry::{Metric, MetricKind, find, registry};
+pub use statistic::Statistic;
 pub use weights::WeightedValue;

@@ -3,7 +3,8 @@
 use std::fmt::Debug;
 
 use super::catalog::Direction;
-use super::lowering::{Lowering, Statistic};
+use super::lowering::Lowering;
+use super::statistic::Statistic;
 use super::{kinds, orders, payments, service, survey, voice};
 use crate::diagnostic::Spanned;
 use crate::document::{Decode, Decoder, Field, Node, Options};

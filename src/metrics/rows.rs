@@ -33,6 +33,11 @@ impl Lowering<'_> {
         Expr::literal(Value::Timestamp(self.subject.as_of), DataType::Timestamp)
     }
 
+    /// Notes what the metric should be, for reports.
+    pub fn goal(&mut self, goal: f64) {
+        self.goals.push((self.name.clone(), goal));
+    }
+
     /// The last day of which something is seen.
     pub fn last_day(&self) -> i32 {
         self.subject.calendar.date_of(self.subject.as_of - 1)

@@ -20,6 +20,8 @@ pub enum Chart {
     Grid(Grid),
     /// One bar below the other: steps in order, or groups from most to least.
     Ranking(Ranking),
+    /// Quantiles or other marks of the values of each group.
+    Spread(Spread),
 }
 
 impl Chart {
@@ -32,6 +34,7 @@ impl Chart {
             Chart::Stacks(chart) => &chart.title,
             Chart::Grid(chart) => &chart.title,
             Chart::Ranking(chart) => &chart.title,
+            Chart::Spread(chart) => &chart.title,
         }
     }
 
@@ -44,6 +47,7 @@ impl Chart {
             Chart::Stacks(chart) => chart.description.as_deref(),
             Chart::Grid(chart) => chart.description.as_deref(),
             Chart::Ranking(chart) => chart.description.as_deref(),
+            Chart::Spread(chart) => chart.description.as_deref(),
         }
     }
 }
@@ -328,6 +332,34 @@ pub struct Rank {
     pub interval: Option<Interval>,
     /// What is said beside the value.
     pub note: Option<String>,
+}
+
+/// How values are spread in each group, such as waiting times by topic.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Spread {
+    /// What the chart shows.
+    pub title: String,
+    /// How to read it, in a sentence.
+    pub description: Option<String>,
+    /// What the rows are.
+    pub row_label: String,
+    /// The name of the values.
+    pub value_label: String,
+    /// The unit of the values.
+    pub unit: Unit,
+    /// The names of the marks, such as `median` and `p90`, ascending.
+    pub marks: Vec<String>,
+    /// The groups, top first.
+    pub rows: Vec<SpreadRow>,
+}
+
+/// One group of a [`Spread`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SpreadRow {
+    /// The group.
+    pub label: String,
+    /// A value for each mark; `None` where it is not reached.
+    pub values: Vec<Option<f64>>,
 }
 
 #[cfg(test)]

@@ -244,6 +244,15 @@ mod tests {
                     note: Some(own()),
                 }],
             }),
+            Chart::Spread(Spread {
+                title: own(),
+                description: Some(own()),
+                row_label: own(),
+                value_label: own(),
+                unit: Unit::Named(own()),
+                marks: vec![own(); 2],
+                rows: vec![SpreadRow { label: own(), values: vec![Some(1.0), Some(2.0)] }],
+            }),
         ];
         let notice = || Notice { severity: Severity::Warning, title: own(), text: own() };
         let fact = || Fact::text(own(), own()).with_unit(Unit::Named(own()));

@@ -28,7 +28,7 @@ pub use document::{
 };
 pub use figure::{
     Bar, Bars, Chart, CohortRow, CohortTriangle, Emphasis, Grid, Interval, Lines, Marker, Part,
-    Point, Rank, Ranking, RetentionCell, Series, Stacks,
+    Point, Rank, Ranking, RetentionCell, Series, Spread, SpreadRow, Stacks,
 };
 pub use format::fact as with_unit;
 pub use html::html;

@@ -11,6 +11,7 @@ mod cohorts;
 mod fits;
 mod forecast;
 mod funnel;
+mod metrics;
 mod movements;
 mod projection;
 mod strata;
@@ -58,7 +59,7 @@ pub(super) fn show<'a>(
             projection::curves(context, by, *unit, companion(fits))
         }
         View::Balance { x, metric } => balance::balance(context, x, metric),
-        View::Trend { by, period } => trend::trend(context, by, period),
+        View::Trend { by, period, metrics } => trend::trend(context, by, period, metrics),
         View::Funnel { by, every } => {
             let who = if *every { "entries" } else { "customers" };
             funnel::funnel(context, by, who)
@@ -69,6 +70,15 @@ pub(super) fn show<'a>(
             forecast::standing(context, title, [alive, decile, value])
         }
         View::Bars { title, x, y, complete } => bars(context, title, x, y, complete.as_deref()),
+        View::Line { title, x, y, by, goal } => metrics::line(context, title, [x, y], by, *goal),
+        View::Quantiles { title, x, of, over_time: true } => {
+            metrics::quantiles_over_time(context, title, x, of)
+        }
+        View::Quantiles { title, x, of, over_time: false } => {
+            metrics::quantiles_by_group(context, title, x, of)
+        }
+        View::Compared { metrics } => metrics::compared(context, metrics),
+        View::Ranking { title, of, y } => metrics::ranking(context, title, of, y),
         View::Cohorts { by, age, steps, returned, average } => {
             let reading = cohorts::Reading { age: *age, steps: *steps, returned: *returned };
             cohorts::cohorts(context, by, reading, companion(average))
@@ -183,6 +193,21 @@ fn label(value: &Value) -> String {
     }
 }
 
+/// How the values of a column are written: dates as months if all of them are firsts of a month, so that a week that
+/// begins with one is not taken for it.
+fn written(frame: &Frame, name: &str) -> impl Fn(&Value) -> String + use<> {
+    let value = column(frame, name);
+    let months = (0..frame.rows()).all(|row| match value(row) {
+        day @ Value::Date(_) => day.to_string().ends_with("-01"),
+        _ => true,
+    });
+    move |value| if months { label(value) } else { plain(value) }
+}
+
+fn plain(value: &Value) -> String {
+    if value.is_null() { "(none)".into() } else { value.to_string() }
+}
+
 fn column<'a>(frame: &'a Frame, name: &str) -> impl Fn(usize) -> Value + use<'a> {
     let index = frame.schema.index_of(name);
     move |row| index.map_or(Value::Null, |index| frame.value(row, index))
@@ -197,6 +222,7 @@ fn bars(
 ) -> (Vec<String>, Vec<Block>) {
     let frame = context.frame;
     let (xs, ys) = (column(frame, x), column(frame, y));
+    let label = written(frame, x);
     let over = complete.map(|name| column(frame, name));
     let unit = frame.schema.field(y).map(|field| unit_of(&field.unit)).unwrap_or_default();
     let bars: Vec<Bar> = (0..frame.rows())

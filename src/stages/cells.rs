@@ -41,6 +41,8 @@ pub(super) struct Lowered {
     pub drawn: Vec<Drawn>,
     /// Quantiles of samples.
     pub weighted_values: Vec<WeightedValue>,
+    /// What metrics should be, by name.
+    pub goals: Vec<(String, f64)>,
     /// Columns that there would be if a metric were not wrong, which is noted.
     pub flawed: Vec<String>,
 }

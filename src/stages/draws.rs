@@ -116,6 +116,7 @@ impl Cells<'_> {
             following: self.lowered.following.clone(),
             drawn: Vec::new(),
             weighted_values: Vec::new(),
+            goals: Vec::new(),
             flawed: Vec::new(),
         };
         // Sums and counts are whole numbers and money, which come out of the draws as doubles.

@@ -14,6 +14,7 @@ mod dimension;
 mod draws;
 mod entries;
 mod following;
+mod metric_views;
 mod purchases;
 mod registry;
 mod spans;

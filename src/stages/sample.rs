@@ -40,8 +40,9 @@
 //! its digits. Shares, means, ratios and quantiles are weighted; `n` beside them is the effective size of the sample,
 //! (Σ w)² / Σ w², `numerator`, `plus` and `minus` are the parts of that, and intervals are found from them. They take rows to be
 //! independent, as without weights. Minimum and maximum are those of the sample. A metric that cannot be weighted is
-//! refused: `top_decile_value_share`, `historic_clv`, `gap_days`, waiting times with open cases, intervals by
-//! bootstrap; of rows that were drawn one by one also what counts customers or puts orders together. So is a stage that
+//! refused: `top_decile_value_share`, `historic_clv`, `gap_days`, `pulse`, waiting times with open cases, intervals by
+//! bootstrap; of rows that were drawn one by one also what counts customers, puts orders together or looks for a
+//! customer's next row. So is a stage that
 //! does not weigh its rows, such as `clv`.
 //!
 //! References: Kish (1965), Survey sampling; Cochran (1977), Sampling techniques.

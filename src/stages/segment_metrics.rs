@@ -22,6 +22,9 @@
 //! Companion `_totals`, if `by` names more than calendar grains: the same columns without those
 //! dimensions.
 //!
+//! The report shows the first four: over time what has an interval as a line, a balance by its sides, sums and counts as
+//! bars; by one dimension the groups from most to least; quantiles of one duration together.
+//!
 //! With `grouping_sets` there is no companion. Every combination has rows in the main table, told apart by
 //! a first column `grouping`: the names joined by `+`, `total` for `[]`. Dimensions that a combination
 //! leaves out are null in its rows, and so is `complete` where it has no calendar grain.
@@ -30,6 +33,7 @@ use super::cells::{Cells, FIRST_TIME, Lowered};
 use super::cohort_retention::Totals;
 use super::context::{RoleOverrides, StageContext};
 use super::dimension::{Dimension, DimensionSpec};
+use super::metric_views::metric_views;
 use super::registry::{Companion, Output, Stage, StageKind};
 use super::suppression::{PEOPLE, Rule, held};
 use super::view::View;
@@ -38,7 +42,7 @@ use crate::document::{Decode, Decoder, Expression, Field, Node, Options};
 use crate::frame::{DataType, Value};
 use crate::ir::relation::{self, Built, column};
 use crate::ir::{Expr, RelRef, Roles, Table, named};
-use crate::metrics::{Level, Lowering, MetricColumn, MetricName, Subject};
+use crate::metrics::{Level, Lowering, MetricName, Subject};
 
 /// The registry's entry.
 pub const KIND: StageKind = StageKind {
@@ -126,7 +130,7 @@ impl Stage for SegmentMetrics {
             suffix: None,
             grain: names(&dimensions),
             roles: cell_roles(&table, &main, &dimensions),
-            views: views(&dimensions, &lowered.columns),
+            views: metric_views(&dimensions, &lowered),
             rel: main,
         }];
         let grains: Vec<Dimension> =
@@ -338,7 +342,14 @@ impl SegmentMetrics {
         flawed.sort_unstable();
         flawed.dedup();
         let Lowering {
-            measures, columns, wants_first_time, following, drawn, weighted_values, ..
+            measures,
+            columns,
+            wants_first_time,
+            following,
+            drawn,
+            weighted_values,
+            goals,
+            ..
         } = lowering;
         if !drawn.is_empty() {
             cx.customer(table)?;
@@ -350,6 +361,7 @@ impl SegmentMetrics {
             following,
             drawn,
             weighted_values,
+            goals,
             flawed,
         })
     }
@@ -365,29 +377,4 @@ fn cell_roles(rows: &Table, cells: &RelRef, dimensions: &[Dimension]) -> Roles {
         Some(named(&same.name, own(same)?))
     });
     Roles { time: period.and_then(own), customer, ..Roles::default() }
-}
-
-/// Bars over time where the only dimension is a period, for the first few metrics; rows otherwise.
-fn views(dimensions: &[Dimension], columns: &[MetricColumn]) -> Vec<View> {
-    let mut views = Vec::new();
-    if let [Dimension { name, grain: Some(_), .. }] = dimensions {
-        let bounds =
-            ["_n", "_low", "_high", "_numerator", "_denominator", "_plus", "_minus", "_open"];
-        let main = columns.iter().filter(|c| !bounds.iter().any(|b| c.name.ends_with(b)));
-        for metric in main.take(3) {
-            let plus = format!("{}_plus", metric.name);
-            if columns.iter().any(|column| column.name == plus) {
-                views.push(View::Balance { x: name.clone(), metric: metric.name.clone() });
-                continue;
-            }
-            views.push(View::Bars {
-                title: metric.name.replace('_', " "),
-                x: name.clone(),
-                y: metric.name.clone(),
-                complete: Some("complete".into()),
-            });
-        }
-    }
-    views.push(View::Rows);
-    views
 }

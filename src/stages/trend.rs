@@ -49,7 +49,7 @@ use super::registry::{Output, Stage, StageKind};
 use super::view::View;
 use crate::diagnostic::{Code, Diagnostic, Spanned};
 use crate::document::{Decode, Decoder, Field, Node, Options, PeriodUnit, TimeUnit};
-use crate::frame::DataType;
+use crate::frame::{DataType, Unit};
 use crate::ir::relation::{self, column};
 use crate::ir::{Expr, RelRef, Roles, SortKey, named};
 use crate::models::Trends;
@@ -179,6 +179,8 @@ impl Stage for Trend {
             _ => year,
         };
         let field = |name: &str| rel.schema.field(name).cloned();
+        let unit_of = |name: &String| field(name).map_or(Unit::None, |field| field.unit);
+        let told = columns.iter().map(|name| (name.clone(), unit_of(name))).collect();
         let function = Trends {
             by: by.iter().filter_map(|name| field(name)).collect(),
             period: field(&period)?,
@@ -197,8 +199,8 @@ impl Stage for Trend {
         let [main] = <[RelRef; 1]>::try_from(tables).ok()?;
         let roles = Roles { time: column(&main, &period).ok(), ..Roles::default() };
         let grain = by.iter().cloned().chain(["metric".to_owned(), period.clone()]).collect();
-        let view = View::Trend { by: by.clone(), period };
-        Some(vec![Output { suffix: None, rel: main, grain, roles, views: vec![view, View::Rows] }])
+        let view = View::Trend { by: by.clone(), period, metrics: told };
+        Some(vec![Output { suffix: None, rel: main, grain, roles, views: vec![view] }])
     }
 
     fn dimensions(&self) -> &[DimensionSpec] {

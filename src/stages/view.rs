@@ -1,10 +1,11 @@
 //! What a report shows of a table, as plain data.
 
 use crate::document::TimeUnit;
+use crate::frame::Unit;
 use crate::ir::{Returned, Steps};
 
 /// A way to look at a table; columns are named.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum View {
     /// The first rows.
     Rows,
@@ -13,6 +14,15 @@ pub enum View {
     /// The two sides of a balance and what lies between, for each row; the columns are those of the metric.
     /// Rows where `complete` is false are left blank.
     Balance { x: String, metric: String },
+    /// A metric with its interval over time, one curve for each value of `by`; rows where `complete` is false are left
+    /// blank. `goal` is what it should be.
+    Line { title: String, x: String, y: String, by: Vec<String>, goal: Option<f64> },
+    /// Quantiles of one thing over time or by group, each with its name. Rows where `complete` is false are left blank.
+    Quantiles { title: String, x: String, of: Vec<(String, String)>, over_time: bool },
+    /// A metric with its interval by group, from most to least.
+    Ranking { title: String, of: String, y: String },
+    /// Shares of a table of one row side by side, from most to least; the columns are those of the metrics.
+    Compared { metrics: Vec<String> },
     /// Cohorts by age as a heat map and as curves; the columns are those of `cohort_retention`.
     /// With segments, one heat map for each value of `by`.
     Cohorts {
@@ -45,7 +55,8 @@ pub enum View {
     /// Retention curves and how they go on; the columns are those of `project_retention`.
     Projection { by: Vec<String>, unit: TimeUnit, fits: &'static str },
     /// Metrics over time beside what was expected, and what comes next; the columns are those of `trend`.
-    Trend { by: Vec<String>, period: String },
+    /// `metrics` are in order, each with its unit.
+    Trend { by: Vec<String>, period: String, metrics: Vec<(String, Unit)> },
     /// The steps of a journey, how many reach them and how many drop off; the columns are those of `journey`.
     /// With dimensions, one chart for each value of `by`. `every`: entries are counted, not customers.
     Funnel { by: Vec<String>, every: bool },

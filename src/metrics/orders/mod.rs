@@ -20,7 +20,8 @@ pub mod unit_return_rate;
 pub mod units;
 pub mod value_return_rate;
 
-use super::lowering::{Level, Lowering, Statistic};
+use super::lowering::{Level, Lowering};
+use super::statistic::Statistic;
 use serde_json::Value as Json;
 
 use crate::document::{Decode, Decoder, Node, NodeKind, schema};

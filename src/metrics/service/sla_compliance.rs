@@ -14,10 +14,11 @@
 //! `ticket.due_resolve`, or with `target` so long after `time`: in hours of the calendar, or with `hours` (or the
 //! source's `ticket.hours`) in those in which a business is open. With `ticket.paused`, how long it waited for
 //! the customer in all, it is due so much later; null is no pause. Columns `m`, `m_numerator`, `m_n`, `m_low`,
-//! `m_high`; null for none. Needs `ticket.first_reply` or `ticket.resolved`.
+//! `m_high`; null for none. Needs `ticket.first_reply` or `ticket.resolved`. `goal`, the share that should be kept, is a
+//! line in the report and changes no table.
 
 use crate::diagnostic::Spanned;
-use crate::document::{Interval, TimeUnit};
+use crate::document::{Interval, Share, TimeUnit};
 use crate::frame::DataType;
 use crate::ir::typing::{build, call};
 use crate::ir::{Expr, Func, Mark};
@@ -49,6 +50,8 @@ crate::options! {
         target: Option<Interval> = None,
         /// The opening hours in which the `target` is counted; absent: those of the source.
         hours: Option<Spanned<String>> = None,
+        /// The share that should be kept: a line in the report, and no part of the tables.
+        goal: Option<Share> = None,
     }
 }
 
@@ -106,6 +109,9 @@ impl Metric for SlaCompliance {
         let among = lowering.typed(build::and(settled, promised))?;
         let among = lowering.with_condition(among)?;
         let met = lowering.typed(build::coalesce(met, Expr::bool(false)))?;
+        if let Some(Share(goal)) = self.goal.value {
+            lowering.goal(goal);
+        }
         lowering.share_of_rows(met, among)
     }
 }

@@ -10,6 +10,7 @@ mod bars;
 mod grid;
 mod lines;
 mod ranking;
+mod spread;
 mod stacks;
 
 mod scale;
@@ -61,6 +62,9 @@ pub(super) fn figure(chart: &Chart, number: usize) -> Markup {
             ranking::draw(chart),
             tables(&ranking::numbers(chart)),
         ),
+        Chart::Spread(chart) => {
+            (&chart.title, &chart.description, spread::draw(chart), tables(&spread::numbers(chart)))
+        }
     };
     html! {
         figure id=(id) {
@@ -90,6 +94,7 @@ pub(super) fn numbers(chart: &Chart) -> Vec<super::document::Table> {
         Chart::Stacks(chart) => stacks::numbers(chart),
         Chart::Grid(chart) => grid::numbers(chart),
         Chart::Ranking(chart) => ranking::numbers(chart),
+        Chart::Spread(chart) => spread::numbers(chart),
     }
 }
 

@@ -1,11 +1,12 @@
 //! Balances such as the net promoter score: who is for, who is against, and who is neither.
 
-use super::{Context, amount, capital, column, label};
+use super::{Context, amount, capital, column, written};
 use crate::frame::Value;
 use crate::report::{Block, Chart, Part, Stacks, Unit as ReportUnit};
 
 pub(super) fn balance(context: &Context, x: &str, metric: &str) -> (Vec<String>, Vec<Block>) {
     let frame = context.frame;
+    let label = written(frame, x);
     let (xs, over) = (column(frame, x), column(frame, "complete"));
     let of = |suffix: &str| column(frame, &format!("{metric}{suffix}"));
     let (plus, minus, n) = (of("_plus"), of("_minus"), of("_n"));
@@ -51,6 +52,7 @@ pub(super) fn balance(context: &Context, x: &str, metric: &str) -> (Vec<String>,
 /// The last period that is over and has answers, beside the one before.
 fn sentence(context: &Context, x: &str, metric: &str, title: &str) -> Option<String> {
     let frame = context.frame;
+    let label = written(frame, x);
     let at = |suffix: &str, row: usize| column(frame, &format!("{metric}{suffix}"))(row);
     let over = |row: usize| column(frame, "complete")(row) != Value::Bool(false);
     let mut known = (0..frame.rows()).rev().filter(|&row| over(row) && !at("", row).is_null());
