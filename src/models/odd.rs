@@ -100,6 +100,20 @@ fn every_population_has_a_fit_and_every_customer_finite_values() {
             if !fit.converged() || !fit.parameters.iter().all(|p| p.is_finite() && *p > 0.0) {
                 wrong.push(format!("{kind:?}, {name}: {fit:?}"));
             }
+            // No step up: none of a tenth of a parameter, but for what a ridge or the last digits leave.
+            let value = |parameters: [f64; 4]| -> f64 {
+                let model = kind.of(parameters);
+                rows.iter().map(|row| row.customers * model.log_likelihood(row)).sum()
+            };
+            let top = value(fit.parameters);
+            for (i, by) in (0..4).flat_map(|i| [(i, 0.1_f64), (i, -0.1)]) {
+                let mut moved = fit.parameters;
+                moved[i] *= by.exp();
+                let rise = value(moved) - top;
+                if rise > 1e-2 + 1e-9 * top.abs() {
+                    wrong.push(format!("{kind:?}, {name}: {i} by {by} rises {rise}: {fit:?}"));
+                }
+            }
             for horizon in [Some(52.0), None] {
                 let ahead = Ahead { horizon, discount: 0.002 };
                 for (row, outlook) in rows.iter().zip(outlooks(kind, &fit.parameters, rows, &ahead))

@@ -9,7 +9,7 @@ use super::graph::{self, Edges};
 use super::inputs::{self, Binding, InputSchema};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
 use crate::document::{Decoder, Node};
-use crate::frame::{DataType, Value};
+use crate::frame::{DataType, Frame, Value};
 use crate::ir::explain::explain;
 use crate::ir::parse::{self, Scope};
 use crate::ir::relation::{self, BadRowAction, Built};
@@ -68,6 +68,20 @@ pub struct PlannedTable {
     pub grain: Vec<String>,
     pub published: bool,
     pub views: Vec<View>,
+}
+
+impl PlannedTable {
+    /// A table that is made after the stages, of which a row has a name: of checks, of alerts.
+    pub fn of_names(name: &str, frame: &Frame) -> Self {
+        PlannedTable {
+            name: name.into(),
+            suffix: None,
+            rel: relation::values(frame.clone()),
+            grain: vec!["name".into()],
+            published: true,
+            views: Vec::new(),
+        }
+    }
 }
 
 /// Reads the body of a stage, for [`crate::spec::parse`].

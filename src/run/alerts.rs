@@ -7,7 +7,7 @@ use super::manifest::AlertRecord;
 use super::views::{cell, unit_of};
 use crate::engine::{Engine, EngineError};
 use crate::frame::{Frame, FrameError, Value};
-use crate::ir::{RelRef, relation};
+use crate::ir::RelRef;
 use crate::plan::{Plan, PlannedAlert, PlannedTable, alerts_schema};
 use crate::report::{Cell, Notice, Severity, Unit, with_unit};
 use crate::spec::{AlertSeverity, Piece};
@@ -122,15 +122,7 @@ pub(super) fn table(
         return Ok(None);
     }
     let frame = alerts_table(raised).map_err(EngineError::from)?;
-    let table = PlannedTable {
-        name: "alerts".into(),
-        suffix: None,
-        rel: relation::values(frame.clone()),
-        grain: vec!["name".into()],
-        published: true,
-        views: Vec::new(),
-    };
-    Ok(Some((table, frame)))
+    Ok(Some((PlannedTable::of_names("alerts", &frame), frame)))
 }
 
 /// As the manifest has it.

@@ -11,7 +11,7 @@ use super::write::{self, Layout};
 use crate::checks::{CheckOutcome, checks_table};
 use crate::engine::{Engine, EngineError};
 use crate::frame::Frame;
-use crate::ir::{RelRef, relation};
+use crate::ir::RelRef;
 use crate::plan::{Plan, PlannedCheck, PlannedTable};
 use crate::report::{Cell, Column, Notice, Severity, Table, Unit as ReportUnit};
 
@@ -124,15 +124,7 @@ impl Found {
             return Ok(None);
         }
         let frame = checks_table(&self.outcomes).map_err(EngineError::from)?;
-        let table = PlannedTable {
-            name: "checks".into(),
-            suffix: None,
-            rel: relation::values(frame.clone()),
-            grain: vec!["name".into()],
-            published: true,
-            views: Vec::new(),
-        };
-        Ok(Some((table, frame)))
+        Ok(Some((PlannedTable::of_names("checks", &frame), frame)))
     }
 
     /// As the manifest has them.

@@ -42,7 +42,7 @@
 //! within 0 and 1; `transform: plain` is symmetric. The hazard is Nelson and Aalen's sum of events over
 //! those at risk; its variance is the sum of events over the square of those at risk, its bounds symmetric in
 //! its logarithm. The median is the first time at which a half or fewer are there; its bounds are where
-//! those of the curve cross a half. Without `horizon` the mean is up to the shortest of the longest times of
+//! those of the curve cross a half; where nobody is left, both have crossed. Without `horizon` the mean is up to the shortest of the longest times of
 //! the curves. Tests weigh a difference at a time by 1 (`log_rank`), by the number at risk n (`wilcoxon`, of
 //! Gehan and Breslow), by √n (`tarone_ware`), or by Peto and Peto's survival of all, the product of
 //! 1 − d / (n + 1) (`peto`).

@@ -16,11 +16,11 @@
 //! calendar, or with `hours` (or the source's `ticket.hours`) those in which a business is open. An open one
 //! has lasted until `as_of` at least, and counts so in medians and other quantiles, which are Kaplan and
 //! Meier's (with `open_cases: censor`, the default): the first time by which the share has ended, null where
-//! it is not reached; bounds from the band that is symmetric in ln(−ln S). Where nothing is open they are the
-//! plain ones (type 7, rank intervals), and so they are of ended ones with `open_cases: drop`. The mean, with
-//! its t interval, and the longest are of ended ones. A quantile of which the wait is open has the columns
-//! `m`, `m_n` (all of them), `m_open`, `m_low`, `m_high`; the others those of their kind. Of nothing: null.
-//! Needs `time`, `ticket.closed` and `ticket.complaint`.
+//! it is not reached; bounds from the band that is symmetric in ln(−ln S), and at 0 where none is left.
+//! Where nothing is open they are the plain ones (type 7, rank intervals), and so they are of ended ones with
+//! `open_cases: drop`. The mean, with its t interval, and the longest are of ended ones. A quantile of which
+//! the wait is open has the columns `m`, `m_n` (all of them), `m_open`, `m_low`, `m_high`; the others those
+//! of their kind. Of nothing: null. Needs `time`, `ticket.closed` and `ticket.complaint`.
 //!
 //! References: Kaplan and Meier (1958), Nonparametric estimation from incomplete observations.
 

@@ -9,14 +9,14 @@
 //!
 //! Example: `until_contact: {follow_up_time: {contacts: tickets, statistic: median}}`
 //!
-//! Formula: hours from the time of the answer to the first row of `contacts` for the same customer, at that time
-//! or later and before `window` is over; which scores are low, and how days count, as in `follow_up_rate`. A
-//! score that nobody followed up has lasted until `as_of`, or until its window was over, and counts so in medians
-//! and other quantiles, which are Kaplan and Meier's (with `open_cases: censor`, the default): null where they
-//! are not reached; bounds from the band that is symmetric in ln(−ln S). With `open_cases: drop` quantiles are of
-//! those followed up, and the mean, with its t interval, and the longest always are. A quantile has the columns
-//! `m`, `m_n`, `m_open` (not followed up), `m_low`, `m_high`; the others those of their kind. Of nothing: null.
-//! Needs what `follow_up_rate` needs.
+//! Formula: hours from the time of the answer to the first row of `contacts` for the same customer, at that
+//! time or later and before `window` is over; which scores are low, and how days count, as in
+//! `follow_up_rate`. A score that nobody followed up has lasted until `as_of`, or until its window was over,
+//! and counts so in medians and other quantiles, which are Kaplan and Meier's (with `open_cases: censor`, the
+//! default): null where they are not reached; bounds from the band that is symmetric in ln(−ln S), and at 0
+//! where none is left. With `open_cases: drop` quantiles are of those followed up, and the mean, with its t
+//! interval, and the longest always are. A quantile has the columns `m`, `m_n`, `m_open` (not followed up),
+//! `m_low`, `m_high`; the others those of their kind. Of nothing: null. Needs what `follow_up_rate` needs.
 //!
 //! References: Kaplan and Meier (1958), Nonparametric estimation from incomplete observations.
 

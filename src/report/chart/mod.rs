@@ -10,6 +10,7 @@ mod bars;
 mod grid;
 mod lines;
 mod ranking;
+mod rows;
 mod spread;
 mod stacks;
 

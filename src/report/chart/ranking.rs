@@ -5,15 +5,11 @@ use maud::html;
 use super::super::document::{Cell, Column, Table, Unit};
 use super::super::figure::{Interval, Rank, Ranking};
 use super::super::format;
-use super::scale::{Linear, Ticks, px, shorten};
+use super::rows::{CHARACTER, Rows};
+use super::scale::{px, shorten};
 use super::{Drawing, WIDTH};
 
-const TOP: f64 = 30.0;
-const ROW: f64 = 30.0;
 const BAR: f64 = 18.0;
-/// A character of a name, and of a note, in pixels.
-const CHARACTER: f64 = 6.6;
-const LONGEST_NAME: usize = 26;
 const LONGEST_NOTE: usize = 52;
 
 pub(super) fn draw(chart: &Ranking) -> Drawing {
@@ -22,28 +18,16 @@ pub(super) fn draw(chart: &Ranking) -> Drawing {
             [value].into_iter().chain(ends.into_iter().flat_map(|ends| [ends.low, ends.high]))
         })
     };
-    let ticks = Ticks::covering(ends().fold(0.0, f64::min), ends().fold(0.0, f64::max), 5);
-    let longest = |texts: &mut dyn Iterator<Item = usize>, most: usize| -> f64 {
-        texts.max().unwrap_or(0).min(most) as f64 * CHARACTER
-    };
-    let names = longest(&mut chart.rows.iter().map(|row| row.label.chars().count()), LONGEST_NAME);
-    let notes =
-        longest(&mut chart.rows.iter().map(|row| text(chart, row).chars().count()), LONGEST_NOTE);
-    let (left, right) = (names.max(40.0) + 16.0, WIDTH - notes - 16.0);
-    let x = Linear { from: (ticks.low(), ticks.high()), to: (left, right) };
-    let bottom = TOP + ROW * chart.rows.len() as f64;
+    let longest = chart.rows.iter().map(|row| text(chart, row).chars().count()).max();
+    let notes = longest.unwrap_or(0).min(LONGEST_NOTE) as f64 * CHARACTER;
+    let names = chart.rows.iter().map(|row| row.label.as_str());
+    let rows = Rows::new(names, ends(), (5, WIDTH - notes - 16.0));
+    let x = &rows.x;
     let content = html! {
-        text.axis x="0" y="12" { (chart.row_label) }
-        text.axis x=(px(left)) y="12" {
-            (chart.value_label) @if let Some(unit) = format::unit_name(&chart.unit) { " (" (unit) ")" }
-        }
-        @for (tick, label) in ticks.values.iter().zip(ticks.labels(&chart.unit)) {
-            line.gridline.zero[*tick == 0.0] x1=(x.px(*tick)) x2=(x.px(*tick)) y1=(px(TOP - 4.0)) y2=(px(bottom)) {}
-            text.axis.middle x=(x.px(*tick)) y=(px(bottom + 18.0)) { (label) }
-        }
+        (rows.axes(&chart.row_label, &chart.value_label, &chart.unit))
         @for (index, row) in chart.rows.iter().enumerate() {
-            @let middle = TOP + ROW * (index as f64 + 0.5);
-            text.axis.end x=(px(left - 10.0)) y=(px(middle + 4.0)) { (shorten(&row.label, LONGEST_NAME)) title { (row.label) } }
+            @let middle = rows.middle(index);
+            (rows.name(index, &row.label))
             @if let Some((value, interval)) = shown(row) {
                 @let (from, to) = (x.at(value.min(0.0)), x.at(value.max(0.0)));
                 g.bar {
@@ -61,7 +45,7 @@ pub(super) fn draw(chart: &Ranking) -> Drawing {
             }
         }
     };
-    Drawing { height: bottom + 26.0, summary: summary(chart), content }
+    Drawing { height: rows.bottom + 26.0, summary: summary(chart), content }
 }
 
 /// The value of a row and its interval, where they are numbers.

@@ -5,38 +5,25 @@ use maud::html;
 use super::super::document::{Cell, Column, Table, Unit};
 use super::super::figure::{Spread, SpreadRow};
 use super::super::format;
-use super::scale::{COLOURS, Linear, Ticks, px, shorten};
+use super::rows::Rows;
+use super::scale::{COLOURS, px, shorten};
 use super::{Drawing, WIDTH};
 
-const TOP: f64 = 30.0;
-const ROW: f64 = 30.0;
-const CHARACTER: f64 = 6.6;
-const LONGEST_NAME: usize = 26;
 /// The lightest colours vanish as dots.
 const FIRST_COLOUR: usize = 3;
 
 pub(super) fn draw(chart: &Spread) -> Drawing {
     let all = || chart.rows.iter().flat_map(marks).map(|(_, value)| value);
-    let ticks = Ticks::covering(all().fold(0.0, f64::min), all().fold(0.0, f64::max), 6);
-    let longest = chart.rows.iter().map(|row| row.label.chars().count()).max().unwrap_or(0);
-    let left = (longest.min(LONGEST_NAME) as f64 * CHARACTER).max(40.0) + 16.0;
-    let right = WIDTH - 76.0;
-    let x = Linear { from: (ticks.low(), ticks.high()), to: (left, right) };
-    let bottom = TOP + ROW * chart.rows.len() as f64;
-    let legend = bottom + 42.0;
+    let names = chart.rows.iter().map(|row| row.label.as_str());
+    let rows = Rows::new(names, all(), (6, WIDTH - 76.0));
+    let (x, left) = (&rows.x, rows.left);
+    let legend = rows.bottom + 42.0;
     let content = html! {
-        text.axis x="0" y="12" { (chart.row_label) }
-        text.axis x=(px(left)) y="12" {
-            (chart.value_label) @if let Some(unit) = format::unit_name(&chart.unit) { " (" (unit) ")" }
-        }
-        @for (tick, label) in ticks.values.iter().zip(ticks.labels(&chart.unit)) {
-            line.gridline.zero[*tick == 0.0] x1=(x.px(*tick)) x2=(x.px(*tick)) y1=(px(TOP - 4.0)) y2=(px(bottom)) {}
-            text.axis.middle x=(x.px(*tick)) y=(px(bottom + 18.0)) { (label) }
-        }
+        (rows.axes(&chart.row_label, &chart.value_label, &chart.unit))
         @for (index, row) in chart.rows.iter().enumerate() {
-            @let middle = TOP + ROW * (index as f64 + 0.5);
+            @let middle = rows.middle(index);
             @let known: Vec<(usize, f64)> = marks(row).collect();
-            text.axis.end x=(px(left - 10.0)) y=(px(middle + 4.0)) { (shorten(&row.label, LONGEST_NAME)) title { (row.label) } }
+            (rows.name(index, &row.label))
             @if let (Some((_, first)), Some((_, last))) = (known.first(), known.last()) {
                 line.span x1=(x.px(*first)) x2=(x.px(*last)) y1=(px(middle)) y2=(px(middle)) {}
                 @for (mark, value) in &known {
