@@ -25,6 +25,9 @@ crate::choice! {
 crate::options! {
     /// What every metric takes besides its kind.
     struct CommonKeys("a metric") {
+        /// The table that is measured; absent: that of the stage. A stage all of whose metrics say it needs no
+        /// `from`.
+        from: Option<Spanned<String>> = None,
         /// Rows for which this is not true are not measured.
         r#where: Option<Expression> = None,
         /// The unit, for reports.
@@ -44,6 +47,8 @@ pub struct Declared {
     pub name: Spanned<String>,
     pub kind: &'static str,
     pub metric: Box<dyn Metric>,
+    /// The table that it is measured of, if it says.
+    pub from: Option<Spanned<String>>,
     pub condition: Option<Expression>,
     pub unit: Option<Spanned<String>>,
     pub interval: Setting<IntervalMethod>,
@@ -161,7 +166,8 @@ impl Catalog {
         while let Some(name) = names.get(next) {
             next += 1;
             let declared = self.declared.iter().find(|declared| declared.name.value == *name);
-            let Some(Declared { metric, .. }) = declared else { continue };
+            let Some(Declared { metric, from, .. }) = declared else { continue };
+            tables.extend(from.clone());
             tables.extend(metric.reads());
             for part in metric.parts() {
                 if !names.contains(&part.value) {
@@ -170,6 +176,44 @@ impl Catalog {
             }
         }
         tables
+    }
+
+    /// The tables that metrics say they are measured of, each with the first of the metrics that reads it.
+    pub fn measured_of(
+        &self,
+        names: impl IntoIterator<Item = String>,
+    ) -> Vec<(Spanned<String>, String)> {
+        let mut found = Vec::new();
+        for name in names {
+            self.measured(&name, None, &mut Vec::new(), &mut found);
+        }
+        found
+    }
+
+    fn measured(
+        &self,
+        name: &str,
+        around: Option<&Spanned<String>>,
+        path: &mut Vec<String>,
+        found: &mut Vec<(Spanned<String>, String)>,
+    ) {
+        // What is made of itself is noted by whoever lowers it.
+        if path.iter().any(|outer| outer == name) {
+            return;
+        }
+        let declared = self.declared.iter().find(|declared| declared.name.value == name);
+        let from = declared.and_then(|declared| declared.from.as_ref()).or(around);
+        let parts = declared.map(|declared| declared.metric.parts()).unwrap_or_default();
+        if let Some(from) = from.filter(|_| parts.is_empty())
+            && !found.iter().any(|(known, _)| known.value == from.value)
+        {
+            found.push((from.clone(), path.first().map_or(name, String::as_str).to_owned()));
+        }
+        path.push(name.to_owned());
+        for part in parts {
+            self.measured(&part.value, from, path, found);
+        }
+        path.pop();
     }
 
     /// True for the name of a metric, be it well or badly declared.
@@ -276,11 +320,12 @@ fn declared(name: &Spanned<String>, node: &Node, decoder: &mut Decoder) -> Optio
     };
     let kind = find(&kind.value)?;
     let metric = (kind.decode)(body, decoder)?;
-    let CommonKeys { r#where, unit, interval, description, .. } = common?;
+    let CommonKeys { from, r#where, unit, interval, description, .. } = common?;
     Some(Declared {
         name: name.clone(),
         kind: kind.name,
         metric,
+        from: from.value,
         condition: r#where.value,
         unit: unit.value,
         interval,

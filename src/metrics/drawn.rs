@@ -2,6 +2,9 @@
 
 use super::fields::ORDER_COLUMNS;
 use super::lowering::{IntervalMethod, Level, Lowering};
+use super::subject::{Asked, Subject};
+use crate::frame::DataType;
+use crate::ir::typing::common_type;
 use crate::ir::{Expr, MeasureFunc};
 use crate::stats::ValueStatistic;
 
@@ -10,6 +13,8 @@ use crate::stats::ValueStatistic;
 pub struct Drawn {
     /// The metric's name; the bounds are its `_low` and `_high`.
     pub name: String,
+    /// The place of the table that it is measured of.
+    pub table: usize,
     pub of: Estimate,
 }
 
@@ -38,28 +43,48 @@ impl Lowering<'_> {
         if !self.draws() {
             return Some(());
         }
-        self.draws_of_all()?;
-        let roles = self.subject.roles;
-        if roles.customer.is_none() {
-            self.lacks("customer", "customer: COLUMN");
-            return None;
-        }
-        let order = roles.order.as_ref().and_then(|order| order.id.clone());
-        let customer = roles.customer.as_ref().map(|customer| customer.value.clone());
-        let of_orders =
-            customer.as_ref().map(|customer| Expr::column(ORDER_COLUMNS[0], customer.data_type));
-        let ones: Vec<Expr> = [customer, of_orders, order].into_iter().flatten().collect();
         let read = value.columns();
-        let other = self.measures.iter().map(|(_, measure)| measure).find(|measure| {
-            read.contains(&measure.name.as_str()) && !adds_up(&measure.value.func, &ones)
-        });
-        if let Some(other) = other {
-            let part = other.value.func.name();
-            let why = format!("a part of it is a `{part}`, which does not add up over customers");
+        let reads = |asked: &Asked| {
+            asked.measures.iter().any(|(_, measure)| read.contains(&measure.name.as_str()))
+        };
+        let tables: Vec<usize> =
+            (0..self.asked.len()).filter(|&table| reads(&self.asked[table])).collect();
+        let mut kinds: Vec<(&str, DataType)> = Vec::new();
+        for table in tables {
+            let subject = &self.subjects[table];
+            self.draws_of_all(subject)?;
+            let Some(customer) = &subject.roles.customer else {
+                self.lacked_by(subject, "customer", "customer: COLUMN");
+                return None;
+            };
+            kinds.push((subject.table, customer.value.data_type));
+            let order = subject.roles.order.as_ref().and_then(|order| order.id.clone());
+            let customer = customer.value.clone();
+            let of_orders = Expr::column(ORDER_COLUMNS[0], customer.data_type);
+            let ones: Vec<Expr> = [customer, of_orders].into_iter().chain(order).collect();
+            let measures = self.asked[table].measures.iter().map(|(_, measure)| measure);
+            let other = measures.into_iter().find(|measure| {
+                read.contains(&measure.name.as_str()) && !adds_up(&measure.value.func, &ones)
+            });
+            if let Some(other) = other {
+                let part = other.value.func.name();
+                let why =
+                    format!("a part of it is a `{part}`, which does not add up over customers");
+                return self.has_not(why, IntervalMethod::Bootstrap);
+            }
+        }
+        if let [(table, own), others @ ..] = kinds.as_slice()
+            && let Some((other, theirs)) =
+                others.iter().find(|(_, theirs)| common_type(*own, *theirs).is_none())
+        {
+            let why = format!(
+                "the customer of `{table}` is a {own}, that of `{other}` a {theirs}, so nobody is in both"
+            );
             return self.has_not(why, IntervalMethod::Bootstrap);
         }
         let of = Estimate::Expression(value.clone());
-        self.drawn.push(Drawn { name: self.name.clone(), of });
+        let table = self.at.unwrap_or(0);
+        self.drawn.push(Drawn { name: self.name.clone(), table, of });
         Some(())
     }
 
@@ -68,18 +93,19 @@ impl Lowering<'_> {
         if !self.draws() {
             return Some(());
         }
-        self.draws_of_all()?;
+        self.draws_of_all(self.subject)?;
         if self.subject.roles.customer.is_none() {
             self.lacks("customer", "customer: COLUMN");
             return None;
         }
-        self.drawn.push(Drawn { name: self.name.clone(), of: Estimate::Values(of) });
+        let (table, of) = (self.at.unwrap_or(0), Estimate::Values(of));
+        self.drawn.push(Drawn { name: self.name.clone(), table, of });
         Some(())
     }
 
     /// Notes that the customers of a sample are not drawn again, if that is asked for.
-    pub(super) fn draws_of_all(&mut self) -> Option<()> {
-        if self.draws() && self.subject.roles.weight.is_some() {
+    pub(super) fn draws_of_all(&mut self, subject: &Subject) -> Option<()> {
+        if self.draws() && subject.roles.weight.is_some() {
             let why = "the rows are a sample, whose strata and weights draws do not know";
             return self.has_not(why.into(), IntervalMethod::Bootstrap);
         }

@@ -92,8 +92,9 @@ impl Lowering<'_> {
     }
 
     fn follows(&mut self, column: String, table: Option<Table>) -> Expr {
-        if !self.following.iter().any(|following| following.column == column) {
-            self.following.push(Following { column: column.clone(), table });
+        let following = &mut self.asked().following;
+        if !following.iter().any(|following| following.column == column) {
+            following.push(Following { column: column.clone(), table });
         }
         Expr::column(column, DataType::Timestamp)
     }

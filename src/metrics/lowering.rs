@@ -1,22 +1,16 @@
 //! From a metric to measures and columns.
 
-use std::collections::BTreeMap;
-
 use super::catalog::{Catalog, Found};
 use super::drawn::{Drawn, ValuesOf};
-use super::fields::{
-    CUSTOMER_COLUMNS, CustomerFields, GAP_COLUMN, ORDER_COLUMNS, OrderFields, PLACED_COLUMNS,
-    PlacedFields,
-};
-use super::following::Following;
+use super::registry::Metric;
 use super::statistic::Statistic;
-use super::weights::WeightedValue;
+use super::subject::{Asked, Subject};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
 use crate::document::{Expression, Setting};
-use crate::frame::{DataType, Schema, Unit, Value};
+use crate::frame::{DataType, Unit};
 use crate::ir::parse::{self, Scope};
 use crate::ir::typing::{TypeError, build, call};
-use crate::ir::{Calendar, Expr, Func, Measure, MeasureFunc, Named, Roles, Table, named};
+use crate::ir::{Expr, Func, Measure, MeasureFunc, Named, named};
 
 crate::choice! {
     /// How an interval is found.
@@ -68,24 +62,6 @@ pub struct Each {
     pub kept: Vec<Named<Measure>>,
 }
 
-/// What a stage's input offers to metrics.
-pub struct Subject<'a> {
-    /// What the input is called in messages.
-    pub table: &'a str,
-    pub schema: &'a Schema,
-    pub roles: &'a Roles,
-    pub parameters: &'a BTreeMap<String, (Value, DataType)>,
-    pub calendar: &'a Calendar,
-    pub as_of: i64,
-    /// The level of intervals, such as 0.95.
-    pub level: f64,
-    /// The time of a customer's first order ever, as a column of the input or of its orders, if a
-    /// metric asked for it; see [`Lowering::first_time`].
-    pub first_time: Option<Expr>,
-    /// The tables that metrics name besides the input.
-    pub others: &'a BTreeMap<String, Table>,
-}
-
 /// A column of a metric: an expression over its measures.
 #[derive(Debug, Clone)]
 pub struct MetricColumn {
@@ -96,20 +72,19 @@ pub struct MetricColumn {
 
 /// What a metric is lowered into.
 pub struct Lowering<'a> {
+    /// The table that the metric at hand is measured of.
     pub subject: &'a Subject<'a>,
+    /// All tables that metrics may be measured of.
+    pub(super) subjects: &'a [Subject<'a>],
+    /// Which of them is at hand; nothing where neither the stage nor the metric says.
+    pub(super) at: Option<usize>,
     pub catalog: &'a Catalog,
     pub diagnostics: &'a mut Diagnostics,
-    /// Measures by level, in the order added.
-    pub measures: Vec<(Level, Named<Measure>)>,
+    /// What is asked of each table.
+    pub asked: Vec<Asked>,
     pub columns: Vec<MetricColumn>,
-    /// True once a metric asked for [`Subject::first_time`].
-    pub wants_first_time: bool,
-    /// What comes after the rows, if a metric asked for it.
-    pub following: Vec<Following>,
     /// Metrics whose bounds are drawn. Their bounds among the columns are null until then.
     pub drawn: Vec<Drawn>,
-    /// Quantiles of samples.
-    pub weighted_values: Vec<WeightedValue>,
     /// What metrics should be, by name, for reports.
     pub goals: Vec<(String, f64)>,
     /// Of weighted counts the sums of the squared weights.
@@ -121,7 +96,9 @@ pub struct Lowering<'a> {
     span: Span,
     /// Where it is named.
     named: Span,
-    condition: Option<Expr>,
+    /// What is required of the rows, as it is written and over the table at hand.
+    pub(super) wheres: Vec<&'a Expression>,
+    pub(super) condition: Option<Expr>,
     pub(super) interval: Setting<IntervalMethod>,
     unit: Option<Unit>,
     /// Metrics being lowered, for ratios of ratios.
@@ -129,28 +106,39 @@ pub struct Lowering<'a> {
 }
 
 impl<'a> Lowering<'a> {
-    /// Nothing lowered yet.
+    /// Nothing lowered yet, of one table.
     pub fn new(
         subject: &'a Subject<'a>,
         catalog: &'a Catalog,
         diagnostics: &'a mut Diagnostics,
     ) -> Self {
+        Lowering::of_tables(std::slice::from_ref(subject), Some(0), catalog, diagnostics)
+    }
+
+    /// Nothing lowered yet, of one table or several. Metrics that name none are measured of that at `at`; without
+    /// it they are a mistake.
+    pub fn of_tables(
+        subjects: &'a [Subject<'a>],
+        at: Option<usize>,
+        catalog: &'a Catalog,
+        diagnostics: &'a mut Diagnostics,
+    ) -> Self {
         Lowering {
-            subject,
+            subject: &subjects[0],
+            subjects,
+            at,
             catalog,
             diagnostics,
-            measures: Vec::new(),
+            asked: vec![Asked::default(); subjects.len()],
             columns: Vec::new(),
-            wants_first_time: false,
-            following: Vec::new(),
             drawn: Vec::new(),
-            weighted_values: Vec::new(),
             goals: Vec::new(),
             squares: Vec::new(),
             unweighable: false,
             name: String::new(),
             span: Span::default(),
             named: Span::default(),
+            wheres: Vec::new(),
             condition: None,
             interval: Setting::default_of(IntervalMethod::Auto),
             unit: None,
@@ -158,10 +146,22 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Lowers the metric called `name`, as columns that begin with that name.
+    /// Lowers the metric called `name`, as columns that begin with that name. Of one that is wrong nothing is
+    /// left that others could meet.
     pub fn add(&mut self, name: &Spanned<String>) -> Option<()> {
         self.unweighable = false;
-        self.lower(name, name.value.clone()).filter(|()| !self.unweighable)
+        let (columns, drawn) = (self.columns.len(), self.drawn.len());
+        let weighted: Vec<usize> =
+            self.asked.iter().map(|asked| asked.weighted_values.len()).collect();
+        let added = self.lower(name, name.value.clone()).filter(|()| !self.unweighable);
+        if added.is_none() {
+            self.columns.truncate(columns);
+            self.drawn.truncate(drawn);
+            for (asked, before) in self.asked.iter_mut().zip(weighted) {
+                asked.weighted_values.truncate(before);
+            }
+        }
+        added
     }
 
     /// Where the metric is named.
@@ -190,26 +190,48 @@ impl<'a> Lowering<'a> {
             std::mem::replace(&mut self.interval, Setting::default_of(IntervalMethod::Auto)),
             self.unit.take(),
         );
+        let around = (self.at, self.subject, self.wheres.len());
         self.stack.push(name.value.clone());
         let result = match &found {
-            Found::BuiltIn(_, metric) => metric.lower(self),
+            Found::BuiltIn(_, metric) => self.of_table(metric.as_ref(), None),
             Found::Declared(declared) => self.declared(declared),
         };
         self.stack.pop();
+        (self.at, self.subject) = (around.0, around.1);
+        self.wheres.truncate(around.2);
         (self.name, self.span, self.named, self.condition, self.interval, self.unit) = outer;
         result
     }
 
-    fn declared(&mut self, declared: &super::Declared) -> Option<()> {
+    fn declared(&mut self, declared: &'a super::Declared) -> Option<()> {
         self.span = declared.name.span;
+        if let Some(from) = &declared.from {
+            let at = self.table_of(from)?;
+            if self.at != Some(at) {
+                self.enter(at)?;
+            }
+        }
         if let Some(condition) = &declared.condition {
-            let own = self.parse_condition(condition)?;
-            let both = build::all(self.condition.take().into_iter().chain([own]));
-            self.condition = self.typed(both)?;
+            self.wheres.push(condition);
+            // What is made of other metrics may have no table of its own.
+            if self.at.is_some() {
+                let own = self.parse_condition(condition)?;
+                let both = build::all(self.condition.take().into_iter().chain([own]));
+                self.condition = self.typed(both)?;
+            }
         }
         self.interval = declared.interval;
         self.unit = declared.unit.as_ref().map(|unit| unit_of(&unit.value));
-        declared.metric.lower(self)
+        self.of_table(declared.metric.as_ref(), Some(&declared.name))
+    }
+
+    /// Lowers a metric over the table at hand. Without one only its parts can be measured.
+    fn of_table(&mut self, metric: &dyn Metric, declared: Option<&Spanned<String>>) -> Option<()> {
+        if self.at.is_none() && metric.parts().is_empty() {
+            self.without_table(declared);
+            return None;
+        }
+        metric.lower(self)
     }
 
     /// Notes a mistake at the metric's place.
@@ -257,10 +279,15 @@ impl<'a> Lowering<'a> {
 
     /// Notes that the input lacks a role.
     pub fn lacks(&mut self, role: &str, key: &str) {
-        if self.subject.roles.flawed {
+        self.lacked_by(self.subject, role, key);
+    }
+
+    /// Notes that a table lacks a role.
+    pub(super) fn lacked_by(&mut self, subject: &Subject, role: &str, key: &str) {
+        if subject.roles.flawed {
             return;
         }
-        let (name, table) = (self.name.clone(), self.subject.table);
+        let (name, table) = (self.name.clone(), subject.table);
         self.diagnostics.push(
             Diagnostic::at(
                 Code::MissingRole,
@@ -271,157 +298,6 @@ impl<'a> Lowering<'a> {
             )
             .help(format!("say which column it is at the source: `{key}`")),
         );
-    }
-
-    /// The columns of an order. With an order id they are those of orders put together from their
-    /// lines, else those of the row.
-    pub fn orders(&mut self) -> Option<OrderFields> {
-        let roles = self.subject.roles;
-        let order = roles.order.clone().unwrap_or_default();
-        let value = roles.value.as_ref().map(|value| value.expr.clone());
-        if order.id.is_some() {
-            let of = |name: &str, like: Option<&Expr>| {
-                like.map(|expr| {
-                    let data_type = match (name, expr.data_type) {
-                        ("#order_value", DataType::Decimal { scale, .. }) => DataType::money(scale),
-                        ("#order_quantity", DataType::Decimal { scale, .. }) => {
-                            DataType::money(scale)
-                        }
-                        ("#order_quantity", DataType::Int32) => DataType::Int64,
-                        (_, other) => other,
-                    };
-                    Expr::column(name, data_type)
-                })
-            };
-            let [customer, time, amount, quantity] = ORDER_COLUMNS;
-            return Some(OrderFields {
-                customer: of(customer, roles.customer.as_ref().map(|customer| &customer.value)),
-                time: of(time, roles.time.as_ref()),
-                value: of(amount, value.as_ref()),
-                quantity: of(quantity, order.quantity.as_ref()),
-                filter: None,
-                level: Level::Orders(self.condition.clone()),
-            });
-        }
-        let conditions = order.sold.into_iter().chain(self.condition.clone());
-        let filter = self.typed(build::all(conditions))?;
-        Some(OrderFields {
-            customer: roles.customer.as_ref().map(|customer| customer.value.clone()),
-            time: roles.time.clone(),
-            value,
-            quantity: order.quantity,
-            filter,
-            level: Level::Rows,
-        })
-    }
-
-    /// The columns of orders that were sold or returned. What says that an order came back is missed
-    /// with a note.
-    pub fn placed(&mut self) -> Option<PlacedFields> {
-        let roles = self.subject.roles;
-        let order = roles.order.clone().unwrap_or_default();
-        let told = order.returned.is_some()
-            || order.returned_at.is_some()
-            || order.returned_quantity.is_some();
-        if !told {
-            self.lacks("order.returned", "order: {returned: CONDITION}");
-            return None;
-        }
-        let of = |name: &str, like: Option<&Expr>| {
-            like.map(|expr| {
-                let data_type = match expr.data_type {
-                    DataType::Decimal { scale, .. } => DataType::money(scale),
-                    DataType::Int32 => DataType::Int64,
-                    other => other,
-                };
-                Expr::column(name, data_type)
-            })
-        };
-        let [returned, value, returned_value, quantity, returned_quantity] = PLACED_COLUMNS;
-        let money = roles.value.as_ref().map(|value| &value.expr);
-        let units = order.returned_quantity.as_ref().or(order.quantity.as_ref());
-        Some(PlacedFields {
-            returned: Expr::column(returned, DataType::Bool),
-            value: of(value, money),
-            returned_value: of(returned_value, money),
-            quantity: of(quantity, order.quantity.as_ref()),
-            returned_quantity: of(returned_quantity, units),
-        })
-    }
-
-    /// The columns of the customers of a cell; missing roles are noted.
-    pub fn customers(&mut self) -> Option<CustomerFields> {
-        let roles = self.subject.roles;
-        if roles.customer.is_none() {
-            self.lacks("customer", "customer: COLUMN");
-        }
-        if roles.value.is_none() {
-            self.lacks("value", "value: COLUMN");
-        }
-        roles.customer.as_ref()?;
-        let [value, first, last, rank, customers] = CUSTOMER_COLUMNS;
-        let money = match roles.value.as_ref()?.expr.data_type {
-            DataType::Decimal { scale, .. } => DataType::money(scale),
-            other => other,
-        };
-        let time = |name: &str| roles.time.as_ref().map(|time| Expr::column(name, time.data_type));
-        Some(CustomerFields {
-            value: Expr::column(value, money),
-            first: time(first),
-            last: time(last),
-            rank: Expr::column(rank, DataType::Int64),
-            customers: Expr::column(customers, DataType::Int64),
-            level: Level::Customers(self.condition.clone()),
-        })
-    }
-
-    /// The days between a customer's purchase day and the one before it; missing roles are noted.
-    pub fn gaps(&mut self) -> Option<(Expr, Level)> {
-        let orders = self.orders()?;
-        let (customer, time) = (self.customer(&orders), self.time(&orders));
-        customer?;
-        time?;
-        let days = Expr::column(GAP_COLUMN, DataType::Int64);
-        Some((days, Level::Gaps(self.condition.clone())))
-    }
-
-    /// The customer of an order; a missing role is noted.
-    pub fn customer(&mut self, orders: &OrderFields) -> Option<Expr> {
-        if orders.customer.is_none() {
-            self.lacks("customer", "customer: COLUMN");
-        }
-        orders.customer.clone()
-    }
-
-    /// The value of an order; a missing role is noted.
-    pub fn value(&mut self, orders: &OrderFields) -> Option<Expr> {
-        if orders.value.is_none() {
-            self.lacks("value", "value: COLUMN");
-        }
-        orders.value.clone()
-    }
-
-    /// The quantity of an order; a missing role is noted.
-    pub fn quantity(&mut self, orders: &OrderFields) -> Option<Expr> {
-        if orders.quantity.is_none() {
-            self.lacks("order.quantity", "order: {quantity: COLUMN}");
-        }
-        orders.quantity.clone()
-    }
-
-    /// The time of an order; a missing role is noted.
-    pub fn time(&mut self, orders: &OrderFields) -> Option<Expr> {
-        if orders.time.is_none() {
-            self.lacks("time", "time: COLUMN");
-        }
-        orders.time.clone()
-    }
-
-    /// The time of the customer's first order ever, which may lie in another cell.
-    pub fn first_time(&mut self, orders: &OrderFields) -> Option<Expr> {
-        self.wants_first_time = true;
-        let time = self.time(orders)?;
-        Some(self.subject.first_time.clone().unwrap_or_else(|| Expr::null(time.data_type)))
     }
 
     /// The unit of the input's money.
@@ -441,7 +317,7 @@ impl<'a> Lowering<'a> {
     pub(super) fn plain_measure(&mut self, level: &Level, part: &str, measure: Measure) -> Expr {
         let name = format!("#{}.{part}", self.name);
         let data_type = measure.func.data_type();
-        self.measures.push((level.clone(), named(&name, measure)));
+        self.asked().measures.push((level.clone(), named(&name, measure)));
         Expr::column(name, data_type)
     }
 
@@ -578,7 +454,7 @@ impl<'a> Lowering<'a> {
                 Some(())
             }
             Statistic::Quantile(at) if self.is_weighted() => {
-                self.draws_of_all()?;
+                self.draws_of_all(self.subject)?;
                 let weight = self.subject.roles.weight.as_ref()?;
                 self.weighted_quantile(weight, at, value, filter, level, unit)
             }
@@ -617,7 +493,21 @@ impl<'a> Lowering<'a> {
         denominator: (Expr, Unit),
         unit: Unit,
     ) -> Option<()> {
-        let value = self.typed(build::div(numerator.0.clone(), denominator.0.clone()))?;
+        self.ratio_per(numerator, denominator, 1.0, unit)
+    }
+
+    /// The same, told per so many of the denominator.
+    pub fn ratio_per(
+        &mut self,
+        numerator: (Expr, Unit),
+        denominator: (Expr, Unit),
+        scale: f64,
+        unit: Unit,
+    ) -> Option<()> {
+        let mut value = self.typed(build::div(numerator.0.clone(), denominator.0.clone()))?;
+        if scale != 1.0 {
+            value = self.typed(build::mul(value, Expr::float(scale)))?;
+        }
         self.draw(&value)?;
         self.parts(value, numerator, denominator, unit)
     }

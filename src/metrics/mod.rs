@@ -21,6 +21,7 @@ mod registry;
 mod rows;
 pub mod service;
 mod statistic;
+mod subject;
 pub mod survey;
 pub mod voice;
 mod weights;
@@ -32,8 +33,9 @@ pub use fields::{
     PlacedFields, WEIGHT_COLUMN,
 };
 pub use following::{COUNTED_COLUMN, Following};
-pub use lowering::{Each, IntervalMethod, Level, Lowering, MetricColumn, Subject};
+pub use lowering::{Each, IntervalMethod, Level, Lowering, MetricColumn};
 pub(crate) use registry::no_options;
 pub use registry::{Metric, MetricKind, find, registry};
 pub use statistic::Statistic;
+pub use subject::{Asked, Subject};
 pub use weights::WeightedValue;

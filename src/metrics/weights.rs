@@ -324,7 +324,7 @@ impl Lowering<'_> {
             WeightedValue { name, level: level.clone(), condition: filter, value, at, weight };
         let [quantile, size, low, high] =
             value.columns().map(|name| Expr::column(name, DataType::Float64));
-        self.weighted_values.push(value);
+        self.asked().weighted_values.push(value);
         self.column("", quantile, unit.clone());
         let size = build::coalesce(size, Expr::float(0.0));
         let size = self.typed(size)?;

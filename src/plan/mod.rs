@@ -21,6 +21,7 @@ mod schema;
 mod segments;
 mod spans;
 mod subjects;
+mod tables;
 mod unite;
 
 pub use alerts::{PlannedAlert, alerts_schema};

@@ -15,9 +15,9 @@ use crate::ir::parse::{self, Scope};
 use crate::ir::relation::{self, BadRowAction, Built};
 use crate::ir::scan::QUARANTINE;
 use crate::ir::{RelRef, SortKey, Table};
-use crate::metrics::{Catalog, Lowering, Subject};
-use crate::spec::{Pipeline, Source, StageSpec};
-use crate::stages::{self, Segments, Stage, StageContext, StageKind, View};
+use crate::metrics::Catalog;
+use crate::spec::{Pipeline, Source};
+use crate::stages::{self, Segments, Stage, StageContext, View};
 
 /// A pipeline known to make sense.
 #[derive(Debug)]
@@ -48,6 +48,8 @@ pub struct PlannedStage {
     pub description: Option<String>,
     /// The table it reads.
     pub from: String,
+    /// Further tables that its metrics are measured of.
+    pub also: Vec<String>,
     /// What it reads, as a relation.
     pub input: RelRef,
     pub tables: Vec<PlannedTable>,
@@ -56,6 +58,16 @@ pub struct PlannedStage {
     pub condition: Option<String>,
     /// One row: how many rows each rule is about.
     pub touched: Option<RelRef>,
+}
+
+impl PlannedStage {
+    /// The tables that it reads, in words.
+    pub fn reads(&self) -> String {
+        std::iter::once(self.from.as_str())
+            .chain(self.also.iter().map(String::as_str))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
 }
 
 /// A table of a stage.
@@ -177,9 +189,9 @@ pub(super) struct Planner<'a> {
     pub(super) pipeline: &'a Pipeline<Box<dyn Stage>>,
     pub(super) parameters: BTreeMap<String, (Value, DataType)>,
     pub(super) as_of: i64,
-    metrics: Catalog,
+    pub(super) metrics: Catalog,
     /// Sources, stages and companions; `None` if it could not be had.
-    tables: BTreeMap<String, Option<Table>>,
+    pub(super) tables: BTreeMap<String, Option<Table>>,
     pub(super) segments: Segments,
     quarantines: Vec<PlannedTable>,
     drift: BTreeMap<String, Vec<String>>,
@@ -289,26 +301,15 @@ impl Planner<'_> {
         self.tables.insert(table.name.clone(), Some(table));
     }
 
-    /// The stage that makes a table, by the table's name.
-    fn maker(&self, table: &str) -> Option<&str> {
-        self.pipeline.stages.iter().find_map(|stage| {
-            let name = stage.name.value.as_str();
-            if name == table {
-                return Some(name);
-            }
-            let suffix = table.strip_prefix(name)?.strip_prefix('_')?;
-            let kind = stages::find(&stage.kind.value)?;
-            kind.companions.iter().any(|companion| companion.suffix == suffix).then_some(name)
-        })
-    }
-
     fn stages(&mut self) -> Vec<PlannedStage> {
         // Stages and segments are the nodes; a segment reads the table it looks up.
         let mut edges = Edges::new();
         for stage in &self.pipeline.stages {
             let mut reads = Vec::new();
-            if let Some(maker) = self.maker(&stage.from.value) {
-                reads.push((maker.to_owned(), stage.from.span));
+            if let Some(from) = self.input_of(stage)
+                && let Some(maker) = self.maker(&from.value)
+            {
+                reads.push((maker.to_owned(), from.span));
             }
             for other in self.reads(stage) {
                 if let Some(maker) = self.maker(&other.value) {
@@ -347,123 +348,16 @@ impl Planner<'_> {
         planned
     }
 
-    /// The tables that a stage reads besides its input, itself or by its metrics.
-    fn reads(&self, stage: &StageSpec<Box<dyn Stage>>) -> Vec<Spanned<String>> {
-        let Some(body) = &stage.body else { return Vec::new() };
-        body.reads().into_iter().chain(self.metrics.reads(body.metrics())).collect()
-    }
-
-    /// A table by name; an unknown one is noted.
-    pub(super) fn table(&mut self, name: &Spanned<String>) -> Option<Table> {
-        if let Some(table) = self.tables.get(&name.value) {
-            return table.clone();
-        }
-        let of_broken = |broken: &String| {
-            name.value
-                .strip_prefix(broken.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
-        };
-        if self.pipeline.broken.iter().any(of_broken) {
-            return None;
-        }
-        if self.maker(&name.value).is_some() {
-            // Its stage failed, or a companion that this stage does not have after all.
-            let stage = self.maker(&name.value).map(str::to_owned).unwrap_or_default();
-            if self.tables.get(&stage).is_some_and(Option::is_some) {
-                self.diagnostics.push(Diagnostic::at(
-                    Code::UnknownTable,
-                    name.span,
-                    format!(
-                        "the stage `{stage}` makes no table `{}` with these options",
-                        name.value
-                    ),
-                ));
-            }
-            return None;
-        }
-        if self.pipeline.stages.iter().any(|stage| stage.name.value == name.value) {
-            return None;
-        }
-        let mut known: Vec<String> =
-            self.pipeline.sources.iter().map(|source| source.name.value.clone()).collect();
-        for stage in &self.pipeline.stages {
-            known.push(stage.name.value.clone());
-            let companions =
-                stages::find(&stage.kind.value).map_or(&[][..], |kind| kind.companions);
-            known.extend(companions.iter().map(|c| format!("{}_{}", stage.name.value, c.suffix)));
-        }
-        self.diagnostics.push(Diagnostic::unknown(
-            Code::UnknownTable,
-            name.span,
-            format!("there is no table `{}`", name.value),
-            &name.value,
-            known.iter().map(String::as_str),
-        ));
-        // What reads it is looked at with the table that was probably meant, if that is there.
-        let near = crate::diagnostic::nearest(&name.value, known.iter().map(String::as_str))?;
-        self.tables.get(near).cloned().flatten()
-    }
-
-    /// Metrics that no stage names are lowered all the same, for their mistakes: over whichever table
-    /// they have the fewest with.
-    fn unnamed_metrics(&mut self) {
-        for name in self.metrics.unnamed() {
-            let mut others = BTreeMap::new();
-            for other in self.metrics.reads([name.value.clone()]) {
-                others.extend(self.table(&other).map(|table| (other.value, table)));
-            }
-            let mut least: Option<Vec<Diagnostic>> = None;
-            // Sources first: where several tables would do, they are the ones to speak of.
-            let sources = self.pipeline.sources.iter().map(|source| source.name.value.as_str());
-            let names: Vec<&str> = sources.chain(self.tables.keys().map(String::as_str)).collect();
-            for table in names.into_iter().filter_map(|name| self.tables.get(name)?.as_ref()) {
-                let subject = Subject {
-                    table: &table.name,
-                    schema: &table.rel.schema,
-                    roles: &table.roles,
-                    parameters: &self.parameters,
-                    calendar: &self.pipeline.calendar,
-                    as_of: self.as_of,
-                    level: self.pipeline.level,
-                    first_time: None,
-                    others: &others,
-                };
-                let mut found = Diagnostics::default();
-                Lowering::new(&subject, &self.metrics, &mut found).add(&name);
-                let found = found.into_sorted();
-                if least.as_ref().is_none_or(|least| found.len() < least.len()) {
-                    least = Some(found);
-                }
-            }
-            self.diagnostics.extend(least.into_iter().flatten());
-        }
-    }
-
-    /// Whether a stage may read a table: one that does not weigh its rows refuses a sample.
-    fn weighed(&mut self, kind: &StageKind, from: &Spanned<String>, table: &Table) -> bool {
-        if table.roles.weight.is_none() || stages::weighs(kind) {
-            return true;
-        }
-        self.diagnostics.push(
-            Diagnostic::at(
-                Code::InvalidValue,
-                from.span,
-                format!("`{}` does not weigh its rows, and `{}` is a sample", kind.name, from.value),
-            )
-            .help(
-                "read the table that it was drawn from; a `select` that leaves `sample_weight` out takes the rows \
-                 of the sample for all there are",
-            ),
-        );
-        false
-    }
-
     fn stage(&mut self, name: &str) -> Option<PlannedStage> {
         let stage = self.pipeline.stages.iter().find(|stage| stage.name.value == name)?;
         let kind = stages::find(&stage.kind.value)?;
         self.tables.insert(name.to_owned(), None);
-        let table = self.table(&stage.from)?;
-        let mut weighed = self.weighed(kind, &stage.from, &table);
+        let Some(from) = self.input_of(stage) else {
+            self.without_input(stage);
+            return None;
+        };
+        let table = self.table(&from)?;
+        let mut weighed = self.weighed(kind, &from, &table);
         let mut condition = None;
         if let Some(written) = &stage.condition {
             let scope = Scope {
@@ -490,7 +384,9 @@ impl Planner<'_> {
             name,
             kind: stage.kind.clone(),
             table,
+            implied: stage.from.is_none(),
             condition,
+            written_condition: stage.condition.as_ref(),
             segments: &self.segments,
             metrics: &self.metrics,
             parameters: &self.parameters,
@@ -540,7 +436,8 @@ impl Planner<'_> {
             name: name.to_owned(),
             kind: kind.name,
             description: stage.description.clone(),
-            from: stage.from.value.clone(),
+            also: self.also_measured(body.as_ref(), &from.value),
+            from: from.value,
             input,
             tables,
             settings: told(body.settings()),

@@ -43,7 +43,8 @@ pub fn explain(prepared: &Prepared, stage: Option<&str>) -> Option<String> {
     let (mut found, mut explained) = (false, Explained::default());
     for planned in plan.stages.iter().filter(|s| stage.is_none_or(|name| s.name == name)) {
         found = true;
-        let _ = writeln!(text, "\nstage {}: {} from {}", planned.name, planned.kind, planned.from);
+        let _ =
+            writeln!(text, "\nstage {}: {} from {}", planned.name, planned.kind, planned.reads());
         if let Some(condition) = &planned.condition {
             let _ = writeln!(text, "  where {condition}");
         }

@@ -95,7 +95,7 @@ fn prepare_text(source: &SourceText, request: &Request) -> Result<(Document, Par
     let bodies = StageBody {
         kinds: stages::registry().iter().map(|kind| kind.name).collect(),
         decode: &plan::body,
-        source: &|stage| stage.source(),
+        names_its_tables: &stages::names_its_tables,
     };
     let Some(pipeline) = spec::parse(source, &inputs, &bodies, &mut diagnostics) else {
         return Err((RunError::Diagnostics(diagnostics.into_sorted()), None));

@@ -313,7 +313,12 @@ fn methods(prepared: &Prepared) -> Section {
     for stage in &prepared.plan.stages {
         let Some(kind) = stages::find(stage.kind) else { continue };
         let fields = (kind.fields)();
-        blocks.push(Block::Heading(format!("{}: {} from {}", stage.name, stage.kind, stage.from)));
+        blocks.push(Block::Heading(format!(
+            "{}: {} from {}",
+            stage.name,
+            stage.kind,
+            stage.reads()
+        )));
         let mut settings = stage.settings.clone();
         if let Some(condition) = &stage.condition {
             settings.insert(0, ("where".into(), condition.clone(), false));

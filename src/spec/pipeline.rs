@@ -74,8 +74,8 @@ pub struct StageBody<'a, S> {
     pub kinds: Vec<&'static str>,
     /// Reads the body of one.
     pub decode: &'a dyn Fn(&str, &Node, &mut Decoder) -> Option<S>,
-    /// The table that a body names, for a stage without `from`.
-    pub source: &'a dyn Fn(&S) -> Option<Spanned<String>>,
+    /// Whether a body of this kind may say what is read, so that a stage needs no `from`.
+    pub names_its_tables: &'a dyn Fn(&str) -> bool,
 }
 
 /// A pipeline as written, with the bodies of its stages.
@@ -116,7 +116,10 @@ pub struct Pipeline<S> {
 #[derive(Debug)]
 pub struct StageSpec<S> {
     pub name: Spanned<String>,
-    pub from: Spanned<String>,
+    /// The place of its keys.
+    pub span: Span,
+    /// Absent where it is the options, or the metrics that they name, which say what is read.
+    pub from: Option<Spanned<String>>,
     pub condition: Option<Expression>,
     pub kind: Spanned<String>,
     /// `None` if it is wrong, which is noted; its `from` and `where` can be looked at all the same.
@@ -602,8 +605,7 @@ fn stage<S>(
         ),
     }
     let ((kind, body), keys) = (body?, keys?);
-    let own = || body.as_ref().and_then(bodies.source);
-    let Some(from) = keys.from.value.or_else(own) else {
+    if keys.from.value.is_none() && !(bodies.names_its_tables)(&kind.value) {
         if !keys.from.flawed && body.is_some() {
             decoder.report(
                 Diagnostic::at(
@@ -615,10 +617,14 @@ fn stage<S>(
             );
         }
         return None;
-    };
+    }
+    if keys.from.flawed {
+        return None;
+    }
     Some(StageSpec {
         name: name.clone(),
-        from,
+        span: reader.span(),
+        from: keys.from.value,
         condition: keys.r#where.value,
         kind,
         body,

@@ -1,30 +1,37 @@
-//! The cells of `segment_metrics`: groups of rows, and what is measured over rows, orders and customers.
+//! The cells of `segment_metrics`: groups of one table, or of several tables over the same dimensions, and the
+//! columns of metrics over what is measured of each.
 
 use super::context::StageContext;
 use super::dimension::Dimension;
-use super::following::with_following;
-use super::purchases::known_sum;
+use super::measured::{Measuring, without_gaps};
 use super::suppression::PEOPLE;
 use crate::document::{Interval, TimeUnit};
 use crate::frame::{DataType, Value};
 use crate::ir::relation::{self, Built, column};
 use crate::ir::typing::{TypeError, build, call};
-use crate::ir::{
-    Expr, ExprNode, Func, JoinKind, Mark, Measure, MeasureFunc, Named, OrderRoles, RelRef, SortKey,
-    Table, WindowFunc, named,
-};
-use crate::metrics::{
-    COUNTED_COLUMN, CUSTOMER_COLUMNS, Drawn, Each, Following, GAP_COLUMN, Level, MetricColumn,
-    ORDER_COLUMNS, PLACED_COLUMNS, WEIGHT_COLUMN, WeightedValue,
-};
-use crate::models::WeightedQuantiles;
+use crate::ir::{Expr, Func, JoinKind, Named, RelRef, Table, named};
+use crate::metrics::{Asked, Drawn, MetricColumn};
 
-/// The column with the time of a customer's first order ever.
-pub(super) const FIRST_TIME: &str = "#first_time";
+/// A table that is measured, with the dimensions over it.
+#[derive(Clone)]
+pub(super) struct Part {
+    pub table: Table,
+    pub dimensions: Vec<Dimension>,
+}
 
-/// The cells of a table by different dimensions.
+impl Part {
+    /// Its own dimensions of those names.
+    pub fn own(&self, dimensions: &[Dimension]) -> Vec<Dimension> {
+        let own = |dimension: &Dimension| {
+            self.dimensions.iter().find(|own| own.name == dimension.name).cloned()
+        };
+        dimensions.iter().filter_map(own).collect()
+    }
+}
+
+/// The cells of some tables by different dimensions.
 pub(super) struct Cells<'a> {
-    pub table: &'a Table,
+    pub parts: &'a [Part],
     pub lowered: &'a Lowered,
     pub as_of: i64,
     /// The level of intervals, and what draws are made with.
@@ -34,33 +41,14 @@ pub(super) struct Cells<'a> {
 
 /// What the metrics of a stage come to.
 pub(super) struct Lowered {
-    pub measures: Vec<(Level, Named<Measure>)>,
+    /// What is asked of each table.
+    pub asked: Vec<Asked>,
     pub columns: Vec<MetricColumn>,
-    pub wants_first_time: bool,
-    pub following: Vec<Following>,
     pub drawn: Vec<Drawn>,
-    /// Quantiles of samples.
-    pub weighted_values: Vec<WeightedValue>,
     /// What metrics should be, by name.
     pub goals: Vec<(String, f64)>,
     /// Columns that there would be if a metric were not wrong, which is noted.
     pub flawed: Vec<String>,
-}
-
-/// Rows to measure, and the dimensions over them.
-pub(super) struct Measured {
-    pub rel: RelRef,
-    pub keys: Vec<Named<Expr>>,
-}
-
-/// Which rows are orders.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Which {
-    Sold,
-    /// Sold or returned.
-    Placed,
-    /// Returned, and dated by when.
-    CameBack,
 }
 
 impl Cells<'_> {
@@ -75,37 +63,9 @@ impl Cells<'_> {
         }
     }
 
+    /// The cells of these dimensions, with the columns of the metrics.
     pub(super) fn build(&self, dimensions: &[Dimension]) -> Built {
-        let mut levels: Vec<&Level> = Vec::new();
-        for (level, _) in &self.lowered.measures {
-            if *level != Level::Rows && !levels.contains(&level) {
-                levels.push(level);
-            }
-        }
-        let mut cells = match levels.iter().any(|level| matches!(level, Level::Sent(_))) {
-            false => {
-                let rows = self.measured(&Level::Rows, dimensions)?;
-                relation::aggregate(&rows.rel, rows.keys, self.measures(&Level::Rows))?
-            }
-            // Cells in which something was sent, and such in which it was answered.
-            true => {
-                levels.insert(0, &Level::Rows);
-                let mut parts = Vec::new();
-                for level in [&Level::Rows, &Level::Sent(None)] {
-                    let of_level = self.measured(level, dimensions)?;
-                    parts.push(relation::aggregate(&of_level.rel, of_level.keys, Vec::new())?);
-                }
-                let both = relation::union(parts)?;
-                let keys = relation::all_columns(&both);
-                relation::aggregate(&both, keys, Vec::new())?
-            }
-        };
-        for level in levels {
-            cells = self.join_level(&cells, level, dimensions)?;
-        }
-        for of in &self.lowered.weighted_values {
-            cells = self.join_quantile(&cells, of, dimensions)?;
-        }
+        let cells = self.together(dimensions)?;
         let mut columns = Vec::new();
         for dimension in dimensions {
             columns.push(named(&dimension.name, column(&cells, &dimension.name)?));
@@ -121,468 +81,53 @@ impl Cells<'_> {
         relation::with_units(&table, &units.collect())
     }
 
-    fn measures(&self, level: &Level) -> Vec<Named<Measure>> {
-        let of_level = self.lowered.measures.iter().filter(|(other, _)| other == level);
-        of_level.map(|(_, measure)| measure.clone()).collect()
+    /// Each table with what is asked of it.
+    pub(super) fn measuring(&self) -> impl Iterator<Item = (&Part, Measuring<'_>)> {
+        let (as_of, level) = (self.as_of, self.level);
+        let parts = self.parts.iter().zip(&self.lowered.asked);
+        parts
+            .map(move |(part, asked)| (part, Measuring { table: &part.table, asked, as_of, level }))
     }
 
-    /// Rows with the time of their customer's first sold order, if a metric asked for it.
-    fn with_first_time(&self, rel: &RelRef) -> Built {
-        let roles = &self.table.roles;
-        let (true, Some(customer), Some(time)) =
-            (self.lowered.wants_first_time, &roles.customer, &roles.time)
-        else {
-            return Ok(rel.clone());
+    /// The groups of all tables with what is measured in them: where a table has no row of a group, its counts
+    /// and sums are 0 and all else of it null.
+    fn together(&self, dimensions: &[Dimension]) -> Built {
+        let mut groups = Vec::new();
+        for (part, measuring) in self.measuring() {
+            groups.push(measuring.groups(&part.own(dimensions))?);
+        }
+        if let [only] = groups.as_slice() {
+            return Ok(only.clone());
+        }
+        let on: Vec<(String, String)> =
+            dimensions.iter().map(|d| (d.name.clone(), d.name.clone())).collect();
+        let keys_of = |rel: &RelRef| -> Result<Vec<Named<Expr>>, TypeError> {
+            on.iter().map(|(name, _)| Ok(named(name, column(rel, name)?))).collect()
         };
-        let first = self.first_times(customer, time)?;
-        let key = vec![(customer.value.clone(), "customer".to_owned())];
-        relation::lookup(rel, &first, key, vec![("first".into(), FIRST_TIME.into())])
-    }
-
-    fn first_times(&self, customer: &Named<Expr>, time: &Expr) -> Built {
-        let mut rel = self.table.rel.clone();
-        if let Some(sold) = self.table.roles.order.as_ref().and_then(|order| order.sold.clone()) {
-            rel = relation::filter(&rel, sold)?;
+        let mut keys = Vec::new();
+        for rel in &groups {
+            keys.push(relation::project(rel, keys_of(rel)?)?);
         }
-        let first = Measure::of(MeasureFunc::Min(time.clone()));
-        let keys = vec![named("customer", customer.value.clone())];
-        relation::aggregate(&rel, keys, vec![named("first", first)])
+        let all = relation::union(keys)?;
+        let mut cells = relation::aggregate(&all, keys_of(&all)?, Vec::new())?;
+        for (rel, asked) in groups.iter().zip(&self.lowered.asked) {
+            let joined = relation::join(&cells, rel, on.clone(), JoinKind::Left, true)?;
+            cells = without_gaps(&joined, &asked.measures)?;
+        }
+        Ok(cells)
     }
 
-    /// The cells with how many customers each of them is about: one column for each population that its
-    /// metrics measure. What came back is no population but a part of one.
+    /// The cells with how many customers each of them is about: one column for each population of each table.
     pub(super) fn with_people(&self, cells: &RelRef, dimensions: &[Dimension]) -> Built {
-        let Some(role) = &self.table.roles.customer else { return Ok(cells.clone()) };
-        let mut levels = vec![&Level::Rows];
-        for (level, _) in &self.lowered.measures {
-            let mut level = level;
-            while let Level::Each(each) = level {
-                level = &each.level;
-            }
-            let population =
-                !matches!(level, Level::CameBack(_) | Level::Whole | Level::Counted(_));
-            if population && !levels.contains(&level) {
-                levels.push(level);
-            }
-        }
         let mut counted = cells.clone();
-        for (place, level) in levels.into_iter().enumerate() {
-            let measured = self.measured(level, dimensions)?;
-            let customer = match level {
-                Level::Rows
-                | Level::Sent(_)
-                | Level::Each(_)
-                | Level::Whole
-                | Level::Counted(_) => role.value.clone(),
-                Level::Orders(_)
-                | Level::Placed(_)
-                | Level::CameBack(_)
-                | Level::Customers(_)
-                | Level::Gaps(_) => column(&measured.rel, ORDER_COLUMNS[0])?,
+        for (number, (part, measuring)) in self.measuring().enumerate() {
+            let name = |place| match number {
+                0 => format!("{PEOPLE}_{place}"),
+                _ => format!("{PEOPLE}_{number}_{place}"),
             };
-            let people = Measure::of(MeasureFunc::CountDistinct(customer));
-            let people = vec![named(format!("{PEOPLE}_{place}"), people)];
-            let people = relation::aggregate(&measured.rel, measured.keys, people)?;
-            let on = dimensions.iter().map(|d| (d.name.clone(), d.name.clone())).collect();
-            counted = relation::join(&counted, &people, on, JoinKind::Left, true)?;
+            counted = measuring.with_people(&counted, &part.own(dimensions), name)?;
         }
         Ok(counted)
-    }
-
-    /// What a level measures.
-    pub(super) fn measured(
-        &self,
-        level: &Level,
-        dimensions: &[Dimension],
-    ) -> Result<Measured, TypeError> {
-        match level {
-            Level::Rows => {
-                let rel = self.with_first_time(&self.table.rel)?;
-                let mut rel = with_following(&rel, self.table, &self.lowered.following)?;
-                // A survey that was not answered lies in no period of answers.
-                if let (Some(time), true) = (&self.table.roles.time, self.is_sent()) {
-                    rel = relation::filter(&rel, build::not(build::is_null(time.clone())?)?)?;
-                }
-                Ok(Measured { rel, keys: dimensions.iter().map(Dimension::key).collect() })
-            }
-            Level::Orders(condition) => self.orders(condition, Which::Sold, dimensions),
-            Level::Placed(condition) => self.orders(condition, Which::Placed, dimensions),
-            Level::CameBack(condition) => self.orders(condition, Which::CameBack, dimensions),
-            Level::Customers(condition) => self.customers(condition, dimensions),
-            Level::Gaps(condition) => self.gaps(condition, dimensions),
-            Level::Sent(condition) => self.sent(condition, dimensions),
-            Level::Whole => {
-                let Measured { rel, .. } = self.measured(&Level::Rows, dimensions)?;
-                Ok(Measured { rel, keys: Vec::new() })
-            }
-            Level::Counted(condition) => {
-                let Measured { rel, keys } = self.measured(&Level::Rows, dimensions)?;
-                let rel = relation::filter(&rel, condition.clone())?;
-                let count = named(COUNTED_COLUMN, Measure::of(MeasureFunc::CountRows));
-                Ok(Measured {
-                    rel: relation::aggregate(&rel, keys, vec![count])?,
-                    keys: Vec::new(),
-                })
-            }
-            Level::Each(each) => {
-                let Each { level, of, filter, kept } = each.as_ref();
-                let Measured { mut rel, mut keys } = self.measured(level, dimensions)?;
-                if let Some(filter) = filter {
-                    rel = relation::filter(&rel, filter.clone())?;
-                }
-                rel = relation::filter(&rel, build::not(build::is_null(of.clone())?)?)?;
-                keys.push(named("#each", of.clone()));
-                let rel = relation::aggregate(&rel, keys, kept.clone())?;
-                let own = |dimension: &Dimension| {
-                    Ok(named(&dimension.name, column(&rel, &dimension.name)?))
-                };
-                let keys = dimensions.iter().map(own).collect::<Result<_, TypeError>>()?;
-                Ok(Measured { keys, rel })
-            }
-        }
-    }
-
-    /// The cells with a quantile of weighted values.
-    fn join_quantile(&self, cells: &RelRef, of: &WeightedValue, dimensions: &[Dimension]) -> Built {
-        let Measured { mut rel, mut keys } = self.measured(&of.level, dimensions)?;
-        if let Some(condition) = &of.condition {
-            rel = relation::filter(&rel, condition.clone())?;
-        }
-        rel = relation::filter(&rel, build::not(build::is_null(of.value.clone())?)?)?;
-        let value = build::cast(of.value.clone(), DataType::Float64)?;
-        keys.push(named(WeightedQuantiles::VALUE, value));
-        keys.push(named(WeightedQuantiles::WEIGHT, of.weight.clone()));
-        let count = named(WeightedQuantiles::COUNT, Measure::of(MeasureFunc::CountRows));
-        let values = relation::aggregate(&rel, keys, vec![count])?;
-        let own = dimensions.iter().filter_map(|d| values.schema.field(&d.name).cloned());
-        let z = crate::stats::normal_quantile(self.level);
-        let function = WeightedQuantiles { keys: own.collect(), at: of.at, z };
-        let found = relation::apply(vec![values], std::sync::Arc::new(function)).remove(0);
-        let mut columns = Vec::new();
-        for dimension in dimensions {
-            columns.push(named(&dimension.name, column(&found, &dimension.name)?));
-        }
-        for (name, own) in WeightedQuantiles::COLUMNS.iter().zip(of.columns()) {
-            columns.push(named(own, column(&found, name)?));
-        }
-        let found = relation::project(&found, columns)?;
-        let on = dimensions.iter().map(|d| (d.name.clone(), d.name.clone())).collect();
-        relation::join(cells, &found, on, JoinKind::Left, true)
-    }
-
-    /// The cells with the measures of a level that has rows of its own.
-    fn join_level(&self, cells: &RelRef, level: &Level, dimensions: &[Dimension]) -> Built {
-        let measured = self.measured(level, dimensions)?;
-        let measures = self.measures(level);
-        let counted = relation::aggregate(&measured.rel, measured.keys, measures.clone())?;
-        // What is measured over all cells is the same in each.
-        let own = dimensions.iter().filter(|d| counted.schema.field(&d.name).is_some());
-        let on = own.map(|d| (d.name.clone(), d.name.clone())).collect();
-        let joined = relation::join(cells, &counted, on, JoinKind::Left, true)?;
-        let of_level: Vec<(Level, Named<Measure>)> =
-            measures.into_iter().map(|measure| (level.clone(), measure)).collect();
-        without_gaps(&joined, &of_level)
-    }
-
-    /// True if rows are surveys that tell when they were sent.
-    fn is_sent(&self) -> bool {
-        self.table.roles.marks.contains_key(&Mark::Sent)
-    }
-
-    /// Surveys, the periods being those of the times they were sent.
-    fn sent(
-        &self,
-        condition: &Option<Expr>,
-        dimensions: &[Dimension],
-    ) -> Result<Measured, TypeError> {
-        let mut rel = self.table.rel.clone();
-        if let Some(condition) = condition {
-            rel = relation::filter(&rel, condition.clone())?;
-        }
-        let sent = self.table.roles.marks.get(&Mark::Sent);
-        let mut keys = Vec::new();
-        for dimension in dimensions {
-            keys.push(match (self.period_of(dimension), sent) {
-                (Some(unit), Some(sent)) => {
-                    named(&dimension.name, call(Func::DateTrunc(unit), vec![sent.clone()])?)
-                }
-                _ => dimension.key(),
-            });
-        }
-        Ok(Measured { rel, keys })
-    }
-
-    /// The unit of a dimension that is a period of the time role.
-    fn period_of(&self, dimension: &Dimension) -> Option<TimeUnit> {
-        let time = self.table.roles.time.as_ref()?;
-        dimension.grain.filter(|_| {
-            matches!(&dimension.expr.node, ExprNode::Call(_, arguments)
-                if arguments.as_slice() == std::slice::from_ref(time))
-        })
-    }
-
-    /// Rows that are orders, or lines of them, and what says that one came back.
-    fn order_rows(&self, condition: &Option<Expr>, which: Which) -> Result<RelRef, TypeError> {
-        let roles = &self.table.roles;
-        let order = roles.order.clone().unwrap_or_default();
-        let mut rel = self.table.rel.clone();
-        if let Some(condition) = condition {
-            rel = relation::filter(&rel, condition.clone())?;
-        }
-        if which == Which::Sold {
-            return match order.sold {
-                Some(sold) => relation::filter(&rel, sold),
-                None => Ok(rel),
-            };
-        }
-        let ever = ever_returned(&order)?;
-        let returned = build::and(ever.clone(), self.known_by_now(&order)?)?;
-        let [flag, _, _, _, units] = PLACED_COLUMNS;
-        let quantity = match (&order.returned_quantity, &order.quantity) {
-            (Some(quantity), _) | (None, Some(quantity)) => {
-                let none = Expr::null(quantity.data_type);
-                Some(named(units, build::choose(returned.clone(), quantity.clone(), none)?))
-            }
-            (None, None) => None,
-        };
-        rel =
-            relation::extend(&rel, [named(flag, returned)].into_iter().chain(quantity).collect())?;
-        let returned = column(&rel, flag)?;
-        let kept = match (which, order.sold) {
-            (Which::CameBack, _) => Some(returned),
-            // What comes back later was sold all the same.
-            (_, Some(sold)) => Some(build::or(build::coalesce(sold, Expr::bool(false))?, ever)?),
-            (_, None) => None,
-        };
-        match kept {
-            Some(kept) => relation::filter(&rel, kept),
-            None => Ok(rel),
-        }
-    }
-
-    /// Whether a return that the source tells of was before `as_of`.
-    fn known_by_now(&self, order: &OrderRoles) -> Result<Expr, TypeError> {
-        let Some(at) = &order.returned_at else { return Ok(Expr::bool(true)) };
-        let end = Expr::literal(Value::Timestamp(self.as_of), DataType::Timestamp);
-        build::coalesce(build::lt(at.clone(), end)?, Expr::bool(true))
-    }
-
-    /// Orders, put together from their lines where there are order ids.
-    ///
-    /// Lines of one customer and id are one order; a dimension that differs between them splits it, but
-    /// periods are those of the order's own time.
-    fn orders(
-        &self,
-        condition: &Option<Expr>,
-        which: Which,
-        dimensions: &[Dimension],
-    ) -> Result<Measured, TypeError> {
-        let roles = &self.table.roles;
-        let order = roles.order.clone().unwrap_or_default();
-        let rows = self.order_rows(condition, which)?;
-        let [customer, time, value, quantity] = ORDER_COLUMNS;
-        let [flag, placed_value, returned_value, placed_quantity, returned_quantity] =
-            PLACED_COLUMNS;
-        let when = match which {
-            Which::CameBack => order.returned_at.clone(),
-            Which::Sold | Which::Placed => roles.time.clone(),
-        };
-        let mut parts = Vec::new();
-        if let Some(role) = &roles.value {
-            parts
-                .push((if which == Which::Sold { value } else { placed_value }, role.expr.clone()));
-        }
-        if let Some(role) = &order.quantity {
-            parts.push((
-                if which == Which::Sold { quantity } else { placed_quantity },
-                role.clone(),
-            ));
-        }
-        if which != Which::Sold {
-            if let Some(role) = &roles.value {
-                let none = Expr::null(role.expr.data_type);
-                let came_back = build::choose(column(&rows, flag)?, role.expr.clone(), none)?;
-                parts.push((returned_value, came_back));
-            }
-            if rows.schema.field(returned_quantity).is_some() {
-                parts.push((returned_quantity, column(&rows, returned_quantity)?));
-            }
-        }
-
-        let still: Vec<&Dimension> =
-            dimensions.iter().filter(|dimension| self.period_of(dimension).is_none()).collect();
-        let mut keys: Vec<Named<Expr>> = still.iter().map(|dimension| dimension.key()).collect();
-        if let Some(role) = &roles.customer {
-            keys.push(named(customer, role.value.clone()));
-        }
-        let orders = match &order.id {
-            // Each row is an order.
-            None => {
-                let mut columns = keys;
-                columns.extend(when.clone().map(|when| named(time, when)));
-                columns.extend(parts.into_iter().map(|(name, part)| named(name, part)));
-                if let Some(weight) = &roles.weight {
-                    columns.push(named(WEIGHT_COLUMN, weight.expr.clone()));
-                }
-                if which != Which::Sold {
-                    columns.push(named(flag, column(&rows, flag)?));
-                }
-                relation::project(&rows, columns)?
-            }
-            Some(id) => {
-                keys.push(named("#order_id", id.clone()));
-                let mut measures = Vec::new();
-                if let Some(weight) = &roles.weight {
-                    let weight = Measure::of(MeasureFunc::Max(weight.expr.clone()));
-                    measures.push(named(WEIGHT_COLUMN, weight));
-                }
-                if let Some(when) = &when {
-                    measures.push(named(time, Measure::of(MeasureFunc::Min(when.clone()))));
-                }
-                if which != Which::Sold {
-                    let any = MeasureFunc::Max(column(&rows, flag)?);
-                    measures.push(named(flag, Measure::of(any)));
-                }
-                let money = [value, placed_value];
-                for (name, part) in parts {
-                    if money.contains(&name) {
-                        let known = Measure::of(MeasureFunc::Count(part.clone()));
-                        measures.push(named("#sum", Measure::of(MeasureFunc::Sum(part))));
-                        measures.push(named("#known", known));
-                    } else {
-                        measures.push(named(name, Measure::of(MeasureFunc::Sum(part))));
-                    }
-                }
-                let orders = relation::aggregate(&rows, keys, measures)?;
-                match roles.value.is_some() {
-                    true => {
-                        let name = if which == Which::Sold { value } else { placed_value };
-                        relation::extend(&orders, vec![named(name, known_sum(&orders)?)])?
-                    }
-                    false => orders,
-                }
-            }
-        };
-        self.dated(orders, dimensions)
-    }
-
-    /// Orders with their dimensions, the periods being those of the order's own time; and with the time
-    /// of their customer's first order, if a metric asked for it.
-    fn dated(&self, mut orders: RelRef, dimensions: &[Dimension]) -> Result<Measured, TypeError> {
-        let [customer, time, _, _] = ORDER_COLUMNS;
-        if self.lowered.wants_first_time
-            && let (Some(role), Some(when)) = (&self.table.roles.customer, &self.table.roles.time)
-        {
-            let first = self.first_times(role, when)?;
-            let key = vec![(column(&orders, customer)?, "customer".to_owned())];
-            let added = vec![("first".to_owned(), FIRST_TIME.to_owned())];
-            orders = relation::lookup(&orders, &first, key, added)?;
-        }
-        let mut keys = Vec::new();
-        for dimension in dimensions {
-            let key = match self.period_of(dimension) {
-                Some(unit) => call(Func::DateTrunc(unit), vec![column(&orders, time)?])?,
-                None => column(&orders, &dimension.name)?,
-            };
-            keys.push(named(&dimension.name, key));
-        }
-        Ok(Measured { rel: orders, keys })
-    }
-
-    /// The customers of each cell with the money of their sold orders, best first.
-    fn customers(
-        &self,
-        condition: &Option<Expr>,
-        dimensions: &[Dimension],
-    ) -> Result<Measured, TypeError> {
-        let orders = self.orders(condition, Which::Sold, dimensions)?;
-        let [who, when, amount, _] = ORDER_COLUMNS;
-        let [value, first, last, rank, customers] = CUSTOMER_COLUMNS;
-        let mut keys = orders.keys;
-        let names: Vec<String> = keys.iter().map(|key| key.name.clone()).collect();
-        keys.push(named(who, column(&orders.rel, who)?));
-        let mut measures = Vec::new();
-        if orders.rel.schema.field(amount).is_some() {
-            let sum = MeasureFunc::Sum(column(&orders.rel, amount)?);
-            measures.push(named(value, Measure::of(sum)));
-        }
-        if orders.rel.schema.field(when).is_some() {
-            let time = column(&orders.rel, when)?;
-            measures.push(named(first, Measure::of(MeasureFunc::Min(time.clone()))));
-            measures.push(named(last, Measure::of(MeasureFunc::Max(time))));
-        }
-        let each = relation::aggregate(&orders.rel, keys, measures)?;
-        let each = relation::filter(&each, build::not(build::is_null(column(&each, who)?)?)?)?;
-        let own = |rel: &RelRef| -> Result<Vec<Named<Expr>>, TypeError> {
-            names.iter().map(|name| Ok(named(name, column(rel, name)?))).collect()
-        };
-        let counts = relation::aggregate(
-            &each,
-            own(&each)?,
-            vec![named(customers, Measure::of(MeasureFunc::CountRows))],
-        )?;
-        let on = names.iter().map(|name| (name.clone(), name.clone())).collect();
-        let each = relation::join(&each, &counts, on, JoinKind::Inner, true)?;
-        let each = relation::extend(&each, vec![named("#one", Expr::int(1))])?;
-        let order = vec![SortKey::descending(value), SortKey::ascending(who)];
-        let number = vec![named(rank, WindowFunc::RunningSum("#one".into()))];
-        let ranked = relation::window(&each, names.clone(), order, number)?;
-        Ok(Measured { keys: own(&ranked)?, rel: ranked })
-    }
-
-    /// The purchase days of customers who had one before, once in each cell in which they bought that
-    /// day, with the days since.
-    fn gaps(
-        &self,
-        condition: &Option<Expr>,
-        dimensions: &[Dimension],
-    ) -> Result<Measured, TypeError> {
-        let orders = self.orders(condition, Which::Sold, dimensions)?;
-        let [who, when, _, _] = ORDER_COLUMNS;
-        const DAY: &str = "#day";
-        let somebody = build::not(build::is_null(column(&orders.rel, who)?)?)?;
-        let bought = relation::filter(&orders.rel, somebody)?;
-        let day = build::cast(column(&bought, when)?, DataType::Date)?;
-        let bought = relation::extend(&bought, vec![named(DAY, day)])?;
-        let keys = vec![named(who, column(&bought, who)?), named(DAY, column(&bought, DAY)?)];
-
-        // The day before may lie in another cell, so the days are numbered over all of them.
-        let days = relation::aggregate(&bought, keys.clone(), Vec::new())?;
-        let days = relation::extend(&days, vec![named("#one", Expr::int(1))])?;
-        let number = vec![named("#number", WindowFunc::RunningSum("#one".into()))];
-        let order = vec![SortKey::ascending(DAY)];
-        let days = relation::window(&days, vec![who.to_owned()], order, number)?;
-        let next = build::add(column(&days, "#number")?, Expr::int(1))?;
-        let before = relation::project(
-            &days,
-            vec![
-                named(who, column(&days, who)?),
-                named("#next", next),
-                named("#before", column(&days, DAY)?),
-            ],
-        )?;
-        let on = [(who, who), ("#number", "#next")];
-        let on = on.map(|(left, right)| (left.to_owned(), right.to_owned())).to_vec();
-        let pairs = relation::join(&days, &before, on, JoinKind::Inner, false)?;
-        let between = [column(&pairs, "#before")?, column(&pairs, DAY)?].to_vec();
-        let gap = call(Func::DateDiff(TimeUnit::Day), between)?;
-        let gaps = relation::project(
-            &pairs,
-            vec![
-                named(who, column(&pairs, who)?),
-                named(DAY, column(&pairs, DAY)?),
-                named(GAP_COLUMN, gap),
-            ],
-        )?;
-
-        let cells: Vec<Named<Expr>> = orders.keys.into_iter().chain(keys).collect();
-        let placed = relation::aggregate(&bought, cells, Vec::new())?;
-        let on = [who, DAY].map(|name| (name.to_owned(), name.to_owned())).to_vec();
-        let rel = relation::join(&placed, &gaps, on, JoinKind::Inner, false)?;
-        let own =
-            |dimension: &Dimension| Ok(named(&dimension.name, column(&rel, &dimension.name)?));
-        let keys = dimensions.iter().map(own).collect::<Result<_, TypeError>>()?;
-        Ok(Measured { keys, rel })
     }
 
     /// Whether every period of a cell ended by `as_of`; nothing without periods.
@@ -609,34 +154,4 @@ impl Cells<'_> {
         }
         build::all(ended)
     }
-}
-
-/// Whether a row came back, or will.
-fn ever_returned(order: &OrderRoles) -> Result<Expr, TypeError> {
-    let flag = match (&order.returned, &order.returned_at, &order.returned_quantity) {
-        (Some(returned), _, _) => returned.clone(),
-        (None, Some(at), _) => build::not(build::is_null(at.clone())?)?,
-        (None, None, Some(quantity)) => build::gt(quantity.clone(), Expr::int(0))?,
-        (None, None, None) => Expr::bool(false),
-    };
-    build::coalesce(flag, Expr::bool(false))
-}
-
-/// Cells to which measures were joined: where there was nothing to measure, counts and sums are 0.
-pub(super) fn without_gaps(joined: &RelRef, measures: &[(Level, Named<Measure>)]) -> Built {
-    let mut zeroes = Vec::new();
-    for (_, measure) in measures {
-        if let MeasureFunc::CountRows
-        | MeasureFunc::Count(_)
-        | MeasureFunc::CountDistinct(_)
-        | MeasureFunc::CountReaching { .. }
-        | MeasureFunc::CountVarying { .. }
-        | MeasureFunc::Sum(_) = measure.value.func
-        {
-            let value = column(joined, &measure.name)?;
-            let zero = build::cast(Expr::int(0), value.data_type)?;
-            zeroes.push(named(&measure.name, build::coalesce(value, zero)?));
-        }
-    }
-    relation::extend(joined, zeroes)
 }

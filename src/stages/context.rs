@@ -75,8 +75,12 @@ pub struct StageContext<'a> {
     pub kind: Spanned<String>,
     /// The input, before `where`.
     pub table: Table,
+    /// True if the stage says no `from`, and its input is the first table that its options name.
+    pub implied: bool,
     /// The stage's `where`, typed over the input.
     pub condition: Option<Expr>,
+    /// The same as it is written.
+    pub written_condition: Option<&'a Expression>,
     pub segments: &'a Segments,
     pub metrics: &'a Catalog,
     pub parameters: &'a BTreeMap<String, (Value, DataType)>,
@@ -199,16 +203,21 @@ impl StageContext<'_> {
     }
 
     fn lacks(&mut self, table: &Table, role: &str, help: &str) {
+        self.lacks_for(&self.kind.clone(), table, role, help);
+    }
+
+    /// Notes that a table lacks a role that something needs: the stage's kind, or a dimension.
+    fn lacks_for(&mut self, what: &Spanned<String>, table: &Table, role: &str, help: &str) {
         if table.roles.flawed {
             return;
         }
         self.diagnostics.push(
             Diagnostic::at(
                 Code::MissingRole,
-                self.kind.span,
+                what.span,
                 format!(
                     "`{}` needs the role `{role}`, which `{}` does not have",
-                    self.kind.value, table.name
+                    what.value, table.name
                 ),
             )
             .help(format!("say which column it is at the source: `{help}`")),
@@ -380,7 +389,7 @@ impl StageContext<'_> {
                 None
             }
             (Some(segment), None) => {
-                let expr = self.attach(&name.value, &segment, table, measured)?;
+                let expr = self.attach(name, &segment, table, measured)?;
                 Some(Dimension { name: name.value.clone(), expr, grain: None })
             }
             (None, Some(data_type)) => {
@@ -389,7 +398,7 @@ impl StageContext<'_> {
             }
             (None, None) => match TimeUnit::from_word(&name.value) {
                 Some(unit) => {
-                    let time = self.time(table)?;
+                    let time = self.time_for(name, table)?;
                     self.grain(unit, time, name.value.clone(), name.span)
                 }
                 None => {
@@ -420,12 +429,15 @@ impl StageContext<'_> {
     /// Looks a segment up; gives its label over the table, which gains a column.
     fn attach(
         &mut self,
-        name: &str,
+        name: &Spanned<String>,
         segment: &SegmentTable,
         table: &mut Table,
         measured: Measured,
     ) -> Option<Expr> {
-        let customer = self.customer(table)?.value;
+        if table.roles.customer.is_none() {
+            self.lacks_for(name, table, "customer", "customer: COLUMN");
+        }
+        let customer = table.roles.customer.clone()?.value;
         let key = segment.rel.schema.field("customer").map(|field| field.data_type)?;
         let customer = match (customer.data_type, key) {
             (a, b) if a == b => customer,
@@ -435,7 +447,7 @@ impl StageContext<'_> {
             (found, wanted) => {
                 self.report(
                     Code::TypeMismatch,
-                    None,
+                    Some(name.span),
                     format!(
                         "the customer of `{}` is a {found}, that of `{}` a {wanted}",
                         table.name, segment.table
@@ -448,15 +460,15 @@ impl StageContext<'_> {
             &table.rel,
             &segment.rel,
             vec![(customer, "customer".to_owned())],
-            vec![("segment".to_owned(), name.to_owned())],
+            vec![("segment".to_owned(), name.value.clone())],
         );
         table.rel = self.typed(looked_up)?;
-        let value = self.typed(relation::column(&table.rel, name))?;
+        let value = self.typed(relation::column(&table.rel, &name.value))?;
         let label = match &segment.since {
             None => value,
             Some(since) => {
                 let at = match measured {
-                    Measured::AtEvent => self.time(table)?,
+                    Measured::AtEvent => self.time_for(name, table)?,
                     Measured::AtEnd => {
                         Expr::literal(Value::Timestamp(self.as_of), DataType::Timestamp)
                     }
@@ -473,6 +485,14 @@ impl StageContext<'_> {
                 self.typed(label)
             }
         }
+    }
+
+    /// The time role, for a dimension; its absence is noted there.
+    fn time_for(&mut self, name: &Spanned<String>, table: &Table) -> Option<Expr> {
+        if table.roles.time.is_none() {
+            self.lacks_for(name, table, "time", "time: COLUMN");
+        }
+        table.roles.time.clone()
     }
 
     fn grain(&mut self, unit: TimeUnit, of: Expr, name: String, span: Span) -> Option<Dimension> {

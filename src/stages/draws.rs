@@ -1,12 +1,13 @@
 //! Intervals by drawing customers: bounds of what each draw comes to.
 
-use super::cells::{Cells, Lowered};
+use super::cells::{Cells, Lowered, Part};
 use super::dimension::Dimension;
+use super::measured::Measuring;
 use crate::frame::{DataType, Unit};
 use crate::ir::relation::{self, Built, all_columns, column};
-use crate::ir::typing::{TypeError, build};
+use crate::ir::typing::{TypeError, build, common_type};
 use crate::ir::{Expr, JoinKind, Measure, MeasureFunc, Named, RelRef, named};
-use crate::metrics::{Drawn, Estimate, Level, MetricColumn, ORDER_COLUMNS, ValuesOf};
+use crate::metrics::{Asked, Drawn, Estimate, Level, MetricColumn, ORDER_COLUMNS, ValuesOf};
 use crate::models::{Bootstrap, Resampled};
 
 /// How often customers are drawn for an interval.
@@ -47,7 +48,13 @@ pub(super) fn bounds(draws: &RelRef, keys: &[String], of: Vec<Named<Expr>>, leve
 impl Cells<'_> {
     /// The cells with the bounds that are found by drawing customers.
     pub(super) fn with_draws(&self, cells: RelRef, dimensions: &[Dimension]) -> Built {
-        let Some(customer) = &self.table.roles.customer else { return Ok(cells) };
+        let has_customers = |drawn: &&Drawn| {
+            self.parts.get(drawn.table).is_some_and(|part| part.table.roles.customer.is_some())
+        };
+        let all_drawn: Vec<&Drawn> = self.lowered.drawn.iter().filter(has_customers).collect();
+        if all_drawn.is_empty() {
+            return Ok(cells);
+        }
         let names: Vec<String> = dimensions.iter().map(|d| d.name.clone()).collect();
         let mut joined = cells.clone();
         let mut join = |bounds: RelRef| -> Result<(), TypeError> {
@@ -56,12 +63,15 @@ impl Cells<'_> {
             Ok(())
         };
         let mut expressions = Vec::new();
-        for drawn in &self.lowered.drawn {
+        for drawn in &all_drawn {
             let name = bounds_of(&drawn.name);
             match &drawn.of {
                 Estimate::Expression(value) => expressions.push(named(name, value.clone())),
                 Estimate::Values(of) => {
-                    let each = self.values(of, customer, dimensions)?;
+                    let Some((part, measuring)) = self.measuring().nth(drawn.table) else {
+                        continue;
+                    };
+                    let each = values(of, part, &measuring, dimensions)?;
                     let (value, count) = (VALUE.into(), COUNT.into());
                     let of = Resampled::Values { value, count, statistic: of.statistic };
                     let draws = self.bootstrap(&each, &names, of);
@@ -71,12 +81,12 @@ impl Cells<'_> {
             }
         }
         if !expressions.is_empty() {
-            let draws = self.drawn_measures(&expressions, customer, dimensions, &names)?;
+            let draws = self.drawn_measures(&expressions, dimensions, &names)?;
             join(bounds(&draws, &names, expressions, self.level)?)?;
         }
         let is_bound = |name: &str| {
             let rest = |drawn: &Drawn| name.strip_prefix(drawn.name.as_str()).map(str::to_owned);
-            let mut rests = self.lowered.drawn.iter().filter_map(rest);
+            let mut rests = all_drawn.iter().filter_map(|drawn| rest(drawn));
             rests.any(|rest| rest == "_low" || rest == "_high")
         };
         let mut columns = Vec::new();
@@ -102,7 +112,6 @@ impl Cells<'_> {
     fn drawn_measures(
         &self,
         expressions: &[Named<Expr>],
-        customer: &Named<Expr>,
         dimensions: &[Dimension],
         names: &[String],
     ) -> Built {
@@ -110,38 +119,67 @@ impl Cells<'_> {
             expressions.iter().any(|expression| expression.value.columns().contains(&name))
         };
         let mut lowered = Lowered {
-            measures: Vec::new(),
+            asked: Vec::new(),
             columns: Vec::new(),
-            wants_first_time: self.lowered.wants_first_time,
-            following: self.lowered.following.clone(),
             drawn: Vec::new(),
-            weighted_values: Vec::new(),
             goals: Vec::new(),
             flawed: Vec::new(),
         };
         // Sums and counts are whole numbers and money, which come out of the draws as doubles.
         let mut rebuilt: Vec<(&str, Vec<(String, DataType)>)> = Vec::new();
-        for (level, measure) in self.lowered.measures.iter().filter(|(_, m)| read(&m.name)) {
-            let filtered = |func| Measure::filtered(func, measure.value.filter.clone());
-            let parts = match &measure.value.func {
-                MeasureFunc::Mean(value) => vec![
-                    (format!("{}.sum", measure.name), MeasureFunc::Sum(value.clone())),
-                    (format!("{}.n", measure.name), MeasureFunc::Count(value.clone())),
-                ],
-                other => vec![(measure.name.clone(), other.clone())],
-            };
-            let typed = parts.iter().map(|(name, func)| (name.clone(), func.data_type())).collect();
-            rebuilt.push((&measure.name, typed));
-            for (name, func) in parts {
-                let expr = Expr::column(&name, func.data_type());
-                lowered.columns.push(MetricColumn { name: name.clone(), expr, unit: Unit::None });
-                lowered.measures.push((level.clone(), named(name, filtered(func))));
+        let mut drawn: Vec<(&Part, Named<Expr>)> = Vec::new();
+        for (part, asked) in self.parts.iter().zip(&self.lowered.asked) {
+            let mut measures = Vec::new();
+            for (level, measure) in asked.measures.iter().filter(|(_, m)| read(&m.name)) {
+                let filtered = |func| Measure::filtered(func, measure.value.filter.clone());
+                let parts = match &measure.value.func {
+                    MeasureFunc::Mean(value) => vec![
+                        (format!("{}.sum", measure.name), MeasureFunc::Sum(value.clone())),
+                        (format!("{}.n", measure.name), MeasureFunc::Count(value.clone())),
+                    ],
+                    other => vec![(measure.name.clone(), other.clone())],
+                };
+                let typed =
+                    parts.iter().map(|(name, func)| (name.clone(), func.data_type())).collect();
+                rebuilt.push((&measure.name, typed));
+                for (name, func) in parts {
+                    let expr = Expr::column(&name, func.data_type());
+                    lowered.columns.push(MetricColumn {
+                        name: name.clone(),
+                        expr,
+                        unit: Unit::None,
+                    });
+                    measures.push((level.clone(), named(name, filtered(func))));
+                }
+            }
+            // A metric whose customers are drawn has some.
+            let customer = part.table.roles.customer.clone().filter(|_| !measures.is_empty());
+            if let Some(customer) = customer {
+                drawn.push((part, customer));
+                lowered.asked.push(Asked {
+                    measures,
+                    weighted_values: Vec::new(),
+                    ..asked.clone()
+                });
             }
         }
         // The same cells for each customer alone: what is drawn adds up over them.
+        let types = drawn.iter().map(|(_, customer)| Some(customer.value.data_type));
+        let who = types.reduce(|one, other| common_type(one?, other?)).flatten();
+        let mut parts = Vec::new();
+        for (part, customer) in drawn {
+            let mut part = part.clone();
+            let expr = match who {
+                Some(who) => build::cast(customer.value, who)?,
+                None => customer.value,
+            };
+            part.dimensions.push(Dimension { name: DRAWN.into(), expr, grain: None });
+            parts.push(part);
+        }
         let mut each = dimensions.to_vec();
-        each.push(Dimension { name: DRAWN.into(), expr: customer.value.clone(), grain: None });
-        let each = Cells { lowered: &lowered, ..*self }.build(&each)?;
+        let customer = Expr::null(who.unwrap_or(DataType::String));
+        each.push(Dimension { name: DRAWN.into(), expr: customer, grain: None });
+        let each = Cells { parts: &parts, lowered: &lowered, ..*self }.build(&each)?;
         let sums = lowered.columns.into_iter().map(|column| column.name).collect();
         let draws = self.bootstrap(&each, names, Resampled::Sums(sums));
 
@@ -162,24 +200,24 @@ impl Cells<'_> {
         }
         relation::project(&draws, columns)
     }
+}
 
-    /// The values of each customer in each cell, and how often they have them.
-    fn values(&self, of: &ValuesOf, customer: &Named<Expr>, dimensions: &[Dimension]) -> Built {
-        let measured = self.measured(&of.level, dimensions)?;
-        let who = match of.level {
-            Level::Rows => customer.value.clone(),
-            _ => column(&measured.rel, ORDER_COLUMNS[0])?,
-        };
-        let known = build::not(build::is_null(of.value.clone())?)?;
-        let mut rows = relation::filter(&measured.rel, known)?;
-        if let Some(condition) = &of.condition {
-            rows = relation::filter(&rows, condition.clone())?;
-        }
-        let mut keys = measured.keys;
-        keys.push(named(DRAWN, who));
-        keys.push(named(VALUE, build::cast(of.value.clone(), DataType::Float64)?));
-        relation::aggregate(&rows, keys, vec![named(COUNT, Measure::of(MeasureFunc::CountRows))])
+/// The values of each customer in each cell of a table, and how often they have them.
+fn values(of: &ValuesOf, part: &Part, measuring: &Measuring, dimensions: &[Dimension]) -> Built {
+    let measured = measuring.measured(&of.level, &part.own(dimensions))?;
+    let who = match (&of.level, &part.table.roles.customer) {
+        (Level::Rows, Some(customer)) => customer.value.clone(),
+        _ => column(&measured.rel, ORDER_COLUMNS[0])?,
+    };
+    let known = build::not(build::is_null(of.value.clone())?)?;
+    let mut rows = relation::filter(&measured.rel, known)?;
+    if let Some(condition) = &of.condition {
+        rows = relation::filter(&rows, condition.clone())?;
     }
+    let mut keys = measured.keys;
+    keys.push(named(DRAWN, who));
+    keys.push(named(VALUE, build::cast(of.value.clone(), DataType::Float64)?));
+    relation::aggregate(&rows, keys, vec![named(COUNT, Measure::of(MeasureFunc::CountRows))])
 }
 
 /// The name of drawn bounds, or what they begin with.

@@ -308,7 +308,7 @@ impl Journey {
             let on = ways.by.iter().cloned().chain([POSITION.to_owned()]);
             let on = on.map(|name| (name.clone(), name)).collect();
             long = relation::join(&long, &metrics.rel, on, crate::ir::JoinKind::Left, true)?;
-            long = super::cells::without_gaps(&long, &metrics.measures)?;
+            long = super::measured::without_gaps(&long, &metrics.measures)?;
         }
 
         let each = |of: &dyn Fn(usize) -> Typed| ways::by_position(&long, steps.len(), of);

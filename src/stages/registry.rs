@@ -22,14 +22,15 @@ pub trait Stage: Debug + Send + Sync {
         &[]
     }
     /// The metrics it names, for the tables that those read.
-    fn metrics(&self) -> Vec<String> {
+    fn metrics(&self) -> Vec<Spanned<String>> {
         Vec::new()
     }
     /// Further tables that it reads, besides `from`.
     fn reads(&self) -> Vec<Spanned<String>> {
         Vec::new()
     }
-    /// The table that it reads if the stage says no `from`: kinds of [`names_its_tables`] have one.
+    /// The table that it reads if the stage says no `from`: kinds of [`names_its_tables`] may have one, unless
+    /// it is their metrics that say.
     fn source(&self) -> Option<Spanned<String>> {
         None
     }
@@ -97,7 +98,7 @@ pub fn registry() -> &'static [StageKind] {
 
 /// True for kinds whose options name the tables that they read, so that a stage may do without `from`.
 pub fn names_its_tables(kind: &str) -> bool {
-    kind == journey::KIND.name
+    [journey::KIND.name, segment_metrics::KIND.name].contains(&kind)
 }
 
 /// True for kinds that hand the weights of a sample on, or reckon with them.

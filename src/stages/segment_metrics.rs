@@ -19,6 +19,23 @@
 //! `as_of`); then each metric's columns in order, see `tenure metrics NAME`. Null is a group of its own,
 //! sorted last. `by: []` gives one row.
 //!
+//! Several tables: metrics that say `from` under `metrics:` are measured of that table, all others of the stage's
+//! own. Then the rows are the groups of all those tables over the same segments and calendar grains; where one of
+//! them has no row of a group, counts and sums of it are 0, and all else is null. If every metric says `from`, the
+//! stage needs none:
+//!
+//! ```yaml
+//! metrics:
+//!   written: {ticket_count: {}, from: tickets}
+//!   buyers: {customer_count: {}, from: orders}
+//!   tickets_per_buyer: {ratio: {numerator: written, denominator: buyers}}
+//! stages:
+//!   service: {segment_metrics: {by: [plan, month], metrics: [written, tickets_per_buyer]}}
+//! ```
+//!
+//! What the stage says of its input it says of each of them: `where`, `customer`, `time` and `value` are read in
+//! the columns of each, and every dimension must be there in each, a calendar grain being that of its own time.
+//!
 //! Companion `_totals`, if `by` names more than calendar grains: the same columns without those
 //! dimensions.
 //!
@@ -29,11 +46,13 @@
 //! a first column `grouping`: the names joined by `+`, `total` for `[]`. Dimensions that a combination
 //! leaves out are null in its rows, and so is `complete` where it has no calendar grain.
 
-use super::cells::{Cells, FIRST_TIME, Lowered};
+use super::cells::{Cells, Lowered, Part};
 use super::cohort_retention::Totals;
 use super::context::{RoleOverrides, StageContext};
 use super::dimension::{Dimension, DimensionSpec};
+use super::measured::FIRST_TIME;
 use super::metric_views::metric_views;
+use super::parts::Said;
 use super::registry::{Companion, Output, Stage, StageKind};
 use super::suppression::{PEOPLE, Rule, held};
 use super::view::View;
@@ -87,21 +106,27 @@ fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Stage>> {
 
 impl Stage for SegmentMetrics {
     fn plan(&self, cx: &mut StageContext) -> Option<Vec<Output>> {
-        cx.override_roles(&RoleOverrides {
-            customer: &self.customer.value,
-            time: &self.time.value,
-            value: &self.value.value,
-        })?;
-        let mut table = cx.input()?;
-        let dimensions = cx.dimensions(&self.by.value, &mut table);
-        let lowered = self.lower(cx, &table);
-        let (dimensions, lowered) = (dimensions?, lowered?);
+        let said = Said {
+            by: &self.by.value,
+            roles: RoleOverrides {
+                customer: &self.customer.value,
+                time: &self.time.value,
+                value: &self.value.value,
+            },
+        };
+        let tables = cx.measured_tables(&self.metrics(), &said);
+        let lowered = self.lower(cx, &tables.tables);
+        let parts = tables.parts()?;
         // What comes from a table without its small groups tells no more than that.
-        let hides = cx.small_groups.is_some() && !held(&table.rel);
+        let open = |part: &&Part| !held(&part.table.rel);
+        let hides = cx.small_groups.is_some() && parts.iter().any(|part| open(&part));
         if hides {
-            cx.customer(&table)?;
+            for part in parts.iter().filter(open) {
+                cx.customer(&part.table)?;
+            }
             let whole = |level: &Level| matches!(level, Level::Whole | Level::Counted(_));
-            if lowered.measures.iter().any(|(level, _)| whole(level)) {
+            let mut levels = lowered.asked.iter().flat_map(|asked| &asked.measures);
+            if levels.any(|(level, _)| whole(level)) {
                 cx.report(
                     Code::Unsupported,
                     self.metrics.span,
@@ -111,8 +136,9 @@ impl Stage for SegmentMetrics {
                 return None;
             }
         }
+        let dimensions = parts[0].dimensions.clone();
         let cells = Cells {
-            table: &table,
+            parts: &parts,
             lowered: &lowered,
             as_of: cx.as_of,
             level: cx.level,
@@ -129,7 +155,7 @@ impl Stage for SegmentMetrics {
         let mut outputs = vec![Output {
             suffix: None,
             grain: names(&dimensions),
-            roles: cell_roles(&table, &main, &dimensions),
+            roles: cell_roles(&parts, &main, &dimensions),
             views: metric_views(&dimensions, &lowered),
             rel: main,
         }];
@@ -141,7 +167,7 @@ impl Stage for SegmentMetrics {
             outputs.push(Output {
                 suffix: Some("totals"),
                 grain: names(&grains),
-                roles: cell_roles(&table, &totals, &grains),
+                roles: cell_roles(&parts, &totals, &grains),
                 views: Vec::new(),
                 rel: totals,
             });
@@ -168,8 +194,9 @@ impl Stage for SegmentMetrics {
         &self.by.value
     }
 
-    fn metrics(&self) -> Vec<String> {
-        self.metrics.value.iter().map(|metric| metric.value.0.clone()).collect()
+    fn metrics(&self) -> Vec<Spanned<String>> {
+        let names = self.metrics.value.iter();
+        names.map(|metric| Spanned::new(metric.value.0.clone(), metric.span)).collect()
     }
 
     fn settings(&self) -> Vec<(String, String, bool)> {
@@ -268,7 +295,7 @@ impl SegmentMetrics {
             main = cx.suppress(vec![main], vec![grain.clone()], rule)?.pop()?;
         }
         // Of a customer there is a row for each set, so that it identifies none.
-        let roles = Roles { customer: None, ..cell_roles(cells.table, &main, dimensions) };
+        let roles = Roles { customer: None, ..cell_roles(cells.parts, &main, dimensions) };
         Some(vec![Output { suffix: None, rel: main, grain, roles, views: vec![View::Rows] }])
     }
 
@@ -303,10 +330,11 @@ impl SegmentMetrics {
         relation::project(table, columns)
     }
 
-    fn lower(&self, cx: &mut StageContext, table: &Table) -> Option<Lowered> {
-        let first_time =
-            table.roles.time.as_ref().map(|time| Expr::column(FIRST_TIME, time.data_type));
-        let subject = Subject {
+    fn lower(&self, cx: &mut StageContext, tables: &[Table]) -> Lowered {
+        let first_time = |table: &Table| {
+            table.roles.time.as_ref().map(|time| Expr::column(FIRST_TIME, time.data_type))
+        };
+        let subjects = tables.iter().map(|table| Subject {
             table: &table.name,
             schema: &table.rel.schema,
             roles: &table.roles,
@@ -314,23 +342,19 @@ impl SegmentMetrics {
             calendar: cx.calendar,
             as_of: cx.as_of,
             level: cx.level,
-            first_time,
+            first_time: first_time(table),
             others: &cx.others,
-        };
-        let mut lowering = Lowering::new(&subject, cx.metrics, cx.diagnostics);
+        });
+        let subjects: Vec<Subject> = subjects.collect();
+        let own = (!cx.implied).then_some(0);
+        let mut lowering = Lowering::of_tables(&subjects, own, cx.metrics, cx.diagnostics);
         // Every metric is lowered, so that every mistake is found. What stands in its place if it is wrong
         // keeps whoever reads it from being told of it again.
         let mut flawed: Vec<String> = Vec::new();
-        for written in &self.metrics.value {
-            let name = &Spanned::new(written.value.0.clone(), written.span);
-            let before =
-                (lowering.columns.len(), lowering.drawn.len(), lowering.weighted_values.len());
+        for name in &self.metrics() {
             if lowering.add(name).is_some() {
                 continue;
             }
-            lowering.columns.truncate(before.0);
-            lowering.drawn.truncate(before.1);
-            lowering.weighted_values.truncate(before.2);
             flawed.push(name.value.clone());
             // Of a name that nobody knows, nobody knows which metric it was to be.
             if !lowering.catalog.knows(&name.value) {
@@ -341,40 +365,27 @@ impl SegmentMetrics {
         let mut flawed: Vec<String> = flawed.iter().flat_map(beside).collect();
         flawed.sort_unstable();
         flawed.dedup();
-        let Lowering {
-            measures,
-            columns,
-            wants_first_time,
-            following,
-            drawn,
-            weighted_values,
-            goals,
-            ..
-        } = lowering;
-        if !drawn.is_empty() {
-            cx.customer(table)?;
-        }
-        Some(Lowered {
-            measures,
-            columns,
-            wants_first_time,
-            following,
-            drawn,
-            weighted_values,
-            goals,
-            flawed,
-        })
+        let Lowering { asked, columns, drawn, goals, .. } = lowering;
+        Lowered { asked, columns, drawn, goals, flawed }
     }
 }
 
 /// The roles of a table of cells: its time is its first period column, its customer the dimension that is
-/// the customer of the rows.
-fn cell_roles(rows: &Table, cells: &RelRef, dimensions: &[Dimension]) -> Roles {
-    let own = |dimension: &Dimension| column(cells, &dimension.name).ok();
+/// the customer of the rows of every table.
+fn cell_roles(parts: &[Part], cells: &RelRef, dimensions: &[Dimension]) -> Roles {
+    let own = |name: &str| column(cells, name).ok();
     let period = dimensions.iter().find(|dimension| dimension.grain.is_some());
-    let customer = rows.roles.customer.as_ref().and_then(|customer| {
-        let same = dimensions.iter().find(|dimension| dimension.expr == customer.value)?;
-        Some(named(&same.name, own(same)?))
+    let is_customer = |place: &usize| {
+        parts.iter().all(|part| {
+            let customer = part.table.roles.customer.as_ref();
+            let of_part = part.own(dimensions);
+            customer.is_some_and(|customer| of_part[*place].expr == customer.value)
+        })
+    };
+    let customer = (0..dimensions.len()).find(is_customer).and_then(|place| {
+        let name = &dimensions[place].name;
+        Some(named(name, own(name)?))
     });
-    Roles { time: period.and_then(own), customer, ..Roles::default() }
+    let time = period.and_then(|period| own(&period.name));
+    Roles { time, customer, ..Roles::default() }
 }

@@ -1,5 +1,5 @@
--- Figures of the shop that `tests/it/shop.rs` expects: every metric of surveys, service, voice and payments, by
--- month and by plan, as seen on 2025-12-01, when some tickets are open and some windows too.
+-- Figures of the shop that `tests/it/shop.rs` expects: every metric of surveys, service, voice and payments, and
+-- metrics of several tables beside each other, by month and by plan, as seen on 2025-12-01, when some tickets are open and some windows too.
 --
 -- Written without a look at the engine: each statement follows the metric's definition in plain SQL, and shares
 -- no code with `src/`. Run it from the top of the repository, with DuckDB 1.3 or later; it reads sample_data/shop
@@ -239,6 +239,39 @@ from invoices where was_due;
 insert into totals
 select 'invoices', grain, cell, 'overdue_value', amount from invoices where was_due and paid_on is null;
 
+-- Across ------------------------------------------------------------------------------------------------------
+-- Orders, tickets and surveys beside each other: a cell is one in which any of them has a row. An order belongs to
+-- the month of its first line.
+create or replace temp table lines as
+select * from 'sample_data/shop/orders/*.parquet' left join plans using (customer_id) where ordered_at < as_of();
+create or replace temp table orders as
+with sold as (
+    select customer_id, plan, order_id, min(ordered_at) as ordered_at from lines where status = 'completed' group by all
+)
+select 'month' as grain, month_of(ordered_at) as cell, * from sold
+union all
+select 'plan', plan, * from sold;
+
+insert into cells select distinct 'across', grain, cell from cells where source in ('surveys', 'tickets');
+insert into cells select distinct 'across', 'month', month_of(ordered_at) from lines;
+insert into cells select distinct 'across', 'plan', plan from lines;
+insert into totals select 'across', grain, cell, 'written', 1 from tickets;
+insert into totals select 'across', grain, cell, 'sold', 1 from orders;
+insert into shares
+select 'across', grain, cell, 'answered', hit from shares where source = 'surveys' and metric = 'response_rate';
+insert into shares
+select 'across', grain, cell, 'solved', hit from shares where source = 'tickets' and metric = 'resolution_rate';
+insert into ratios
+select 'across', grain, cell, 'tickets_per_buyer',
+    (select count(*) from tickets as t where (t.grain, t.cell) = (c.grain, c.cell)),
+    (select count(distinct customer_id) from orders as o where (o.grain, o.cell) = (c.grain, c.cell))
+from (select distinct grain, cell from cells where source = 'across') as c;
+insert into ratios
+select 'across', grain, cell, 'complaints_per_order',
+    (select count(*) from tickets as t where (t.grain, t.cell) = (c.grain, c.cell) and complaint),
+    (select count(*) from orders as o where (o.grain, o.cell) = (c.grain, c.cell))
+from (select distinct grain, cell from cells where source = 'across') as c;
+
 -- From here on: formulas ---------------------------------------------------------------------------------------
 insert into metrics select distinct source, metric, 'share' from shares;
 insert into metrics select distinct source, metric, 'balance' from balances;
@@ -423,3 +456,5 @@ copy (select * exclude (source) from results where source = 'reviews' order by g
 to 'tests/expected/shop_reviews.csv' (header);
 copy (select * exclude (source) from results where source = 'invoices' order by grain, cell, metric)
 to 'tests/expected/shop_invoices.csv' (header);
+copy (select * exclude (source) from results where source = 'across' order by grain, cell, metric)
+to 'tests/expected/shop_across.csv' (header);

@@ -1,5 +1,5 @@
-//! Every metric of surveys, service, voice and payments over the shop, by month and by plan, against what
-//! `tests/expected/shop.sql` computed in another engine.
+//! Every metric of surveys, service, voice and payments over the shop, and metrics of several tables beside
+//! each other, by month and by plan, against what `tests/expected/shop.sql` computed in another engine.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -80,7 +80,7 @@ fn metrics_of_the_shop_are_those_of_sql() {
         .output()
         .expect("it starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    for source in ["surveys", "tickets", "reviews", "invoices"] {
+    for source in ["surveys", "tickets", "reviews", "invoices", "across"] {
         let file = Path::new(top).join(format!("tests/expected/shop_{source}.csv"));
         let expected = fs::read_to_string(file).expect("the expected figures");
         for grain in ["month", "plan"] {

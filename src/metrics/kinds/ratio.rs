@@ -8,9 +8,14 @@
 //!
 //! Example: `units_per_order: {ratio: {numerator: units, denominator: order_count}}`
 //!
-//! Formula: numerator / denominator; null where the denominator is 0 or either is null. Columns `m`,
+//! Formula: numerator / denominator × scale; null where the denominator is 0 or either is null. Columns `m`,
 //! `m_numerator`, `m_denominator`; `m_low` and `m_high` with `interval: bootstrap`, if both are made of
 //! sums, counts or means. A `where` holds for both.
+//!
+//! Rules: the two may be measured of different tables, each saying so by its own `from`: tickets per active
+//! customer, cost per order, complaints per 100 orders (`scale: 100`). A `from` of the ratio holds for those of its
+//! parts that have none. Where one of the tables has no row of a group, its counts and sums are 0. Drawn bounds draw
+//! the customers of both tables together; both need the role `customer`.
 
 use crate::diagnostic::Spanned;
 use crate::document::{Decode, Decoder, Field, Node, Options};
@@ -37,6 +42,8 @@ crate::options! {
         numerator: Spanned<String>,
         /// The metric below.
         denominator: Spanned<String>,
+        /// What the ratio is told per: `100` for complaints per 100 orders.
+        scale: f64 = 1.0,
     }
 }
 
@@ -57,7 +64,7 @@ impl Metric for RatioOf {
             (unit @ Unit::Money(_), Unit::Count) => unit.clone(),
             _ => Unit::None,
         };
-        lowering.ratio(numerator, denominator, unit)
+        lowering.ratio_per(numerator, denominator, self.scale.value, unit)
     }
 
     fn parts(&self) -> Vec<&Spanned<String>> {

@@ -213,7 +213,8 @@ impl Answers<'_> {
         for (metric, _) in METRICS {
             lowering.add(&Spanned::new(metric.to_owned(), span))?;
         }
-        let (measures, columns) = (lowering.measures, lowering.columns);
+        let columns = lowering.columns;
+        let measures = lowering.asked.pop()?.measures;
         let names = ways.by.iter().map(String::as_str).chain([POSITION]);
         let keys = names.map(|name| Ok(named(name, column(given, name)?)));
         let keys: Result<_, TypeError> = keys.collect();
