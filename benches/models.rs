@@ -29,7 +29,7 @@ fn main() -> std::io::Result<()> {
         let distinct = grouped(&customers);
         let (fit, seconds) = pool.install(|| {
             let start = Instant::now();
-            (kind.fit(&distinct), start.elapsed().as_secs_f64())
+            (kind.fit(&distinct, 1.96), start.elapsed().as_secs_f64())
         });
         tell(kind.name(), "fit", seconds, &format!("{:.6}", fit.log_likelihood));
         if let Some(folder) = &folder {

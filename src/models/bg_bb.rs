@@ -14,11 +14,14 @@
 //! References: Fader, Hardie and Shang (2010), Customer-base analysis in a discrete-time noncontractual
 //! setting, Marketing Science 29 (6).
 
-use std::collections::BTreeMap;
+mod sums;
 
+use rayon::prelude::*;
+
+use self::sums::{Group, RESCALE, groups, whole};
 use super::fit::{Fit, Likelihood, fit, log_likelihood};
 use super::purchases::{LogOdds, NO_DISCOUNT, PurchaseModel, Purchases};
-use crate::stats::{Derivatives, beta_mean, ln_beta, ln_rising};
+use crate::stats::{beta_mean, ln_beta_fall};
 
 /// The model with its parameters.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,18 +50,22 @@ impl PurchaseModel for BgBb {
         [self.alpha, self.beta, self.gamma, self.delta]
     }
 
-    fn fit(rows: &[Purchases]) -> Fit<4> {
+    fn fit(rows: &[Purchases], z: f64) -> Fit<4> {
         let ages: f64 = rows.iter().map(|row| row.age * row.customers).sum();
         let repeats: f64 = rows.iter().map(|row| row.frequency * row.customers).sum();
         let share = (repeats / ages.max(1e-9)).clamp(1e-6, 0.99);
         // Those alive buy more often than the average shows.
         let others = (1.0 - share) / share;
         let starts = [[1.0, 0.5 * others, 0.5, 3.0], [0.5, 0.5 * others, 1.0, 10.0]];
-        fit(rows, &starts, &Likelihood { parts, term })
+        fit(rows, z, &starts, &Likelihood { parts, term: sums::log_likelihood, chunk: CHUNK })
     }
 
     fn log_likelihood(&self, row: &Purchases) -> f64 {
-        log_likelihood(&Likelihood { parts, term }, row, &self.parameters())
+        log_likelihood(
+            &Likelihood { parts, term: sums::log_likelihood, chunk: CHUNK },
+            row,
+            &self.parameters(),
+        )
     }
 
     /// The odds are Σ over the opportunities j from t_x to n before which the customer may have stopped.
@@ -96,6 +103,15 @@ impl PurchaseModel for BgBb {
         LogOdds { value: scale + mass.ln(), gradient }
     }
 
+    /// The same, with the terms that customers share computed once.
+    fn log_odds(&self, rows: &[Purchases]) -> Vec<LogOdds> {
+        let (groups, places) = groups(rows);
+        let parameters = self.parameters();
+        let odds: Vec<Vec<LogOdds>> =
+            groups.par_iter().map(|group| sums::log_odds(group, &parameters)).collect();
+        places.into_iter().map(|[group, silence]| odds[group][silence]).collect()
+    }
+
     /// (α+x)/(α+β+n) times the opportunities that are lived through, whose mean over θ ~ Beta(γ, δ+n+1) is
     /// that of (1 − (1−θ)^t) / θ. Between whole times it is what the formula gives.
     fn expected_if_alive(&self, frequency: f64, age: f64, time: f64) -> f64 {
@@ -112,11 +128,12 @@ impl PurchaseModel for BgBb {
                 -(time * log).exp_m1() / stop
             })
         } else {
-            // (C−1)/(γ−1) (1 − (D)_t / (C−1)_t), D = δ+n+1, C = γ + D; as beta functions, which do not cancel.
+            // (C−1)/(γ−1) (1 − (D)_t / (C−1)_t), D = δ+n+1, C = γ + D; as a fall, which keeps its digits where
+            // nearly nobody stops.
             let log = if excess > 0.0 {
-                ln_beta(stayed + time, excess) - ln_beta(stayed, excess)
+                ln_beta_fall(stayed, time, excess)
             } else {
-                ln_beta(stayed + excess, -excess) - ln_beta(stayed + time + excess, -excess)
+                -ln_beta_fall(stayed + excess, time, -excess)
             };
             -(stayed + excess) / excess * log.exp_m1()
         };
@@ -133,9 +150,6 @@ impl PurchaseModel for BgBb {
     }
 }
 
-/// Where a term is e^this of the scale of a sum, the sum takes it for its scale.
-const RESCALE: f64 = 300.0;
-
 /// So near to γ = 1 the closed form has lost digits.
 const NEAR_ONE: f64 = 0.02;
 
@@ -147,170 +161,18 @@ impl BgBb {
     }
 }
 
-/// x, t_x and n in whole opportunities, x ≤ t_x ≤ n.
-fn whole(row: &Purchases) -> [f64; 3] {
-    let x = row.frequency.round().max(0.0);
-    let last = if x == 0.0 { 0.0 } else { row.recency.round().max(x) };
-    [x, last, row.age.round().max(last)]
-}
-
-/// Customers with the same x and n: their likelihoods are partial sums of one.
-#[derive(Debug, Clone)]
-struct Group {
-    frequency: f64,
-    opportunities: f64,
-    /// t_x, from late to early, and how many customers it is of.
-    recencies: Vec<(f64, f64)>,
-}
+/// Terms of the likelihood are groups, of which there are few, and each takes its time.
+const CHUNK: usize = 4;
 
 fn parts(rows: &[Purchases]) -> Vec<(f64, Group)> {
-    let mut groups: BTreeMap<[u64; 2], BTreeMap<u64, f64>> = BTreeMap::new();
-    for row in rows {
-        let [x, last, n] = whole(row).map(f64::to_bits);
-        *groups.entry([x, n]).or_default().entry(last).or_default() += row.customers;
-    }
-    let group = |([x, n], recencies): ([u64; 2], BTreeMap<u64, f64>)| Group {
-        frequency: f64::from_bits(x),
-        opportunities: f64::from_bits(n),
-        recencies: recencies.into_iter().rev().map(|(t, n)| (f64::from_bits(t), n)).collect(),
-    };
-    groups.into_iter().map(|group_of| (1.0, group(group_of))).collect()
-}
-
-/// The first and second derivatives of ln (a)_k by a, which follow k downwards.
-struct Rising {
-    base: f64,
-    slope: f64,
-    curve: f64,
-}
-
-impl Rising {
-    fn new(base: f64, count: f64) -> Self {
-        let [_, slope, curve] = ln_rising(base, count);
-        Rising { base, slope, curve }
-    }
-
-    /// From (a)_(k+1) to (a)_k.
-    fn down(&mut self, count: f64) {
-        let factor = self.base + count;
-        self.slope -= 1.0 / factor;
-        self.curve += 1.0 / (factor * factor);
-    }
-}
-
-/// The log-likelihood of the customers of a group with its derivatives.
-///
-/// ```text
-/// ln(alive + Σ stopped_j over j from t_x to n−1)
-/// alive     = B(α+x, β+n−x) / B(α, β) · B(γ, δ+n) / B(γ, δ)
-/// stopped_j = B(α+x, β+j−x) / B(α, β) · B(γ+1, δ+j) / B(γ, δ)
-/// ```
-///
-/// The sum runs from n−1 down, so each t_x is served on the way; from term to term the factors change by
-/// one each.
-fn term(group: &Group, &[alpha, beta, gamma, delta]: &[f64; 4]) -> Derivatives<4> {
-    let (x, n) = (group.frequency, group.opportunities);
-    let taken = Rising::new(alpha, x);
-    let mut missed = Rising::new(beta, n - x);
-    let mut chances = Rising::new(alpha + beta, n);
-    let mut stayed = Rising::new(delta, n);
-    let mut choices = Rising::new(gamma + delta, n);
-    // As rising factorials, which keep the digits that large parameters have in common.
-    let log = |j: f64, stopped: f64| {
-        let missed = ln_rising(beta, j - x)[0] - ln_rising(alpha + beta, j)[0];
-        let stayed = ln_rising(delta, j)[0] - ln_rising(gamma + delta, j + stopped)[0];
-        ln_rising(alpha, x)[0] + missed + stopped * gamma.ln() + stayed
-    };
-    let mut value = log(n, 0.0);
-    let mut sum = Mixture::default();
-    let mut total = Derivatives::default();
-    let add = |sum: &mut Mixture,
-               value: f64,
-               [missed, chances, stayed, choices]: [&Rising; 4],
-               stop: f64| {
-        let slope = [
-            taken.slope - chances.slope,
-            missed.slope - chances.slope,
-            stop / gamma - choices.slope,
-            stayed.slope - choices.slope,
-        ];
-        let mut curve = [[0.0; 4]; 4];
-        curve[ALPHA][ALPHA] = taken.curve - chances.curve;
-        curve[ALPHA][BETA] = -chances.curve;
-        curve[BETA][BETA] = missed.curve - chances.curve;
-        curve[GAMMA][GAMMA] = -stop / (gamma * gamma) - choices.curve;
-        curve[GAMMA][DELTA] = -choices.curve;
-        curve[DELTA][DELTA] = stayed.curve - choices.curve;
-        sum.add(value, slope, curve);
-    };
-    add(&mut sum, value, [&missed, &chances, &stayed, &choices], 0.0);
-    let mut j = n;
-    for &(last, customers) in &group.recencies {
-        while j > last {
-            j -= 1.0;
-            if j + 1.0 == n {
-                value = log(j, 1.0);
-            } else {
-                choices.down(j + 1.0);
-                let stay = (delta + j) / (gamma + delta + j + 1.0);
-                value -= ((beta + j - x) / (alpha + beta + j) * stay).ln();
-            }
-            missed.down(j - x);
-            chances.down(j);
-            stayed.down(j);
-            add(&mut sum, value, [&missed, &chances, &stayed, &choices], 1.0);
-        }
-        total.add(&sum.logarithm(), customers);
-    }
-    total
-}
-
-/// A sum of positive terms, each given by its logarithm with derivatives.
-#[derive(Default)]
-struct Mixture {
-    scale: f64,
-    mass: f64,
-    first: [f64; 4],
-    second: [[f64; 4]; 4],
-}
-
-impl Mixture {
-    fn add(&mut self, log: f64, slope: [f64; 4], curve: [[f64; 4]; 4]) {
-        if self.mass == 0.0 || log - self.scale > RESCALE {
-            let by = if self.mass == 0.0 { 0.0 } else { (self.scale - log).exp() };
-            self.mass *= by;
-            self.first = self.first.map(|sum| sum * by);
-            self.second = self.second.map(|row| row.map(|sum| sum * by));
-            self.scale = log;
-        }
-        let weight = (log - self.scale).exp();
-        self.mass += weight;
-        for i in 0..4 {
-            self.first[i] += weight * slope[i];
-            for j in i..4 {
-                self.second[i][j] += weight * (slope[i] * slope[j] + curve[i][j]);
-            }
-        }
-    }
-
-    /// The logarithm of the sum.
-    fn logarithm(&self) -> Derivatives<4> {
-        let gradient = self.first.map(|sum| sum / self.mass);
-        let mut hessian = [[0.0; 4]; 4];
-        for i in 0..4 {
-            for j in i..4 {
-                hessian[i][j] = self.second[i][j] / self.mass - gradient[i] * gradient[j];
-                hessian[j][i] = hessian[i][j];
-            }
-        }
-        Derivatives { value: self.scale + self.mass.ln(), gradient, hessian }
-    }
+    groups(rows).0.into_iter().map(|group| (1.0, group)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::models::check;
+    use crate::stats::{Derivatives, ln_rising, mixed};
 
     fn row(frequency: f64, recency: f64, age: f64) -> Purchases {
         Purchases { frequency, recency, age, customers: 1.0 }
@@ -320,7 +182,7 @@ mod tests {
     fn derivatives_are_those_of_the_value() {
         let rows = [row(2.0, 4.0, 6.0), row(2.0, 2.0, 6.0), row(0.0, 0.0, 6.0), row(3.0, 3.0, 3.0)];
         for (_, group) in parts(&rows) {
-            check::derivatives(|at| term(&group, at), [1.2, 0.75, 0.66, 2.8]);
+            check::derivatives(|at| sums::log_likelihood(&group, at), [1.2, 0.75, 0.66, 2.8]);
         }
     }
 
@@ -360,7 +222,7 @@ mod tests {
             customers,
         });
         assert_eq!(rows.iter().map(|row| row.customers).sum::<f64>(), 11_104.0);
-        let fit = BgBb::fit(&rows);
+        let fit = BgBb::fit(&rows, 1.96);
         assert!(fit.converged() && fit.identified == [true; 4], "{fit:?}");
         for (found, published) in fit.parameters.into_iter().zip([1.204, 0.750, 0.657, 2.783]) {
             assert!((found - published).abs() < 6e-4, "{fit:?}");
@@ -406,7 +268,7 @@ mod tests {
         for (x, last, n) in [(0.0, 0.0, 6.0), (2.0, 4.0, 6.0), (6.0, 6.0, 6.0), (0.0, 0.0, 2_000.0)]
         {
             let history = row(x, last, n);
-            let log = term(&parts(&[history])[0].1, &at).value;
+            let log = model.log_likelihood(&history);
             let alive = ln_rising(at[0], x)[0] + ln_rising(at[1], n - x)[0]
                 - ln_rising(at[0] + at[1], n)[0]
                 + ln_rising(at[3], n + 1.0)[0]
@@ -414,6 +276,38 @@ mod tests {
             let expected = (alive - log).exp();
             let found = model.p_alive(&history);
             assert!((found / expected - 1.0).abs() < 1e-9, "{found} is not {expected}");
+        }
+    }
+
+    /// What customers share changes nothing: histories of a crowd are those of each alone.
+    #[test]
+    fn a_crowd_is_its_customers() {
+        let uniform = |at: u64| (mixed(at) >> 11) as f64 / (1_u64 << 53) as f64;
+        let rows: Vec<Purchases> = (0..400)
+            .map(|i| {
+                let n = (1_500.0 * uniform(3 * i)).floor();
+                let last = (n * uniform(3 * i + 1)).ceil();
+                row((last * uniform(3 * i + 2).powi(4)).floor(), last, n)
+            })
+            .collect();
+        for at in [[1.2, 0.75, 0.66, 2.8], [0.05, 40.0, 1e-3, 3.0], [30.0, 2.0, 5.0, 1e5]] {
+            let model = BgBb::of(at);
+            let (mut sum, mut alone) = (Derivatives::default(), 0.0);
+            parts(&rows).iter().for_each(|(times, group)| {
+                sum.add(&sums::log_likelihood(group, &at), *times);
+            });
+            for (row, odds) in rows.iter().zip(model.log_odds(&rows)) {
+                alone += model.log_likelihood(row);
+                let expected = model.log_odds_of_stopped(row);
+                let near = |found: f64, expected: f64| {
+                    (found - expected).abs() < 1e-9 * expected.abs().max(1.0)
+                };
+                assert!(near(odds.value, expected.value), "{row:?} {odds:?} {expected:?}");
+                for (found, expected) in odds.gradient.into_iter().zip(expected.gradient) {
+                    assert!(near(found, expected), "{row:?} {odds:?} {expected}");
+                }
+            }
+            assert!((sum.value / alone - 1.0).abs() < 1e-12, "{} is not {alone}", sum.value);
         }
     }
 }

@@ -41,8 +41,8 @@ impl BgNbd {
     }
 
     /// Fits the model. The rows should be in a fixed order: it is that of the sum.
-    pub fn fit(rows: &[Purchases]) -> Fit<4> {
-        fit(rows, &starts(rows), &Likelihood { parts, term })
+    pub fn fit(rows: &[Purchases], z: f64) -> Fit<4> {
+        fit(rows, z, &starts(rows), &Likelihood::of(parts, term))
     }
 
     /// The probability that a customer will buy again some time. It is 1 for customers without a repeat
@@ -85,12 +85,12 @@ impl PurchaseModel for BgNbd {
         [self.r, self.alpha, self.a, self.b]
     }
 
-    fn fit(rows: &[Purchases]) -> Fit<4> {
-        BgNbd::fit(rows)
+    fn fit(rows: &[Purchases], z: f64) -> Fit<4> {
+        BgNbd::fit(rows, z)
     }
 
     fn log_likelihood(&self, row: &Purchases) -> f64 {
-        log_likelihood(&Likelihood { parts, term }, row, &self.parameters())
+        log_likelihood(&Likelihood::of(parts, term), row, &self.parameters())
     }
 
     /// a / (b+x−1) ((α+T) / (α+t_x))^(r+x), for x > 0.
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn the_sample_of_the_literature() {
-        let fit = BgNbd::fit(&check::cdnow());
+        let fit = BgNbd::fit(&check::cdnow(), 1.96);
         check::cdnow_fit(&fit, PurchaseModel::parameters(&CDNOW), -9_582.425_6);
         check::standard_errors(&fit, [0.012557, 0.37822, 0.18572, 0.70535]);
     }
@@ -367,7 +367,7 @@ mod tests {
     #[test]
     fn parameters_of_a_simulated_population_are_found() {
         let truth = [1.0, 5.0, 0.5, 1.0];
-        let fit = BgNbd::fit(&population(truth[1], truth[2]));
+        let fit = BgNbd::fit(&population(truth[1], truth[2]), 1.96);
         assert!(fit.converged() && fit.identified == [true; 4], "{fit:?}");
         let errors = fit.standard_errors.expect("identified");
         for i in 0..4 {
@@ -387,7 +387,7 @@ mod tests {
                 Purchases { frequency: x, recency: 52.0 * x / (x + 1.0), age: 52.0, customers }
             })
             .collect();
-        let fit = BgNbd::fit(&rows);
+        let fit = BgNbd::fit(&rows, 1.96);
         assert!(fit.converged() && fit.iterations < 200, "{fit:?}");
         assert!(fit.identified.iter().any(|known| !known), "{fit:?}");
         let expected = BgNbd::of(fit.parameters).expected_repeats(52.0);

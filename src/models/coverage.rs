@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::fit::Fit;
 use super::forecast::{Ahead, outlooks, total};
-use super::purchases::ModelKind;
+use super::purchases::{ModelKind, Purchases};
 use super::retention_curve::{Renewal, RetentionCurve};
 use super::simulate::simulated;
 use crate::stats::{mixed, normal_quantile};
@@ -16,7 +16,7 @@ fn coverage(kind: ModelKind, truth: [f64; 4], customers: u32, repeats: u64) -> [
     let ahead = Ahead { horizon: Some(26.0), discount: 0.0 };
     let one = |repeat: u64| {
         let rows = simulated(kind, &truth, customers, mixed(repeat + 1));
-        let fit = kind.fit(&rows);
+        let fit = kind.fit(&rows, z);
         assert!(fit.converged(), "{kind:?} {repeat}: {fit:?}");
         let covariance = fit.covariance.expect("a covariance");
         let expected = |parameters: &[f64; 4]| {
@@ -26,7 +26,7 @@ fn coverage(kind: ModelKind, truth: [f64; 4], customers: u32, repeats: u64) -> [
         let sum = expected(&truth).value;
         let mut held = [false; 5];
         for (i, held) in held.iter_mut().enumerate().take(4) {
-            let (low, high) = fit.interval(i, z);
+            let (low, high) = fit.interval(i);
             *held =
                 low.is_none_or(|low| low <= truth[i]) && high.is_none_or(|high| truth[i] <= high);
         }
@@ -70,7 +70,7 @@ fn intervals_hold_the_truth_as_often_as_they_say() {
 /// 2,000 customers who are watched for 12 renewals.
 fn curve_coverage<const N: usize>(
     truth: RetentionCurve,
-    fit: impl Fn(&[Renewal]) -> Fit<N> + Sync,
+    fit: impl Fn(&[Renewal], f64) -> Fit<N> + Sync,
     repeats: u64,
 ) -> [f64; N] {
     const AGES: u32 = 12;
@@ -87,11 +87,11 @@ fn curve_coverage<const N: usize>(
             .map(|age| Renewal { age: age.into(), left: true, customers: left[age as usize] })
             .collect();
         rows.push(Renewal { age: AGES.into(), left: false, customers: left[0] });
-        let fit = fit(&rows);
+        let fit = fit(&rows, z);
         assert!(fit.converged(), "{repeat}: {fit:?}");
         let truth = [truth.alpha, truth.beta, truth.c];
         let held: [bool; N] = std::array::from_fn(|i| {
-            let (low, high) = fit.interval(i, z);
+            let (low, high) = fit.interval(i);
             low.is_none_or(|low| low <= truth[i]) && high.is_none_or(|high| truth[i] <= high)
         });
         held
@@ -108,4 +108,29 @@ fn intervals_of_retention_curves_hold_the_truth() {
     let bdw = RetentionCurve { alpha: 0.8, beta: 2.0, c: 1.2 };
     let shares = curve_coverage(bdw, RetentionCurve::fit_bdw, 400);
     assert!(shares.iter().all(|share| (0.85..=0.95).contains(share)), "bdw {shares:?}");
+}
+
+/// All buy at one rate and nobody stops: the rate's shape is open above, and bounded below the nearer the less
+/// sure one has to be.
+#[test]
+fn bounds_are_those_of_their_level() {
+    let customers = [8.0, 24.0, 36.0, 36.0, 27.0, 16.0, 8.0, 3.0, 1.0];
+    let row = |(frequency, customers): (u32, f64)| {
+        let frequency = f64::from(frequency);
+        let recency = 52.0 * frequency / (frequency + 1.0);
+        Purchases { frequency, recency, age: 52.0, customers }
+    };
+    let rows: Vec<Purchases> = (0..).zip(customers).map(row).collect();
+    for kind in ModelKind::ALL {
+        let bounds = |level| {
+            let fit = kind.fit(&rows, normal_quantile(level));
+            assert!(!fit.identified[0], "{fit:?}");
+            fit.interval(0)
+        };
+        let [some, most, nearly_all] = [0.5, 0.9, 0.999].map(bounds);
+        assert!([some, most, nearly_all].iter().all(|(_, high)| high.is_none()), "{kind:?}");
+        let [some, most, nearly_all] =
+            [some, most, nearly_all].map(|(low, _)| low.expect("a bound"));
+        assert!(nearly_all < 0.9 * most && most < 0.9 * some, "{kind:?}");
+    }
 }

@@ -18,7 +18,9 @@ pub struct Fit<const N: usize> {
     pub covariance: Option<[[f64; N]; N]>,
     /// Whether the data say anything of each parameter.
     pub identified: [bool; N],
-    /// Where the profile likelihood bounds the parameters that are not identified, at the 95% level.
+    /// The two-sided normal quantile of the level of intervals.
+    pub z: f64,
+    /// Where the profile likelihood bounds the parameters that are not identified, at that level.
     pub bounds: [Option<Bounds>; N],
     pub log_likelihood: f64,
     pub termination: Termination,
@@ -57,11 +59,14 @@ const LEVEL_GROUND: f64 = 0.1;
 const NOISE: f64 = 1e-13;
 
 /// How far a parameter that is not identified is moved, in logarithms, to see whether the likelihood minds.
-/// It minds if it falls by half of the 95% point of chi-square with 1 degree.
-const FAR: [f64; 2] = [5.0, 10.0];
-const MINDS: f64 = 1.920_729;
-/// So often the way to where it minds is halved.
-const HALVED: u32 = 6;
+/// It minds if it falls by z²/2, half of the point of chi-square with 1 degree.
+const FAR: [f64; 5] = [5.0, 10.0, 20.0, 30.0, 40.0];
+/// It is not moved away from 1 by more than so much, nor beyond so much from 1 at all: of parameters without
+/// measure a likelihood has no digits left.
+const AWAY: f64 = 10.0;
+const BEYOND: f64 = 20.0;
+/// So near, in logarithms, the place where it minds is known.
+const NEAR: f64 = 0.02;
 
 /// The logarithms of parameters end here, e^160 or 10^69: a ridge that goes on for ever is not followed to
 /// where doubles end. Beyond, the likelihood is as at the end, and nearly no information holds the parameter.
@@ -75,8 +80,7 @@ const WEAK: [f64; 4] = [0.01, 0.1, 1.0, 10.0];
 /// With more rows than this, the starts run on a sample of so many, and the best goes on with all.
 const SAMPLE: usize = 4_000;
 
-/// Rows of the likelihood that are summed at a time: fixed, so that the sum is the same on any number of
-/// threads.
+/// Terms that are summed at a time, where a term is soon computed.
 const CHUNK: usize = 4_096;
 
 impl<const N: usize> Fit<N> {
@@ -112,16 +116,16 @@ impl<const N: usize> Fit<N> {
 }
 
 impl<const N: usize> Fit<N> {
-    /// The interval of a parameter: z standard errors of its logarithm to both sides. Of a parameter that is
-    /// not identified it is that of the profile likelihood at the 95% level, whatever z; where nothing bounds
-    /// it, it is open: `None`.
-    pub fn interval(&self, parameter: usize, z: f64) -> (Option<f64>, Option<f64>) {
+    /// The interval of a parameter at the level of the fit: z standard errors of its logarithm to both
+    /// sides. Of a parameter that is not identified it is that of the profile likelihood; where nothing
+    /// bounds it, it is open: `None`.
+    pub fn interval(&self, parameter: usize) -> (Option<f64>, Option<f64>) {
         if let Some(Bounds { low, high }) = self.bounds[parameter] {
             return (low, high);
         }
         let value = self.parameters[parameter];
         let error = self.standard_errors.map(|errors| errors[parameter] / value);
-        let end = |sign: f64| error.map(|error| value * (sign * z * error).exp());
+        let end = |sign: f64| error.map(|error| value * (sign * self.z * error).exp());
         (end(-1.0), end(1.0))
     }
 }
@@ -133,15 +137,25 @@ pub(super) struct Likelihood<Parts, Term> {
     pub parts: Parts,
     /// A term with its derivatives by the parameters.
     pub term: Term,
+    /// Terms that are summed at a time: fixed, so that the sum is the same on any number of threads.
+    pub chunk: usize,
+}
+
+impl<Parts, Term> Likelihood<Parts, Term> {
+    /// One whose terms are soon computed.
+    pub fn of(parts: Parts, term: Term) -> Self {
+        Likelihood { parts, term, chunk: CHUNK }
+    }
 }
 
 /// Fits a model to grouped rows by maximum likelihood, from several starts. The rows should be in a fixed
-/// order: it is that of the sum.
+/// order: it is that of the sum. `z` is the two-sided normal quantile of the level of intervals.
 pub(super) fn fit<const N: usize, Row: Clone, Part: Sync>(
     rows: &[Row],
+    z: f64,
     starts: &[[f64; N]],
     of: &Likelihood<
-        impl Fn(&[Row]) -> Vec<(f64, Part)>,
+        impl Fn(&[Row]) -> Vec<(f64, Part)> + Sync,
         impl Fn(&Part, &[f64; N]) -> Derivatives<N> + Sync,
     >,
 ) -> Fit<N> {
@@ -150,19 +164,20 @@ pub(super) fn fit<const N: usize, Row: Clone, Part: Sync>(
         // Evenly through the rows, which are in the order of their histories: a stratified sample.
         let sample: Vec<Row> = rows.iter().step_by(rows.len() / SAMPLE).cloned().collect();
         let parts = (of.parts)(&sample);
-        if let Some(best) = best_of(&starts, |point| sum(&parts, &of.term, point)) {
+        if let Some(best) = best_of(&starts, |point| sum(&parts, of, point)) {
             starts.insert(0, best.point);
         }
     }
     let parts = (of.parts)(rows);
-    let likelihood = |point: &[f64; N]| sum(&parts, &of.term, point);
+    let likelihood = |point: &[f64; N]| sum(&parts, of, point);
     // The start that the sample found needs the others only if it leads nowhere.
     let tries = if rows.len() > 2 * SAMPLE { &starts[..1] } else { &starts[..] };
-    let found = best_of(tries, likelihood).map(|best| finish(best, likelihood));
+    let found = best_of(tries, likelihood).map(|best| finish(best, z, likelihood));
     match found {
         Some(found) if found.converged() || tries.len() == starts.len() => found,
         _ => {
-            best_of(&starts, likelihood).map_or_else(Fit::nowhere, |best| finish(best, likelihood))
+            let nowhere = || Fit::nowhere(z);
+            best_of(&starts, likelihood).map_or_else(nowhere, |best| finish(best, z, likelihood))
         }
     }
 }
@@ -183,15 +198,15 @@ pub(super) fn log_likelihood<const N: usize, Part>(
 /// The log-likelihood as a function of the logarithms of the parameters.
 fn sum<const N: usize, Part: Sync>(
     parts: &[(f64, Part)],
-    term: &(impl Fn(&Part, &[f64; N]) -> Derivatives<N> + Sync),
+    of: &Likelihood<impl Sync, impl Fn(&Part, &[f64; N]) -> Derivatives<N> + Sync>,
     logarithms: &[f64; N],
 ) -> Derivatives<N> {
     let parameters = logarithms.map(|logarithm| logarithm.clamp(-END, END).exp());
     let sums: Vec<Derivatives<N>> = parts
-        .par_chunks(CHUNK)
+        .par_chunks(of.chunk)
         .map(|parts| {
             let mut sum = Derivatives::default();
-            parts.iter().for_each(|(times, part)| sum.add(&term(part, &parameters), *times));
+            parts.iter().for_each(|(times, part)| sum.add(&(of.term)(part, &parameters), *times));
             sum
         })
         .collect();
@@ -227,24 +242,25 @@ fn best_of<const N: usize>(
 impl<const N: usize> Fit<N> {
     /// A limit that the likelihood climbs to without end. Its forecasts have no error: nothing that was seen
     /// differs from them.
-    pub(super) fn limit(parameters: [f64; N]) -> Self {
+    pub(super) fn limit(parameters: [f64; N], z: f64) -> Self {
         Fit {
             parameters,
             covariance: Some([[0.0; N]; N]),
             termination: Termination::Limit,
             log_likelihood: f64::INFINITY,
             decrement: Some(0.0),
-            ..Fit::nowhere()
+            ..Fit::nowhere(z)
         }
     }
 
     /// What is said when there was no start.
-    fn nowhere() -> Self {
+    fn nowhere(z: f64) -> Self {
         Fit {
             parameters: [1.0; N],
             standard_errors: None,
             covariance: None,
             identified: [false; N],
+            z,
             bounds: [Some(Bounds::default()); N],
             log_likelihood: 0.0,
             termination: Termination::NotFinite,
@@ -258,6 +274,7 @@ impl<const N: usize> Fit<N> {
 /// What a maximum says of the parameters.
 fn finish<const N: usize>(
     best: Maximum<N>,
+    z: f64,
     likelihood: impl Fn(&[f64; N]) -> Derivatives<N>,
 ) -> Fit<N> {
     let parameters = best.point.map(|logarithm| logarithm.clamp(-END, END).exp());
@@ -279,7 +296,8 @@ fn finish<const N: usize>(
     let identified = errors.map_or([false; N], |errors| errors.map(|error| error < VAGUE));
     let mut bounds = [None; N];
     for i in (0..N).filter(|&i| !identified[i]) {
-        let end = |sign| profile_end(best.point, value, i, sign, &likelihood).map(f64::exp);
+        let level = value - 0.5 * z * z;
+        let end = |sign| profile_end(best.point, level, i, sign, &likelihood).map(f64::exp);
         bounds[i] = Some(Bounds { low: end(-1.0), high: end(1.0) });
     }
     let weak = || {
@@ -294,6 +312,7 @@ fn finish<const N: usize>(
         standard_errors,
         covariance: inverse.filter(|_| identified == [true; N]).or_else(weak),
         identified,
+        z,
         bounds,
         log_likelihood: value,
         termination: best.termination,
@@ -303,20 +322,23 @@ fn finish<const N: usize>(
     }
 }
 
-/// Where the profile likelihood ends the interval of a parameter on one side, in logarithms; `None` if
-/// nowhere within a factor of e^10.
+/// Where the profile likelihood falls to a level on one side of a parameter, in logarithms; `None` if
+/// nowhere that it can be told.
 fn profile_end<const N: usize>(
     top: [f64; N],
-    value: f64,
+    level: f64,
     parameter: usize,
     sign: f64,
     likelihood: impl Fn(&[f64; N]) -> Derivatives<N>,
 ) -> Option<f64> {
-    let level = value - MINDS;
     // From one place to the next along the ridge.
     let (mut point, mut near) = (top, 0.0);
     let mut end = None;
+    let reach = (top[parameter].abs() + AWAY).max(BEYOND);
     for far in FAR {
+        if (top[parameter] + sign * far).abs() > reach {
+            break;
+        }
         let there = held(point, parameter, top[parameter] + sign * far, level, &likelihood);
         if there.derivatives.value < level {
             end = Some(far);
@@ -325,7 +347,7 @@ fn profile_end<const N: usize>(
         (point, near) = (there.point, far);
     }
     let mut far = end?;
-    for _ in 0..HALVED {
+    while far - near > NEAR {
         let middle = 0.5 * (near + far);
         let there = held(point, parameter, top[parameter] + sign * middle, level, &likelihood);
         if there.derivatives.value < level {
@@ -366,4 +388,31 @@ fn hold<const N: usize>(at: &mut Derivatives<N>, parameter: usize, information: 
         at.hessian[parameter][i] = 0.0;
     }
     at.hessian[parameter][parameter] = -information;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::normal_quantile;
+
+    /// Nobody of so many who were watched for a unit of time left, at a rate that has no lower end: its
+    /// likelihood is e^(−n λ), and n λ is at most z²/2 at the level of z.
+    #[test]
+    fn bounds_of_what_is_not_identified_follow_the_level() {
+        let term = |customers: &f64, &[rate]: &[f64; 1]| Derivatives {
+            value: -customers * rate,
+            gradient: [-customers],
+            hessian: [[0.0]],
+        };
+        let parts = |rows: &[f64]| rows.iter().map(|row| (1.0, *row)).collect();
+        for level in [0.5, 0.8, 0.95, 0.999] {
+            let z = normal_quantile(level);
+            let fit = fit(&[30.0, 70.0], z, &[[1.0]], &Likelihood::of(parts, term));
+            assert!(fit.converged() && fit.identified == [false], "{fit:?}");
+            let (low, high) = fit.interval(0);
+            let expected = 0.5 * z * z / 100.0;
+            let high = high.expect("it is bounded above");
+            assert!(low.is_none() && (high / expected).ln().abs() < NEAR, "{level} {fit:?}");
+        }
+    }
 }

@@ -42,13 +42,14 @@ impl GammaGamma {
         GammaGamma { p, q, gamma }
     }
 
-    /// Fits the model. The rows should be in a fixed order: it is that of the sum.
+    /// Fits the model. The rows should be in a fixed order: it is that of the sum. `z` is the two-sided normal
+    /// quantile of the level of intervals.
     ///
     /// Where everybody's mean is the same there is no maximum, for p and q grow for ever. The fit is then the
     /// limit, in which that mean is what anybody spends; no parameter is identified.
-    pub fn fit(rows: &[Spending]) -> Fit<3> {
+    pub fn fit(rows: &[Spending], z: f64) -> Fit<3> {
         if let Some(mean) = everybodys(rows) {
-            return Fit::limit([CERTAIN, CERTAIN + 1.0, mean]);
+            return Fit::limit([CERTAIN, CERTAIN + 1.0, mean], z);
         }
         let customers: f64 = rows.iter().map(|row| row.customers).sum();
         let money: f64 = rows.iter().map(|row| row.mean * row.customers).sum();
@@ -57,7 +58,7 @@ impl GammaGamma {
         let starts =
             [(2.0, 3.0), (6.0, 4.0), (1.0, 2.0)].map(|(p, q)| [p, q, mean * (q - 1.0) / p]);
         let parts = |rows: &[Spending]| rows.iter().map(|row| (row.customers, *row)).collect();
-        fit(rows, &starts, &Likelihood { parts, term })
+        fit(rows, z, &starts, &Likelihood::of(parts, term))
     }
 
     /// The mean value of a purchase expected of a customer with a mean of `mean` over `purchases`; of
@@ -149,7 +150,7 @@ mod tests {
         };
         let rows: Vec<Spending> = table.lines().skip(1).map(row).collect();
         assert_eq!(rows.iter().map(|row| row.customers).sum::<f64>(), 946.0);
-        let fit = GammaGamma::fit(&rows);
+        let fit = GammaGamma::fit(&rows, 1.96);
         assert!(fit.converged() && fit.identified == [true; 3], "{fit:?}");
         let expected = [(6.248802, 1.1897), (3.744588, 0.29017), (15.44775, 4.1600)];
         let errors = fit.standard_errors.expect("identified");
@@ -169,12 +170,12 @@ mod tests {
             vec![(8_000.0, 1e-3), (5_000.0, 1.1e-3)],
         ] {
             let rows: Vec<Spending> = rows.into_iter().map(row).collect();
-            let fit = GammaGamma::fit(&rows);
+            let fit = GammaGamma::fit(&rows, 1.96);
             assert!(fit.converged(), "{rows:?} {fit:?}");
             assert!(fit.parameters.iter().all(|value| value.is_finite()), "{rows:?} {fit:?}");
         }
         let equal = [(3.0, 10.0), (5.0, 10.0), (1.0, 10.0)].map(row);
-        let model = GammaGamma::of(GammaGamma::fit(&equal).parameters);
+        let model = GammaGamma::of(GammaGamma::fit(&equal, 1.96).parameters);
         for (purchases, mean) in [(0.0, 0.0), (4.0, 10.0)] {
             let spend = model.expected_spend(purchases, mean).expect("it exists");
             assert!((spend - 10.0).abs() < 1e-3, "{spend}");

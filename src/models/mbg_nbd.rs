@@ -47,12 +47,12 @@ impl PurchaseModel for MbgNbd {
         [self.r, self.alpha, self.a, self.b]
     }
 
-    fn fit(rows: &[Purchases]) -> Fit<4> {
-        fit(rows, &starts(rows), &Likelihood { parts, term })
+    fn fit(rows: &[Purchases], z: f64) -> Fit<4> {
+        fit(rows, z, &starts(rows), &Likelihood::of(parts, term))
     }
 
     fn log_likelihood(&self, row: &Purchases) -> f64 {
-        log_likelihood(&Likelihood { parts, term }, row, &self.parameters())
+        log_likelihood(&Likelihood::of(parts, term), row, &self.parameters())
     }
 
     /// a / (b+x) ((α+T) / (α+t_x))^(r+x).
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn the_sample_of_the_literature() {
         let expected = [0.5248380, 6.182992, 0.8913562, 1.613999];
-        check::cdnow_fit(&MbgNbd::fit(&check::cdnow()), expected, -9_582.132_7);
+        check::cdnow_fit(&MbgNbd::fit(&check::cdnow(), 1.96), expected, -9_582.132_7);
         let model = MbgNbd::of(expected);
         check::customer(&model, (26.0, 30.86, 31.0), 0.9655529, 19.44804);
         check::customer(&model, (2.0, 30.43, 38.86), 0.7061262, 1.262671);

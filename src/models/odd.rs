@@ -95,7 +95,7 @@ fn every_population_has_a_fit_and_every_customer_finite_values() {
     let wrong: Vec<String> = tasks
         .par_iter()
         .flat_map_iter(|&(name, rows, kind)| {
-            let fit = kind.fit(rows);
+            let fit = kind.fit(rows, 1.96);
             let mut wrong = Vec::new();
             if !fit.converged() || !fit.parameters.iter().all(|p| p.is_finite() && *p > 0.0) {
                 wrong.push(format!("{kind:?}, {name}: {fit:?}"));
@@ -146,7 +146,7 @@ fn every_spend_has_a_fit() {
     let mut wrong = Vec::new();
     for rows in all {
         let rows: Vec<Spending> = rows.iter().copied().map(spend).collect();
-        let fit = GammaGamma::fit(&rows);
+        let fit = GammaGamma::fit(&rows, 1.96);
         if !fit.converged() || !fit.parameters.iter().all(|p| p.is_finite() && *p > 0.0) {
             wrong.push(format!("{rows:?}: {fit:?}"));
         }
@@ -172,11 +172,11 @@ fn every_curve_has_a_fit() {
     for rows in all {
         let rows: Vec<Renewal> =
             rows.iter().map(|&(age, left, customers)| Renewal { age, left, customers }).collect();
-        let sbg = RetentionCurve::fit_sbg(&rows);
+        let sbg = RetentionCurve::fit_sbg(&rows, 1.96);
         if !sbg.converged() || !sbg.parameters.iter().all(|p| p.is_finite() && *p > 0.0) {
             wrong.push(format!("sbg {rows:?}: {sbg:?}"));
         }
-        let bdw = RetentionCurve::fit_bdw(&rows);
+        let bdw = RetentionCurve::fit_bdw(&rows, 1.96);
         if !bdw.converged() || !bdw.parameters.iter().all(|p| p.is_finite() && *p > 0.0) {
             wrong.push(format!("bdw {rows:?}: {bdw:?}"));
         }

@@ -39,7 +39,7 @@ impl PurchaseModel for ParetoNbd {
         [self.r, self.alpha, self.s, self.beta]
     }
 
-    fn fit(rows: &[Purchases]) -> Fit<4> {
+    fn fit(rows: &[Purchases], z: f64) -> Fit<4> {
         let customers: f64 = rows.iter().map(|row| row.customers).sum();
         let ages: f64 = rows.iter().map(|row| row.age * row.customers).sum();
         let repeats: f64 = rows.iter().map(|row| row.frequency * row.customers).sum();
@@ -48,11 +48,11 @@ impl PurchaseModel for ParetoNbd {
         let rate = (2.0 * repeats / ages.max(1e-9)).max(1e-6);
         let starts = [(0.5, 0.5, 0.5), (1.0, 1.0, 2.0), (0.25, 2.0, 8.0)]
             .map(|(r, s, ages)| [r, (r / rate).min(age * 10.0), s, age * ages]);
-        fit(rows, &starts, &Likelihood { parts, term })
+        fit(rows, z, &starts, &Likelihood::of(parts, term))
     }
 
     fn log_likelihood(&self, row: &Purchases) -> f64 {
-        log_likelihood(&Likelihood { parts, term }, row, &self.parameters())
+        log_likelihood(&Likelihood::of(parts, term), row, &self.parameters())
     }
 
     fn log_odds_of_stopped(&self, row: &Purchases) -> LogOdds {
@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn the_sample_of_the_literature() {
         let expected = [0.5532755, 10.57761, 0.6062136, 11.66791];
-        let fit = ParetoNbd::fit(&check::cdnow());
+        let fit = ParetoNbd::fit(&check::cdnow(), 1.96);
         check::cdnow_fit(&fit, expected, -9_594.973_9);
         check::standard_errors(&fit, [0.047629, 0.84274, 0.18728, 6.2110]);
         let model = ParetoNbd::of(expected);

@@ -60,12 +60,12 @@ struct Fits {
 const OWN_AGES: usize = 3;
 
 impl Fits {
-    fn of(rows: Vec<Renewal>, customers: i64, model: CurveModel) -> Option<Self> {
+    fn of(rows: Vec<Renewal>, customers: i64, model: CurveModel, z: f64) -> Option<Self> {
         if rows.is_empty() {
             return None;
         }
-        let sbg = (model != CurveModel::Bdw).then(|| RetentionCurve::fit_sbg(&rows));
-        let bdw = (model != CurveModel::Sbg).then(|| RetentionCurve::fit_bdw(&rows));
+        let sbg = (model != CurveModel::Bdw).then(|| RetentionCurve::fit_sbg(&rows, z));
+        let bdw = (model != CurveModel::Sbg).then(|| RetentionCurve::fit_bdw(&rows, z));
         Some(Fits { customers, sbg, bdw })
     }
 
@@ -191,15 +191,16 @@ impl RetentionProjection {
         let pooled: BTreeMap<&Vec<Value>, Option<Fits>> = pooled
             .into_iter()
             .map(|(cell, (rows, customers))| {
-                (cell, Fits::of(together(rows), customers, self.model))
+                (cell, Fits::of(together(rows), customers, self.model, self.z))
             })
             .collect();
         let (mut curves, mut parameters, mut fits) = (Vec::new(), Vec::new(), Vec::new());
         for cohort in cohorts {
             let own = cohort.rows(self.fit_ages);
             let ages = own.iter().filter(|row| row.left).count();
-            let own =
-                (ages >= OWN_AGES).then(|| Fits::of(own, cohort.retained[0], self.model)).flatten();
+            let own = (ages >= OWN_AGES)
+                .then(|| Fits::of(own, cohort.retained[0], self.model, self.z))
+                .flatten();
             let used = own.as_ref().or(pooled.get(&cohort.cell).and_then(Option::as_ref));
             self.project(cohort, used, &mut curves);
             if let Some(used) = used {
@@ -267,12 +268,10 @@ impl RetentionProjection {
         };
         let (model, estimates, bounds): (&str, Vec<Estimate>, Vec<_>) = match (takes_bdw, sbg, bdw)
         {
-            (true, _, Some(fit)) => {
-                ("bdw", fit.estimates(names), bounds(&|i| fit.interval(i, self.z), 3))
-            }
+            (true, _, Some(fit)) => ("bdw", fit.estimates(names), bounds(&|i| fit.interval(i), 3)),
             (_, Some(fit), _) => {
                 let names = [names[0], names[1]];
-                ("sbg", fit.estimates(names), bounds(&|i| fit.interval(i, self.z), 2))
+                ("sbg", fit.estimates(names), bounds(&|i| fit.interval(i), 2))
             }
             _ => return,
         };

@@ -5,6 +5,8 @@
 
 use std::fmt::Debug;
 
+use rayon::prelude::*;
+
 use super::bg_bb::BgBb;
 use super::bg_nbd::BgNbd;
 use super::fit::Fit;
@@ -68,14 +70,20 @@ pub trait PurchaseModel: Copy + Send + Sync + Debug {
     /// The parameters, in the order of [`Self::NAMES`].
     fn parameters(&self) -> [f64; 4];
 
-    /// Fits the model. The rows should be in a fixed order: it is that of the sum.
-    fn fit(rows: &[Purchases]) -> Fit<4>;
+    /// Fits the model. The rows should be in a fixed order: it is that of the sum. `z` is the two-sided normal
+    /// quantile of the level of intervals.
+    fn fit(rows: &[Purchases], z: f64) -> Fit<4>;
 
     /// The log-likelihood of one customer's history.
     fn log_likelihood(&self, row: &Purchases) -> f64;
 
     /// The odds that a customer has stopped by the end of what is observed.
     fn log_odds_of_stopped(&self, row: &Purchases) -> LogOdds;
+
+    /// Those of many customers, in their order.
+    fn log_odds(&self, rows: &[Purchases]) -> Vec<LogOdds> {
+        rows.par_iter().with_min_len(1_024).map(|row| self.log_odds_of_stopped(row)).collect()
+    }
 
     /// Purchases expected, within a time after the end of what is observed, of a customer who has not
     /// stopped. Rises from 0 with the time; never NaN.
@@ -154,9 +162,9 @@ impl ModelKind {
         with_model!(self, Model => <Model as PurchaseModel>::NAMES)
     }
 
-    /// Fits the model.
-    pub fn fit(self, rows: &[Purchases]) -> Fit<4> {
-        with_model!(self, Model => <Model as PurchaseModel>::fit(rows))
+    /// Fits the model. `z` is the two-sided normal quantile of the level of intervals.
+    pub fn fit(self, rows: &[Purchases], z: f64) -> Fit<4> {
+        with_model!(self, Model => <Model as PurchaseModel>::fit(rows, z))
     }
 
     /// The model with the parameters of a fit.
@@ -345,7 +353,7 @@ mod tests {
         ];
         for rows in populations {
             for kind in ModelKind::ALL {
-                let fit = kind.fit(&rows);
+                let fit = kind.fit(&rows, 1.96);
                 assert!(fit.converged() || rows.is_empty(), "{kind:?} {rows:?} {fit:?}");
                 assert!(fit.parameters.iter().all(|value| value.is_finite() && *value > 0.0));
                 for row in &rows {
@@ -354,7 +362,7 @@ mod tests {
                     assert!(next.is_finite() && next >= 0.0, "{kind:?} {row:?} {next}");
                 }
                 for (i, known) in fit.identified.into_iter().enumerate() {
-                    let (low, high) = fit.interval(i, 1.96);
+                    let (low, high) = fit.interval(i);
                     assert!(!known || low.is_some() && high.is_some(), "{kind:?} {fit:?}");
                 }
             }

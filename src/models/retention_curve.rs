@@ -43,8 +43,9 @@ impl RetentionCurve {
     /// The names of the parameters, in the order of a fit; the shifted beta-geometric has the first two.
     pub const NAMES: [&'static str; 3] = ["alpha", "beta", "c"];
 
-    /// Fits the shifted beta-geometric distribution.
-    pub fn fit_sbg(rows: &[Renewal]) -> Fit<2> {
+    /// Fits the shifted beta-geometric distribution. `z` is the two-sided normal quantile of the level of
+    /// intervals.
+    pub fn fit_sbg(rows: &[Renewal], z: f64) -> Fit<2> {
         let starts = [[1.0, 1.0], [0.5, 5.0], [5.0, 20.0]];
         let term = |row: &Renewal, &[alpha, beta]: &[f64; 2]| {
             let full = term(row, &RetentionCurve { alpha, beta, c: 1.0 });
@@ -57,16 +58,17 @@ impl RetentionCurve {
                 ],
             }
         };
-        fit(rows, &starts, &Likelihood { parts, term })
+        fit(rows, z, &starts, &Likelihood::of(parts, term))
     }
 
-    /// Fits the beta-discrete-Weibull distribution.
-    pub fn fit_bdw(rows: &[Renewal]) -> Fit<3> {
+    /// Fits the beta-discrete-Weibull distribution. `z` is the two-sided normal quantile of the level of
+    /// intervals.
+    pub fn fit_bdw(rows: &[Renewal], z: f64) -> Fit<3> {
         let starts = [[1.0, 1.0, 1.0], [0.5, 1.0, 1.5], [2.0, 10.0, 0.7]];
         let term = |row: &Renewal, &[alpha, beta, c]: &[f64; 3]| {
             term(row, &RetentionCurve { alpha, beta, c })
         };
-        fit(rows, &starts, &Likelihood { parts, term })
+        fit(rows, z, &starts, &Likelihood::of(parts, term))
     }
 
     /// ln S(t).
@@ -243,11 +245,11 @@ mod tests {
             (8, [0.7040773, 1.182043, -1680.2652], [0.4556140, 0.7793256, 1.283451, -1679.6028]),
         ] {
             let rows = rows(&REGULAR[..years]);
-            let found = RetentionCurve::fit_sbg(&rows);
+            let found = RetentionCurve::fit_sbg(&rows, 1.96);
             assert!(found.converged(), "{found:?}");
             found.parameters.iter().zip(sbg).for_each(|(a, b)| close(*a, b, 1e-6));
             assert!((found.log_likelihood - sbg[2]).abs() < 1e-4);
-            let found = RetentionCurve::fit_bdw(&rows);
+            let found = RetentionCurve::fit_bdw(&rows, 1.96);
             assert!(found.converged(), "{found:?}");
             found.parameters.iter().zip(bdw).for_each(|(a, b)| close(*a, b, 1e-5));
             assert!((found.log_likelihood - bdw[3]).abs() < 1e-4);
@@ -306,12 +308,12 @@ mod tests {
         ] {
             let rows: Vec<Renewal> =
                 rows(&there).into_iter().filter(|row| row.customers > 0.0).collect();
-            let sbg = RetentionCurve::fit_sbg(&rows);
+            let sbg = RetentionCurve::fit_sbg(&rows, 1.96);
             assert!(sbg.log_likelihood.is_finite(), "{there:?} {sbg:?}");
             let [alpha, beta] = sbg.parameters;
             let curve = RetentionCurve { alpha, beta, c: 1.0 };
             assert!((0..100).all(|t| (0.0..=1.0).contains(&curve.share(t.into()))), "{sbg:?}");
-            let bdw = RetentionCurve::fit_bdw(&rows);
+            let bdw = RetentionCurve::fit_bdw(&rows, 1.96);
             assert!(bdw.log_likelihood.is_finite(), "{there:?} {bdw:?}");
         }
     }

@@ -51,7 +51,9 @@
 //! they forecast, and is symmetric on the scale of logarithms; those of a total keep what its customers have
 //! in common. `bootstrap` fits the models to `draws` of the customers (each drawn a Poisson number of times):
 //! a customer's interval is so many standard deviations of the logarithm, a total's lies between quantiles of
-//! the draws. Both are of what is expected; what a customer then does varies about it besides.
+//! the draws. Both are of what is expected; what a customer then does varies about it besides. Bounds of
+//! parameters are symmetric on the scale of logarithms; of one that is not `identified` they are those of the
+//! profile likelihood, open where it never falls by z²/2. All are at the `level` of the pipeline.
 //!
 //! References: Fader, Hardie and Lee (2005), "Counting your customers" the easy way; Batislam, Denizel and
 //! Filiztekin (2007), Empirical validation and comparison of models for customer base analysis; Schmittlein,

@@ -37,8 +37,8 @@
 //! ages at which somebody left has a curve of its own; others take that of all cohorts of their dimensions
 //! together. S(0) is age 0: a cohort that starts below 100% does so in the projection too. Ages at which not
 //! all of a cohort are eligible are left out, and `fit_ages` leaves out those beyond it. Intervals are of the
-//! curve, by the delta method on the scale ln(−ln S). Where the column `age` has no unit, an age is a
-//! month.
+//! curve, by the delta method on the scale ln(−ln S); those of parameters are as in `clv`. Where the column
+//! `age` has no unit, an age is a month.
 //!
 //! References: Fader and Hardie (2007), How to project customer retention; Fader and Hardie (2010),
 //! Customer-base valuation in a contractual setting: the perils of ignoring heterogeneity; Fader, Hardie, Liu,

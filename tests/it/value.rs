@@ -40,6 +40,25 @@ fn number(frame: &Frame, keys: &[(&str, Value)], name: &str) -> f64 {
     frame.column(name).expect("a column")[rows[0]].as_f64().expect("a number")
 }
 
+/// Orders as lines of CSV, and a stage `value` of them with these options.
+fn run_orders(folder: &Path, orders: &str, top: &str, options: &str) -> PathBuf {
+    fs::write(folder.join("orders.csv"), format!("customer,day,amount\n{orders}"))
+        .expect("written");
+    let text = format!(
+        "version: 1\nname: few\nas_of: 2026-07-01\n{top}sources:\n  orders: {{csv: orders.csv, customer: customer, \
+         time: day, value: amount, columns: {{customer: {{type: int64}}, day: {{type: date}}, amount: {{type: \
+         float64}}}}}}\nstages:\n  value: {{from: orders, clv: {{{options}}}}}\nreport: {{formats: [markdown]}}\n"
+    );
+    fs::write(folder.join("few.yaml"), text).expect("written");
+    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
+        .current_dir(folder)
+        .args(["run", "few.yaml", "--quiet"])
+        .output()
+        .expect("it starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    folder.join("out/few")
+}
+
 #[track_caller]
 fn close(found: f64, expected: f64, relative: f64) {
     assert!((found - expected).abs() <= relative * expected.abs(), "{found} is not {expected}");
@@ -276,4 +295,54 @@ fn the_threads_do_not_show() {
     let fits = read_parquet(&folder.path().join("out/cdnow/value_fits.parquet"));
     let pooled = fits.column("pooled").expect("a column");
     assert!(pooled.contains(&Value::Bool(true)) && pooled.contains(&Value::Bool(false)));
+}
+
+/// Customers who buy as often as each other and never stop: `r` has no upper end, and its lower one is that of the
+/// pipeline's `level`.
+#[test]
+fn bounds_of_what_is_not_identified_follow_the_level() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut orders = String::new();
+    for customer in 0..60 {
+        for purchase in 0..4 + customer % 5 {
+            let day = customer % 28 + (purchase * 37 + customer * 5) % 120;
+            let (month, day) = (1 + day / 28, 1 + day % 28);
+            orders.push_str(&format!("{customer},2026-{month:02}-{day:02},{}\n", 10 + purchase));
+        }
+    }
+    let bounds = |level: &str| {
+        let out =
+            run_orders(folder.path(), &orders, &format!("level: {level}\n"), "purchases: mbg_nbd");
+        let frame = read_parquet(&out.join("value_parameters.parquet"));
+        let row = frame.column("parameter").expect("a column");
+        let row = row.iter().position(|name| *name == Value::text("r")).expect("r");
+        let of = |name: &str| frame.column(name).expect("a column")[row].clone();
+        assert_eq!((of("identified"), of("high")), (Value::Bool(false), Value::Null));
+        of("low").as_f64().expect("a bound")
+    };
+    let (some, most) = (bounds("50%"), bounds("99%"));
+    assert!(most < 0.8 * some, "{some} at 50%, {most} at 99%");
+}
+
+/// Customers of one day say nothing: whatever the model, no interval has an end, and the report says why.
+#[test]
+fn data_that_tell_nothing_are_said_to() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let orders: String = (0..40).map(|customer| format!("{customer},2026-06-30,5\n")).collect();
+    for model in ["bg_nbd", "mbg_nbd", "pareto_nbd", "bg_bb, unit: month"] {
+        let out = run_orders(folder.path(), &orders, "", &format!("purchases: {model}"));
+        let frame = read_parquet(&out.join("value_parameters.parquet"));
+        let column = |name: &str| frame.column(name).expect("a column");
+        for row in 0..4 {
+            assert_eq!(column("identified")[row], Value::Bool(false), "{model}");
+            assert_eq!((&column("low")[row], &column("high")[row]), (&Value::Null, &Value::Null));
+        }
+        let value = read_parquet(&out.join("value.parquet"));
+        for name in ["expected_purchases_low", "expected_purchases_high"] {
+            assert!(value.column(name).expect("a column").iter().all(|of| *of == Value::Null));
+        }
+        let report = fs::read_to_string(out.join("report.md")).expect("written");
+        assert!(report.contains("Data that tell nothing"), "{report}");
+        assert!(!report.contains("are expected to make"), "{report}");
+    }
 }

@@ -171,9 +171,10 @@ impl LifetimeValue {
     ) -> CellFit {
         let spending: Vec<(f64, f64)> =
             rows.iter().filter_map(|&row| customers.spending(row)).collect();
-        let spend = (self.spend == Spend::GammaGamma && spending.len() > 1)
-            .then(|| GammaGamma::fit(&customers.spendings(rows.iter().map(|&row| (row, 1.0)))));
-        let candidate = |&kind: &ModelKind| Candidate { kind, fit: kind.fit(histories) };
+        let spend = (self.spend == Spend::GammaGamma && spending.len() > 1).then(|| {
+            GammaGamma::fit(&customers.spendings(rows.iter().map(|&row| (row, 1.0))), self.z())
+        });
+        let candidate = |&kind: &ModelKind| Candidate { kind, fit: kind.fit(histories, self.z()) };
         CellFit {
             candidates: kinds.iter().map(candidate).collect(),
             spend,

@@ -252,11 +252,11 @@ impl LifetimeValue {
         let mut again = fit.clone();
         again.candidates.truncate(1);
         let candidate = &mut again.candidates[0];
-        candidate.fit = candidate.kind.fit(&together(histories));
+        candidate.fit = candidate.kind.fit(&together(histories), self.z());
         if again.spend.is_some() {
             let drawn = rows.iter().filter(|&&row| weights[row] > 0);
             let drawn = drawn.map(|&row| (row, f64::from(weights[row])));
-            again.spend = Some(GammaGamma::fit(&customers.spendings(drawn)));
+            again.spend = Some(GammaGamma::fit(&customers.spendings(drawn), self.z()));
         }
         again
     }

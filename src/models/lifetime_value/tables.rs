@@ -259,9 +259,8 @@ impl Results<'_> {
         names: [&'static str; N],
         rows: &mut Rows,
     ) {
-        let z = self.of.z();
         for (place, estimate) in fit.estimates(names).into_iter().enumerate() {
-            let (low, high) = fit.interval(place, z);
+            let (low, high) = fit.interval(place);
             let mut row = cell.to_vec();
             row.extend([
                 Value::text(name),

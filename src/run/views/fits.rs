@@ -16,6 +16,8 @@ const CORRELATED: f64 = 0.3;
 enum Doubt {
     /// The search ended otherwise than on top.
     Unfinished { model: String, termination: String },
+    /// Any parameters fit as well.
+    Nothing { model: String },
     /// These parameters are not identified.
     Unknown { model: String, parameters: Vec<String> },
     /// There is no difference between customers to fit a model to.
@@ -32,6 +34,14 @@ impl Doubt {
                 "A fit that did not converge",
                 format!(
                     "`{model}` ended with `{termination}` ({of}): do not rely on what rests on it."
+                ),
+            ),
+            Doubt::Nothing { model } => (
+                "Data that tell nothing",
+                format!(
+                    "Whatever the parameters of `{model}`, they fit these customers as well ({of}): nobody was \
+                     observed for long enough. The estimates are where the search began, all intervals are \
+                     open, and forecasts that rest on them say nothing."
                 ),
             ),
             Doubt::Unknown { model, parameters } => (
@@ -66,7 +76,8 @@ impl Doubt {
 pub(super) fn fits(by: &[String], fits: &Frame, parameters: Option<&Frame>) -> Vec<Block> {
     let at = |name: &str, row: usize| column(fits, name)(row);
     let number = |name: &str, row: usize| at(name, row).as_f64();
-    let mut fared = Vec::new();
+    // Fits that know nothing, of which no total is told.
+    let (mut fared, mut empty) = (Vec::new(), Vec::new());
     let mut doubts: BTreeMap<Doubt, Vec<String>> = BTreeMap::new();
     for row in 0..fits.rows() {
         let [model, fit] = ["model", "fit"].map(|name| at(name, row).to_string());
@@ -82,8 +93,15 @@ pub(super) fn fits(by: &[String], fits: &Frame, parameters: Option<&Frame>) -> V
             doubt(Doubt::Alike { model: model.clone() }, which.clone());
         }
         let unknown = parameters.filter(|_| !alike).map(|frame| unidentified(frame, by, fits, row));
-        if let Some(parameters) = unknown.filter(|names| !names.is_empty()) {
-            doubt(Doubt::Unknown { model: model.clone(), parameters }, which.clone());
+        match unknown {
+            Some(Unidentified::Everything) => {
+                doubt(Doubt::Nothing { model: model.clone() }, which.clone());
+                empty.push(row);
+            }
+            Some(Unidentified::Some(parameters)) if !parameters.is_empty() => {
+                doubt(Doubt::Unknown { model: model.clone(), parameters }, which.clone());
+            }
+            _ => {}
         }
         let correlation = number("spend_correlation", row).filter(|c| c.abs() >= CORRELATED);
         if let Some(correlation) = correlation
@@ -108,7 +126,7 @@ pub(super) fn fits(by: &[String], fits: &Frame, parameters: Option<&Frame>) -> V
         }
     }
     fared.extend(choices(by, fits));
-    fared.extend(totals(by, fits));
+    fared.extend(totals(by, fits, &empty));
     let notices = doubts.iter().map(|(doubt, fits)| Block::Notice(doubt.notice(fits)));
     notices.chain(fared).collect()
 }
@@ -156,8 +174,8 @@ fn choices(by: &[String], fits: &Frame) -> Vec<Block> {
 /// Most sentences of one sort.
 const MOST: usize = 6;
 
-/// What all customers together are expected to buy and to be worth, of a few cells.
-fn totals(by: &[String], fits: &Frame) -> Vec<Block> {
+/// What all customers together are expected to buy and to be worth, of a few cells, but not of these fits.
+fn totals(by: &[String], fits: &Frame, without: &[usize]) -> Vec<Block> {
     let at = |name: &str, row: usize| column(fits, name)(row);
     let unit = |name: &str| {
         fits.schema.field(name).map(|field| super::unit_of(&field.unit)).unwrap_or_default()
@@ -190,19 +208,31 @@ fn totals(by: &[String], fits: &Frame) -> Vec<Block> {
             "Over the horizon the customers{of} are expected to make {purchases} purchases{worth}."
         )))
     };
-    (0..fits.rows()).filter_map(sentence).take(MOST).collect()
+    let told = (0..fits.rows()).filter(|row| !without.contains(row));
+    told.filter_map(sentence).take(MOST).collect()
 }
 
-/// The parameters of a fit that are not identified, between backticks.
-fn unidentified(parameters: &Frame, by: &[String], fits: &Frame, fit: usize) -> Vec<String> {
+/// What of a fit is not identified.
+enum Unidentified {
+    /// All parameters, and nothing bounds any of them.
+    Everything,
+    /// These, between backticks.
+    Some(Vec<String>),
+}
+
+fn unidentified(parameters: &Frame, by: &[String], fits: &Frame, fit: usize) -> Unidentified {
     let keys = || by.iter().map(String::as_str).chain(["fit", "model"]);
     let same =
         |row: usize| keys().all(|name| column(parameters, name)(row) == column(fits, name)(fit));
-    let identified = column(parameters, "identified");
-    (0..parameters.rows())
-        .filter(|&row| identified(row) == Value::Bool(false) && same(row))
-        .map(|row| format!("`{}`", column(parameters, "parameter")(row)))
-        .collect()
+    let at = |name: &str, row: usize| column(parameters, name)(row);
+    let own: Vec<usize> = (0..parameters.rows()).filter(|&row| same(row)).collect();
+    let unknown = |row: &usize| at("identified", *row) == Value::Bool(false);
+    let open = |row: &usize| ["low", "high"].iter().all(|end| at(end, *row) == Value::Null);
+    if !own.is_empty() && own.iter().all(|row| unknown(row) && open(row)) {
+        return Unidentified::Everything;
+    }
+    let names = own.iter().filter(|row| unknown(row));
+    Unidentified::Some(names.map(|&row| format!("`{}`", at("parameter", row))).collect())
 }
 
 fn signed(share: f64) -> String {
@@ -261,7 +291,12 @@ mod tests {
                 ("parameter", String),
                 ("identified", Bool),
             ],
-            &[parameter("a", "r", true), parameter("b", "a", false), parameter("b", "b", false)],
+            &[
+                parameter("a", "r", true),
+                parameter("b", "r", true),
+                parameter("b", "a", false),
+                parameter("b", "b", false),
+            ],
         );
         let blocks = fits(&["plan".to_owned()], &found, Some(&parameters));
         let texts: Vec<&str> = blocks
