@@ -90,7 +90,17 @@ pub fn outlooks(
     histories: &[Purchases],
     ahead: &Ahead,
 ) -> Vec<Outlook> {
-    with_model!(kind, Model => outlooks_of::<Model>(parameters, histories, ahead))
+    with_model!(kind, Model => outlooks_of::<Model>(parameters, histories, ahead, true))
+}
+
+/// The same without gradients, which take nine times as long.
+pub(super) fn plain_outlooks(
+    kind: ModelKind,
+    parameters: &[f64; 4],
+    histories: &[Purchases],
+    ahead: &Ahead,
+) -> Vec<Outlook> {
+    with_model!(kind, Model => outlooks_of::<Model>(parameters, histories, ahead, false))
 }
 
 /// The purchases expected of each history within a time, in their order, without gradients.
@@ -133,6 +143,7 @@ fn outlooks_of<Model: PurchaseModel>(
     parameters: &[f64; 4],
     histories: &[Purchases],
     ahead: &Ahead,
+    gradients: bool,
 ) -> Vec<Outlook> {
     let (states, place_of) = states(histories);
     let steps = steps(ahead);
@@ -142,7 +153,7 @@ fn outlooks_of<Model: PurchaseModel>(
     let states: Vec<[Quantity<4>; 2]> = states
         .par_iter()
         .with_min_len(16)
-        .map(|&[x, age]| if_alive::<Model>(parameters, x, age, ahead, &steps))
+        .map(|&[x, age]| if_alive::<Model>(parameters, x, age, ahead, &steps, gradients))
         .collect();
     odds.par_iter()
         .zip(&place_of)
@@ -233,6 +244,7 @@ fn if_alive<Model: PurchaseModel>(
     age: f64,
     ahead: &Ahead,
     steps: &[(f64, f64)],
+    gradients: bool,
 ) -> [Quantity<4>; 2] {
     let of = |parameters: [f64; 4]| {
         let model = Model::of(parameters);
@@ -249,7 +261,7 @@ fn if_alive<Model: PurchaseModel>(
     };
     let here = of(*parameters);
     let mut found = here.map(|value| Quantity { value, gradient: [0.0; 4] });
-    for i in 0..4 {
+    for i in (0..4).filter(|_| gradients) {
         let moved = |by: f64| {
             let mut parameters = *parameters;
             parameters[i] *= by.exp();

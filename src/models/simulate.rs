@@ -15,6 +15,23 @@ pub fn simulated(
     (0..customers).map(|_| random.customer(kind, parameters)).collect()
 }
 
+/// The mean value of the repeat purchases of each history, of customers who spend as a Gamma-Gamma model says;
+/// `None` without any. The same for the same seed.
+#[cfg(test)]
+pub(super) fn simulated_spend(
+    &[p, q, gamma]: &[f64; 3],
+    histories: &[Purchases],
+    seed: u64,
+) -> Vec<Option<f64>> {
+    let mut random = Random(seed);
+    let mean = |row: &Purchases| {
+        let rate = random.gamma(q) / gamma;
+        let x = row.frequency;
+        (x > 0.0).then(|| random.gamma(p * x) / (rate * x))
+    };
+    histories.iter().map(mean).collect()
+}
+
 /// Random numbers that are a function of a seed.
 struct Random(u64);
 

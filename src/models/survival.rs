@@ -144,14 +144,19 @@ impl SurvivalCurves {
             summaries.push(row);
         }
         let mut tests: Vec<Vec<Value>> = Vec::new();
-        for weights in &self.tests {
-            let Some(found) = test(spells, *weights) else { continue };
-            tests.push(vec![
-                Value::text(word(*weights)),
-                Value::finite(found.chi_square),
-                Value::Int(found.degrees_of_freedom.into()),
-                Value::finite(found.p_value),
-            ]);
+        let curves_of = spells.iter().filter(|spells| !spells.is_empty()).count();
+        for weights in self.tests.iter().filter(|_| curves_of > 1) {
+            let mut row = vec![Value::text(word(*weights))];
+            match test(spells, *weights) {
+                Some(found) => row.extend([
+                    Value::finite(found.chi_square),
+                    Value::Int(found.degrees_of_freedom.into()),
+                    Value::finite(found.p_value),
+                ]),
+                // Nobody ever left while others could have left instead.
+                None => row.extend([Value::Null, Value::Null, Value::Null]),
+            }
+            tests.push(row);
         }
         let frames = [curves, summaries, tests];
         frames.iter().zip(self.schemas()).map(|(rows, of)| Frame::from_rows(of, rows)).collect()

@@ -45,7 +45,7 @@
 //! `mbg_nbd` and `pareto_nbd` do. `bg_bb` is for purchases that can happen once in each `unit` or not: all
 //! orders of one are a purchase, recency and age are whole units, and one that is not over is not seen.
 //! `auto` fits the first three, and takes the one whose forecast of the holdout has the smallest `rmse`, or
-//! without a holdout the smallest `aic`.
+//! without a holdout the smallest `aic`; `_fits` has the test of each.
 //!
 //! Intervals: `delta` takes the covariance of the logarithms of the parameters through the gradient of what
 //! they forecast, and is symmetric on the scale of logarithms; those of a total keep what its customers have

@@ -39,7 +39,8 @@
 //!
 //! Of a source of spans (`subscription`) a customer is active in a period in whose last instant a span runs,
 //! and `value` is the money of all that run then, for such a period: a value that buys a month counts three
-//! times in a quarter, and 7 / 30.4375 of it in a week. Dimensions are those of the span that started first.
+//! times in a quarter, and 7 / 30.4375 of it in a week, with four digits more than its own, so that what many
+//! spans lose in rounding does not add up. Dimensions are those of the span that started first.
 //!
 //! References: Hsu (2015), Diligence at Social Capital part 1: accounting for user growth.
 

@@ -138,7 +138,12 @@ fn named_by(rel: &RelRef, by: &[Dimension]) -> Vec<Named<Expr>> {
     by.iter().filter_map(of).collect()
 }
 
-/// A value that buys so much time as the value of a period, rounded half-even to its own digits.
+/// A part of a value has so many digits more than the value: rounded to its own, those of a thousand spans
+/// would add up to something else.
+const MORE_DIGITS: u8 = 4;
+const MOST_DIGITS: u8 = 18;
+
+/// A value that buys so much time as the value of a period. A multiple is exact; a part is rounded half-even.
 fn of_period(value: Expr, every: TimeUnit, unit: TimeUnit) -> Typed {
     let DataType::Decimal { scale, .. } = value.data_type else { return Ok(value) };
     let months = |unit| match unit {
@@ -154,6 +159,11 @@ fn of_period(value: Expr, every: TimeUnit, unit: TimeUnit) -> Typed {
     if factor == 1.0 {
         return Ok(value);
     }
+    let scale = if factor.fract() == 0.0 {
+        scale
+    } else {
+        scale.max((scale + MORE_DIGITS).min(MOST_DIGITS))
+    };
     let double = build::cast(value, DataType::Float64)?;
     call(Func::ToMoney(scale), vec![build::mul(double, Expr::float(factor))?])
 }

@@ -27,7 +27,8 @@
 //! Companions: `_summary` has the dimensions, `customers`, `events`, `median`, `median_low`, `median_high`
 //! (null where not reached), `restricted_mean` (the mean time within `horizon`) with its bounds, and
 //! `horizon`. `_tests` says for each of `tests` whether the curves of the dimensions differ: `test`,
-//! `chi_square`, `degrees_of_freedom`, `p_value`; it has no rows where there is one curve only.
+//! `chi_square`, `degrees_of_freedom`, `p_value`. It has no rows where there is one curve only, and nulls
+//! where nothing tells the curves apart: where nobody left while customers of another curve could have.
 //!
 //! Rules: of a source of spans (`subscription`) a relationship lasts from `starts` to `ends`, or is last seen
 //! at `as_of`. Spans of a customer that touch or overlap are one, so a change of plan is no end; after a
@@ -42,8 +43,9 @@
 //! within 0 and 1; `transform: plain` is symmetric. The hazard is Nelson and Aalen's sum of events over
 //! those at risk; its variance is the sum of events over the square of those at risk, its bounds symmetric in
 //! its logarithm. The median is the first time at which a half or fewer are there; its bounds are where
-//! those of the curve cross a half; where nobody is left, both have crossed. Without `horizon` the mean is up to the shortest of the longest times of
-//! the curves. Tests weigh a difference at a time by 1 (`log_rank`), by the number at risk n (`wilcoxon`, of
+//! those of the curve cross a half. Where nobody is left both have crossed, as in the PyPI packages lifelines and
+//! scikit-survival; R's survfit leaves them open. Without `horizon` the mean is up to the shortest of the
+//! longest times of the curves. Tests weigh a difference at a time by 1 (`log_rank`), by the number at risk n (`wilcoxon`, of
 //! Gehan and Breslow), by √n (`tarone_ware`), or by Peto and Peto's survival of all, the product of
 //! 1 − d / (n + 1) (`peto`).
 //!

@@ -208,8 +208,8 @@ pub fn summary(steps: &[Step], horizon: i64) -> Summary {
     }
 }
 
-/// Tests whether the groups have one curve. `None` if fewer than two groups have anybody at risk at an
-/// event, or nothing ever differs.
+/// Tests whether the groups have one curve. `None` if no two of them ever have anybody at risk at an event,
+/// or all who are at risk leave at once.
 pub fn test(groups: &[Vec<Spell>], weights: Weights) -> Option<Test> {
     let k = groups.len();
     let mut at_risk: Vec<u64> = groups
@@ -258,20 +258,25 @@ pub fn test(groups: &[Vec<Spell>], weights: Weights) -> Option<Test> {
     let matrix: Vec<Vec<f64>> =
         telling.iter().map(|&i| telling.iter().map(|&j| variance[i][j]).collect()).collect();
     let right: Vec<f64> = telling.iter().map(|&i| difference[i]).collect();
-    let solved = solved(matrix, right.clone())?;
-    let chi_square: f64 = solved.iter().zip(&right).map(|(x, y)| x * y).sum();
-    let degrees_of_freedom = telling.len() as u32;
+    let (chi_square, degrees_of_freedom) = form(matrix, right);
     let distribution = ChiSquared::new(f64::from(degrees_of_freedom)).ok()?;
     Some(Test { chi_square, degrees_of_freedom, p_value: distribution.sf(chi_square) })
 }
 
-/// The solution of a positive definite system by elimination; `None` where it is singular.
-fn solved(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Option<Vec<f64>> {
+/// A pivot that is less than this share of what it was is none.
+const NOTHING: f64 = 1e-10;
+
+/// xᵀ V⁻ x by elimination, and the rank of V. Groups that are never at risk together make V singular: each
+/// set of them adds up to nothing by itself, and its last one is left out.
+fn form(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> (f64, u32) {
     let n = right.len();
+    let whole: Vec<f64> = (0..n).map(|i| matrix[i][i]).collect();
+    let (mut sum, mut rank) = (0.0, 0);
     for pivot in 0..n {
-        if matrix[pivot][pivot].abs() < 1e-300 {
-            return None;
+        if matrix[pivot][pivot] <= NOTHING * whole[pivot] {
+            continue;
         }
+        (sum, rank) = (sum + right[pivot] * right[pivot] / matrix[pivot][pivot], rank + 1);
         for row in pivot + 1..n {
             let (above, below) = matrix.split_at_mut(row);
             let (known, here) = (&above[pivot], &mut below[0]);
@@ -280,11 +285,7 @@ fn solved(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Option<Vec<f64>> {
             right[row] -= factor * right[pivot];
         }
     }
-    for row in (0..n).rev() {
-        let known: f64 = (row + 1..n).map(|column| matrix[row][column] * right[column]).sum();
-        right[row] = (right[row] - known) / matrix[row][row];
-    }
-    right.iter().all(|x| x.is_finite()).then_some(right)
+    (sum, rank)
 }
 
 #[cfg(test)]
@@ -369,6 +370,27 @@ mod tests {
         let found = test(&three, Weights::LogRank).expect("two groups differ");
         assert_eq!(found.degrees_of_freedom, 1);
         close(found.chi_square, 122.249_125_573_006_2);
+    }
+
+    /// Two pairs of groups of which the later one comes under observation when the earlier is gone: two
+    /// tests in one.
+    #[test]
+    fn groups_that_never_meet_are_tested_by_themselves() {
+        let early = [spells(CONTROL), spells(MIR_137)];
+        let late = early.clone().map(|spells| {
+            let later = |spell: Spell| Spell { entry: Some(100), exit: spell.exit + 100, ..spell };
+            spells.into_iter().map(later).collect::<Vec<Spell>>()
+        });
+        let [a, b] = early;
+        let [c, d] = late;
+        for groups in [[a.clone(), b.clone(), c.clone(), d.clone()], [c, a, d, b]] {
+            let found = test(&groups, Weights::LogRank).expect("groups differ");
+            assert_eq!(found.degrees_of_freedom, 2);
+            close(found.chi_square, 2.0 * 122.249_125_573_006_2);
+        }
+        // All leave at once: nobody could have left instead.
+        let all = |subjects| vec![Spell { entry: None, exit: 4, ended: true, subjects }];
+        assert_eq!(test(&[all(2), all(3)], Weights::LogRank), None);
     }
 
     /// Against lifelines 0.30.3: who enters at the time of an event is not at risk of it.

@@ -197,6 +197,8 @@ fn all_models_give_the_published_forecast() {
         close(of("rmse"), rmse, 1e-5);
         close(of("msle"), msle, 1e-4);
         close(of("correlation"), correlation, 1e-5);
+        // Of those that were not chosen too.
+        assert!(of("tracking_mape") > 0.005 && of("tracking_mape") < 0.08, "{model}");
     }
     // The smallest root of the mean squared error is that of Pareto/NBD.
     let parameters = read_parquet(&out.join("value_parameters.parquet"));

@@ -9,6 +9,8 @@
 //! - The same customers give the same tables, on any number of threads.
 
 mod accuracy;
+#[cfg(test)]
+mod coverage;
 mod customers;
 mod fitting;
 mod scoring;

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::customers::{Customers, together};
 use super::fitting::{CellFit, Fits};
 use super::{Intervals, LifetimeValue, Spend};
+use crate::models::forecast::plain_outlooks;
 use crate::models::{
     Ahead, GammaGamma, Outlook, Purchases, Quantity, Worth, log_interval, outlooks,
 };
@@ -111,8 +112,9 @@ impl LifetimeValue {
         let range = customers.of_cell[cell].clone();
         let chosen = fit.chosen();
         let histories = &customers.histories[range.clone()];
-        let found = outlooks(chosen.kind, &chosen.fit.parameters, histories, &self.ahead());
         let delta = self.intervals == Intervals::Delta;
+        let outlooks = if delta { outlooks } else { plain_outlooks };
+        let found = outlooks(chosen.kind, &chosen.fit.parameters, histories, &self.ahead());
         let covariance = chosen.fit.covariance.filter(|_| delta);
         let of_spend = fit.spend.as_ref().and_then(|fit| fit.covariance).filter(|_| delta);
         // Of a spend model without a covariance nothing is known of what it says.

@@ -170,7 +170,9 @@ impl Results<'_> {
     pub fn frames(&self) -> Result<Vec<Frame>, FrameError> {
         let tracked =
             self.calibration.map_or((self.whole, self.fits), |of| (of.customers, of.fits));
-        let tracks = tracks(self.of, tracked.0, tracked.1, self.repeats);
+        // Of candidates that were not chosen only the error in the holdout is told.
+        let others = self.calibration.is_some();
+        let tracks = tracks(self.of, tracked.0, tracked.1, self.repeats, others);
         let scores = self.of.scores(self.whole, self.fits);
         let [main, parameters, fits, tracking, calibration] = schemas(self.of);
         Ok(vec![
@@ -276,7 +278,7 @@ impl Results<'_> {
         }
     }
 
-    fn fits(&self, tracks: &[Vec<Step>], scores: &Scores) -> Rows {
+    fn fits(&self, tracks: &[Vec<Vec<Step>>], scores: &Scores) -> Rows {
         let mut rows = Vec::new();
         for (cell, name, place, found) in self.all_fits() {
             let last = name == "final";
@@ -285,7 +287,8 @@ impl Results<'_> {
                     (false, Some(of)) => of.tests[place].get(rank),
                     _ => None,
                 };
-                let track = tracks.get(place).filter(|_| !last && rank == 0);
+                let track =
+                    tracks.get(place).and_then(|of_cell| of_cell.get(rank)).filter(|_| !last);
                 let total = scores.totals.get(place).filter(|_| last && rank == 0);
                 let mut row = cell.clone();
                 row.extend(fitted(
@@ -361,11 +364,11 @@ impl Results<'_> {
         rows
     }
 
-    fn tracking(&self, tracks: &[Vec<Step>]) -> Rows {
+    fn tracking(&self, tracks: &[Vec<Vec<Step>>]) -> Rows {
         let customers = self.calibration.map_or(self.whole, |of| of.customers);
         let mut rows = Vec::new();
         for (cell, steps) in customers.cells.values.iter().zip(tracks) {
-            for step in steps {
+            for step in steps.first().into_iter().flatten() {
                 let mut row = cell.clone();
                 row.extend([
                     Value::Date(step.day),

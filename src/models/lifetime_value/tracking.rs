@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::LifetimeValue;
 use super::customers::Customers;
-use super::fitting::Fits;
+use super::fitting::{Candidate, Fits};
 use crate::frame::{Frame, Value};
 use crate::models::{AnyModel, ModelKind};
 
@@ -21,13 +21,15 @@ pub(super) struct Step {
     pub cumulative_expected: f64,
 }
 
-/// The curve of each cell of the customers. `repeats` has their repeat purchases by cell and day.
+/// The curves of each cell of the customers, one for each candidate, or with `others` false for the chosen
+/// one alone. `repeats` has their repeat purchases by cell and day.
 pub(super) fn tracks(
     clv: &LifetimeValue,
     customers: &Customers,
     fits: &Fits,
     repeats: &Frame,
-) -> Vec<Vec<Step>> {
+    others: bool,
+) -> Vec<Vec<Vec<Step>>> {
     let mut starts: Vec<BTreeMap<i32, f64>> = vec![BTreeMap::new(); fits.cells.len()];
     for (&cell, &first) in customers.cells.of_row.iter().zip(&customers.first) {
         *starts[cell as usize].entry(first).or_default() += 1.0;
@@ -41,7 +43,10 @@ pub(super) fn tracks(
     }
     let track = |cell: usize| {
         let repeats = by_day.get(&customers.cells.values[cell]).map_or(&[][..], Vec::as_slice);
-        track(clv, &fits.cells[cell].chosen().model(), &starts[cell], repeats)
+        let candidates =
+            fits.cells[cell].candidates.iter().take(if others { usize::MAX } else { 1 });
+        let track = |of: &Candidate| track(clv, &of.model(), &starts[cell], repeats);
+        candidates.map(track).collect()
     };
     (0..fits.cells.len()).map(track).collect()
 }

@@ -176,9 +176,15 @@ fn medians(summary: &Frame, by: &[String], unit: TimeUnit) -> Vec<String> {
 fn differences(tests: &Frame) -> Vec<String> {
     let at = |name: &str, row: usize| column(tests, name)(row);
     let sentence = |row: usize| {
-        let p = at("p_value", row).as_f64()?;
-        let p = if p < 0.0001 { "p < 0.0001".to_owned() } else { format!("p = {p:.4}") };
         let name = at("test", row).to_string().replace('_', "-");
+        let Some(p) = at("p_value", row).as_f64() else {
+            return Some(format!(
+                "{} test of the curves being one: none, for nobody left while customers of another curve could \
+                 have left instead.",
+                capital(&name)
+            ));
+        };
+        let p = if p < 0.0001 { "p < 0.0001".to_owned() } else { format!("p = {p:.4}") };
         let degrees = match at("degrees_of_freedom", row) {
             Value::Int(1) => "1 degree".to_owned(),
             degrees => format!("{degrees} degrees"),
