@@ -128,7 +128,7 @@ fn aggregate(bencher: Bencher, key: &str) {
     let rel = relation::aggregate(&scan(), keys, measures).expect("typed");
     let fold = AggregateFold::new(&rel, &ORDERS.schema, &Calendar::default()).expect("it binds");
     bencher.counter(ItemsCount::new(ROWS)).bench(|| {
-        let mut state = fold.start(&ScanFacts { rows: ROWS as u64, ..ScanFacts::default() });
+        let mut state = fold.start(&ScanFacts::of_rows(ROWS as u64));
         for first in (0..ROWS).step_by(MORSEL) {
             let batch = ORDERS.batch.slice(first, MORSEL.min(ROWS - first));
             let morsel = Morsel { batch: &batch, ordinal: first as u64 };

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::generate::{Ids, Layout};
+use crate::spec::MemorySize;
 
 /// Batch analytics of customer histories: Parquet and a YAML pipeline in; metrics, retention and value
 /// out, as Parquet and a report.
@@ -184,6 +185,13 @@ pub struct RunArguments {
     /// Threads that decode and fold [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
+    /// The most memory it takes, instead of the pipeline's: 512MiB, 4GiB, 80%; what does not fit is put aside
+    /// in files
+    #[arg(long, value_name = "SIZE", value_parser = MemorySize::parse)]
+    pub memory_limit: Option<MemorySize>,
+    /// The folder for what is put aside, instead of the pipeline's
+    #[arg(long, value_name = "DIR")]
+    pub spill: Option<PathBuf>,
     /// Print nothing but errors and the manifest's path
     #[arg(long, short)]
     pub quiet: bool,

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::signals::Signals;
+use crate::document::Interval;
 use crate::engine::Monitor;
+use crate::run::{ExitStatus, RunError};
 
 /// How often a plain line is printed during a long pass.
 const PLAIN_EVERY: Duration = Duration::from_secs(30);
@@ -16,6 +18,8 @@ const PLAIN_EVERY: Duration = Duration::from_secs(30);
 /// Listens to the engine and tells the user.
 pub(super) struct Progress {
     signals: Signals,
+    begun: Instant,
+    timeout: Option<Duration>,
     quiet: bool,
     bar: Option<ProgressBar>,
     rows: AtomicU64,
@@ -46,7 +50,24 @@ impl Progress {
             ));
             bar
         });
-        Progress { signals, quiet, bar, rows: AtomicU64::new(0), plain: Mutex::default() }
+        let (rows, plain) = (AtomicU64::new(0), Mutex::default());
+        Progress { signals, begun: now(), timeout: None, quiet, bar, rows, plain }
+    }
+
+    /// Asks the run to stop after a time.
+    pub fn until(self, timeout: Duration) -> Self {
+        Progress { timeout: Some(timeout), ..self }
+    }
+
+    /// True if the run has taken longer than it may.
+    pub fn is_late(&self) -> bool {
+        self.timeout.is_some_and(|timeout| self.begun.elapsed() > timeout)
+    }
+
+    /// How long the run may take, in words.
+    pub fn limit(&self) -> String {
+        let micros = self.timeout.map_or(0, |timeout| timeout.as_micros());
+        Interval { months: 0, micros: i64::try_from(micros).unwrap_or(i64::MAX) }.to_string()
     }
 
     /// A line for people, on stderr.
@@ -116,17 +137,23 @@ impl Monitor for Progress {
     }
 
     fn stopped(&self) -> bool {
-        self.signals.received().is_some()
+        self.signals.received().is_some() || self.is_late()
     }
 
     fn exit_status(&self) -> Option<u8> {
-        self.signals.received().map(|status| status.code())
+        let late = || self.is_late().then_some(ExitStatus::Limit);
+        self.signals.received().or_else(late).map(ExitStatus::code)
     }
 
     fn abandon(&self) {
-        if let Some(status) = self.signals.received() {
-            write_line("error: stopped by a signal; nothing was published");
-            std::process::exit(status.code().into());
-        }
+        let (error, status) = match self.signals.received() {
+            Some(status) => (RunError::Signal(status), status),
+            None if self.is_late() => {
+                (RunError::Timeout { limit: self.limit() }, ExitStatus::Limit)
+            }
+            None => return,
+        };
+        write_line(&format!("error: {error}"));
+        std::process::exit(status.code().into());
     }
 }

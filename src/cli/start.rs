@@ -18,7 +18,9 @@ use crate::diagnostic::SourceText;
 use crate::document::{Instant, parse_instant};
 use crate::engine::EngineError;
 use crate::generate::{Asked, GenerateError};
-use crate::run::{self, ExitStatus, Failure, Prepared, Request, RunError, exit_status_of};
+use crate::run::{
+    self, AskedLimits, ExitStatus, Failure, Limits, Prepared, Request, RunError, exit_status_of,
+};
 use crate::spec::AsOf;
 
 /// Runs the program and gives its exit status.
@@ -167,7 +169,7 @@ fn generate(arguments: GenerateArguments) -> ExitStatus {
 
 /// The threads asked for, or one per core.
 fn threads_of(asked: Option<u16>) -> usize {
-    asked.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
+    asked.map_or_else(run::cores, usize::from)
 }
 
 fn page(page: Result<String, String>) -> ExitStatus {
@@ -380,8 +382,14 @@ fn run(arguments: &RunArguments) -> ExitStatus {
         say(&message, ExitStatus::Pipeline, arguments.pipeline.format);
         return ExitStatus::Pipeline;
     }
-    let progress = Progress::new(arguments.quiet, signals.clone());
-    match run::execute(&prepared, &root, threads, &progress) {
+    let asked = AskedLimits {
+        threads: arguments.threads,
+        memory: arguments.memory_limit,
+        spill: arguments.spill.clone(),
+    };
+    let limits = Limits::new(prepared.pipeline.limits.as_ref(), &asked, &root);
+    let progress = Progress::new(arguments.quiet, signals.clone()).until(limits.timeout);
+    match run::execute(&prepared, &root, &limits, &progress) {
         Ok(executed) => {
             for (table, rows) in &executed.tables {
                 progress.say(&format!("wrote {table}: {rows} rows"));
@@ -402,6 +410,9 @@ fn run(arguments: &RunArguments) -> ExitStatus {
             let failure = match (failure, signals.received()) {
                 (RunError::Engine(EngineError::Interrupted), Some(status)) => {
                     RunError::Signal(status)
+                }
+                (RunError::Engine(EngineError::Interrupted), None) if progress.is_late() => {
+                    RunError::Timeout { limit: progress.limit() }
                 }
                 (failure, _) => failure,
             };

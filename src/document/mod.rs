@@ -26,7 +26,7 @@ pub use decode::{Decode, Decoder, MapReader, Setting, is_name};
 pub use options::{Field, FieldPlace, Options, manual_of, summary_of};
 pub use reference::{ColumnOf, Columns, Scalar};
 pub use scalar::{
-    DAY_MICROS, Expression, Instant, Interval, Path, PeriodUnit, Rate, Share, TimeUnit,
+    DAY_MICROS, Expression, Instant, Interval, Path, PeriodUnit, Rate, Share, TimeUnit, binary,
     parse_instant,
 };
 pub use tree::{Node, NodeKind};

@@ -422,6 +422,15 @@ impl Decode for Expression {
     }
 }
 
+/// Bytes as an amount of memory is written: `512MiB`; what is no whole number of them is rounded up.
+pub fn binary(bytes: u64) -> String {
+    match bytes {
+        0..0x400 => format!("{bytes}B"),
+        0x400..0x10_0000 => format!("{}KiB", bytes.div_ceil(1 << 10)),
+        _ => format!("{}MiB", bytes.div_ceil(1 << 20)),
+    }
+}
+
 /// A path as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path {

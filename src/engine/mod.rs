@@ -16,6 +16,7 @@ pub mod reference;
 
 pub use contract::{Breach, Findings, Moved, Rejected, Rounded, RowNumber};
 
+use crate::document::binary;
 use crate::frame::{Frame, FrameError, Value};
 use crate::ir::relation::MOST_CELLS;
 use crate::ir::{ApplyError, RelRef};
@@ -109,6 +110,12 @@ pub enum EngineError {
     /// A function of tables that has no result.
     #[error(transparent)]
     Apply(#[from] ApplyError),
+    /// The run holds more than its limit of memory, and nothing of it can be put aside.
+    #[error("the memory limit of {} is too little: about {} are needed", binary(*limit), binary(*needed))]
+    Memory { limit: u64, needed: u64 },
+    /// What does not fit into the memory cannot be put aside.
+    #[error("cannot put aside what does not fit into the memory: {reason}")]
+    Spill { reason: String },
     /// The run was asked to stop.
     #[error("interrupted")]
     Interrupted,

@@ -213,7 +213,7 @@ pub(super) fn write_rows(folder: &Path, broken: &[FailedCheck]) -> Result<(), Ru
             ("tenure.failures", outcome.failures.to_string()),
         ];
         let path = folder.join(format!("{}.parquet", outcome.name));
-        let layout = Layout { options: None, metadata: &metadata, lists: &[] };
+        let layout = Layout { options: None, metadata: &metadata, lists: &[], ease: &|| {} };
         write::table(&path, &check.rows, layout)?;
     }
     fs::File::open(&folder).and_then(|file| file.sync_all()).map_err(failed)

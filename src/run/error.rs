@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::checks::FailedCheck;
 use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::document::binary;
 use crate::engine::{EngineError, EvaluateError};
 
 /// What the process exits with.
@@ -24,7 +25,7 @@ pub enum ExitStatus {
     NoRows = 5,
     /// The output cannot be written.
     Output = 6,
-    /// A table would be too large.
+    /// A table would be too large, or the limit of memory or time is too little.
     Limit = 7,
     /// Another run is writing to the same place; later it may work.
     Locked = 8,
@@ -46,7 +47,10 @@ impl ExitStatus {
         (ExitStatus::Input, "the input is unreadable, corrupt or against its contract"),
         (ExitStatus::NoRows, "the input has no rows"),
         (ExitStatus::Output, "the output cannot be written"),
-        (ExitStatus::Limit, "a table would be too large: mostly the work of one wrong date"),
+        (
+            ExitStatus::Limit,
+            "a limit: of memory, of time, or of rows, mostly by the work of one wrong date",
+        ),
         (ExitStatus::Locked, "locked by another run; try again later"),
         (ExitStatus::Bug, "a bug of this program"),
         (ExitStatus::Interrupted, "interrupted (SIGINT)"),
@@ -106,6 +110,9 @@ pub enum RunError {
     /// A signal ended the run.
     #[error("stopped by a signal; nothing was published")]
     Signal(ExitStatus),
+    /// It took longer than it may.
+    #[error("stopped after {limit}, which is the longest it may take; nothing was published")]
+    Timeout { limit: String },
 }
 
 fn who(holder: &str) -> String {
@@ -153,6 +160,9 @@ impl RunError {
                 (error, _) => help_of(error),
             },
             RunError::Engine(error) => help_of(error),
+            RunError::Timeout { .. } => {
+                Some("give it longer in the pipeline: `limits: {timeout: …}`".into())
+            }
             _ => None,
         }
     }
@@ -173,6 +183,13 @@ fn help_of(error: &EngineError) -> Option<String> {
                 "a table of customers has one row for each: `deduplicate: {keys: […]}` makes it so; a column \
                  of the rows themselves is a dimension by its own name, such as `by: [country]`"
                     .into(),
+            ),
+            EngineError::Memory { needed, .. } => Some(format!(
+                "give it `--memory-limit {}`, or say so in the pipeline: `limits: {{memory: …}}`",
+                binary(*needed)
+            )),
+            EngineError::Spill { .. } => Some(
+                "name another folder with room: `--spill <FOLDER>`, or `limits: {spill: …}`".into(),
             ),
             EngineError::TooManyCells(_) => Some(
                 "is the first or the last date wrong? the source's contract can refuse it, \
@@ -207,6 +224,7 @@ pub fn exit_status_of(error: &RunError) -> ExitStatus {
         RunError::Locked { .. } => ExitStatus::Locked,
         RunError::Checks(_) => ExitStatus::CheckFailed,
         RunError::Signal(status) => *status,
+        RunError::Timeout { .. } => ExitStatus::Limit,
     }
 }
 
@@ -219,7 +237,8 @@ fn status_of(error: &EngineError) -> ExitStatus {
         | EngineError::EvaluateAt { .. }
         | EngineError::Frame(_)
         | EngineError::Apply(_) => ExitStatus::StageFailed,
-        EngineError::TooManyCells(_) => ExitStatus::Limit,
+        EngineError::TooManyCells(_) | EngineError::Memory { .. } => ExitStatus::Limit,
+        EngineError::Spill { .. } => ExitStatus::Output,
         EngineError::Interrupted => ExitStatus::Interrupted,
         EngineError::Internal(_) => ExitStatus::Bug,
     }

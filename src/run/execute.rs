@@ -7,6 +7,7 @@ use std::time::{Duration, Instant as Clock};
 use rayon::prelude::*;
 
 use super::error::{ExitStatus, RunError, exit_status_of};
+use super::limits::Limits;
 use super::manifest::{
     ColumnRecord, FileRecord, InputRecord, MANIFEST_VERSION, Manifest, SourceRecord, StageRecord,
     TableRecord,
@@ -49,9 +50,10 @@ pub struct Executed {
 pub fn execute(
     prepared: &Prepared,
     root: &Path,
-    threads: usize,
+    limits: &Limits,
     monitor: &dyn Monitor,
 ) -> Result<Executed, RunError> {
+    let threads = limits.threads;
     #[expect(
         clippy::disallowed_methods,
         reason = "the run's id and timings, for the manifest only"
@@ -66,7 +68,7 @@ pub fn execute(
     let done = AtomicBool::new(false);
     let result = std::thread::scope(|scope| {
         let watcher = scope.spawn(|| watch(monitor, &done, &staging, interrupted));
-        let result = work(prepared, &staging, threads, monitor, &mut manifest);
+        let result = work(prepared, &staging, limits, monitor, &mut manifest);
         done.store(true, Ordering::Relaxed);
         watcher.thread().unpark();
         result
@@ -266,7 +268,7 @@ const FORMATS: &[Form] = &[
 fn work(
     prepared: &Prepared,
     staging: &Staging,
-    threads: usize,
+    limits: &Limits,
     monitor: &dyn Monitor,
     manifest: &mut Manifest,
 ) -> Result<(), RunError> {
@@ -277,7 +279,12 @@ fn work(
         }
     }
     let calendar = prepared.pipeline.calendar.clone();
+    let threads = limits.threads;
     let engine = Local::new(prepared.inputs.clone(), calendar, threads, monitor)?;
+    let engine = match &limits.memory {
+        Some(limit) => engine.with_memory(limit.clone()),
+        None => engine,
+    };
     let tables: Vec<&PlannedTable> = prepared
         .plan
         .stages
@@ -312,6 +319,7 @@ fn work(
         }
     };
     quality::note(prepared, &engine, manifest);
+    tracing::debug!(bytes = engine.put_aside(), "put aside in files");
     let of_checks = &frames[tables.len() + touched.len()..];
     let (of_checks, of_alerts) = of_checks.split_at(checks::relations(&prepared.plan).len());
     let touched: Vec<(&str, &Frame)> =
@@ -357,7 +365,7 @@ fn work(
     let records: Vec<Result<TableRecord, RunError>> = engine.on_threads(|| {
         let record = |(table, frame): (&PlannedTable, &Frame)| match monitor.stopped() {
             true => Err(EngineError::Interrupted.into()),
-            false => write_table(prepared, staging, table, frame),
+            false => write_table(prepared, staging, table, frame, &|| engine.ease()),
         };
         written.into_par_iter().with_max_len(1).map(record).collect()
     });
@@ -382,12 +390,13 @@ fn write_table(
     staging: &Staging,
     table: &PlannedTable,
     frame: &Frame,
+    ease: &(dyn Fn() + Sync),
 ) -> Result<TableRecord, RunError> {
     let options = prepared.pipeline.outputs.tables.iter();
     let options = options.filter(|(name, _)| name.value == table.name).map(|(_, o)| o).next();
     let metadata = metadata(prepared, table, frame);
     let lists: &[&str] = if table.suffix == Some(QUARANTINE) { &[REASONS] } else { &[] };
-    let layout = Layout { options, metadata: &metadata, lists };
+    let layout = Layout { options, metadata: &metadata, lists, ease };
     let by: Vec<&str> = options.map_or(Vec::new(), |options| {
         options.partition_by.value.iter().map(|name| name.value.as_str()).collect()
     });

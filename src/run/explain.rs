@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::prepare::Prepared;
 use crate::engine::EngineError;
-use crate::engine::local::{ConsumerKind, PlannedPass, foresee};
+use crate::engine::local::{ConsumerKind, PlannedPass, foresee, least_memory};
 use crate::ir::explain::Explained;
 use crate::ir::{RelNode, RelRef};
 
@@ -111,9 +111,8 @@ fn passes(prepared: &Prepared, text: &mut String) -> Result<(), EngineError> {
         })
         .collect();
     let mut most = 0;
-    for (number, pass) in
-        foresee(&prepared.inputs, &prepared.pipeline.calendar, &rels)?.iter().enumerate()
-    {
+    let passes = foresee(&prepared.inputs, &prepared.pipeline.calendar, &rels)?;
+    for (number, pass) in passes.iter().enumerate() {
         let PlannedPass { source, files, row_groups, rows, columns, .. } = pass;
         let _ = writeln!(
             text,
@@ -150,8 +149,10 @@ fn passes(prepared: &Prepared, text: &mut String) -> Result<(), EngineError> {
     }
     let _ = writeln!(
         text,
-        "\nmemory: {} of rows in the largest pass, and what groups, customers and tables take",
-        size(most)
+        "\nmemory: {} of rows in the largest pass, and what groups, customers and tables take; with a limit the \
+         rest is put aside in files: {} on two threads",
+        size(most),
+        size(least_memory(&passes, 2))
     );
     Ok(())
 }

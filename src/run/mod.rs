@@ -16,6 +16,7 @@ mod execute;
 mod explain;
 pub(crate) mod files;
 mod holidays;
+mod limits;
 mod manifest;
 mod partition;
 mod prepare;
@@ -34,6 +35,7 @@ pub use diff::{CellDiff, Change, ColumnDiff, DiffError, RunDiff, TableDiff, diff
 pub use error::{ExitStatus, RunError, Site, SiteKind, exit_status_of};
 pub use execute::{Executed, execute, record_failure};
 pub use explain::explain;
+pub use limits::{AskedLimits, Limits, cores};
 pub use manifest::manifest_schema;
 pub use prepare::{Failure, Prepared, Request, prepare};
 pub use show::{Shown, show, tables};

@@ -60,6 +60,8 @@ pub(super) struct Layout<'a> {
     pub metadata: &'a [(&'a str, String)],
     /// Columns of texts that are stored as lists of texts, parted at [`BETWEEN_REASONS`].
     pub lists: &'a [&'a str],
+    /// Called when a piece is written: what was read for it can be let go.
+    pub ease: &'a (dyn Fn() + Sync),
 }
 
 /// Writes a table and syncs it. Row groups are cut at fixed row numbers, threads share the columns of one,
@@ -67,7 +69,7 @@ pub(super) struct Layout<'a> {
 pub(super) fn table(
     path: &Path,
     frame: &Frame,
-    Layout { options, metadata, lists }: Layout,
+    Layout { options, metadata, lists, ease }: Layout,
 ) -> Result<Written, RunError> {
     let failed = |reason: String| RunError::Output { path: path.to_owned(), reason, help: None };
     let compression = options.map_or(Compression::Zstd, |options| options.compression.value);
@@ -91,7 +93,7 @@ pub(super) fn table(
         ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
     let rows = usize::try_from(rows).unwrap_or(1_000_000).max(1);
     let out = ArrowWriter::try_new_with_options(out, batch.schema(), options)
-        .and_then(|writer| row_groups(writer, &batch, rows))
+        .and_then(|writer| row_groups(writer, &batch, rows, ease))
         .map_err(|error| failed(error.to_string()))?;
     let written = Written { bytes: out.bytes, hash: out.hasher.finalize().to_hex().to_string() };
     let file = out.inner.into_inner().map_err(|error| failed(error.to_string()))?;
@@ -104,6 +106,7 @@ fn row_groups<W: Write + Send>(
     writer: ArrowWriter<W>,
     batch: &RecordBatch,
     rows: usize,
+    ease: &(dyn Fn() + Sync),
 ) -> Result<W, ParquetError> {
     let (mut file, factory) = writer.into_serialized_writer()?;
     for (group, first) in (0..batch.num_rows()).step_by(rows).enumerate() {
@@ -118,6 +121,7 @@ fn row_groups<W: Write + Send>(
         }
         let write = |(mut writer, leaf): (ArrowColumnWriter, ArrowLeafColumn)| {
             writer.write(&leaf)?;
+            ease();
             writer.close()
         };
         let chunks: Vec<Result<ArrowColumnChunk, ParquetError>> =

@@ -2,6 +2,7 @@
 
 use super::alert::AlertBlock;
 use super::business::HoursBlock;
+use super::limits::LimitKeys;
 use super::parameter::ParameterKeys;
 use super::pipeline::{
     CalendarOptions, OutputKeys, PipelineKeys, ReportOptions, StageKeys, TableOptions,
@@ -167,6 +168,15 @@ pub fn blocks(metric: Vec<Field>, check: Vec<Field>) -> Vec<Block> {
              them. Two stages that tell of the same customers in different detail are not held against each other: \
              put such detail into one stage, as grouping sets.",
             PrivacyBlock::fields(),
+        ),
+        block(
+            "limits",
+            "How much of the machine a run may take; `--threads`, `--memory-limit` and `--spill` of `run` win. The \
+             results are the same bytes under any limit. Where memory is short, what customers did and the columns \
+             of large tables are put aside in files, which vanish with the process whatever ends it. Numbers of \
+             customers, groups and tables to look up in stay in memory; where they do not fit, the run ends with \
+             exit status 7 and says about how much it needs, and so does a run that takes longer than `timeout`.",
+            LimitKeys::fields(),
         ),
         block("outputs", "Where tables go.", OutputKeys::fields()),
         block("outputs.tables.TABLE", "How a table is written.", TableOptions::fields()),

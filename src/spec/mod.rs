@@ -8,6 +8,7 @@
 mod alert;
 mod blocks;
 mod business;
+mod limits;
 mod parameter;
 mod parameters;
 mod pipeline;
@@ -19,6 +20,7 @@ mod subjects;
 pub use alert::{AlertBlock, AlertSeverity, Piece, Sentence};
 pub use blocks::{Block, blocks};
 pub use business::HoursBlock;
+pub use limits::{LimitKeys, MemorySize, Threads};
 pub use parameter::ParameterType;
 pub use parameters::Parameters;
 pub use pipeline::{

@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::alert::AlertBlock;
 use super::business::{HoursBlock, with_hours};
+use super::limits::LimitKeys;
 use super::parameter;
 use super::parameters::Parameters;
 use super::privacy::PrivacyBlock;
@@ -106,6 +107,8 @@ pub struct Pipeline<S> {
     pub alerts: Vec<(Spanned<String>, AlertBlock)>,
     /// Which groups are too small to be shown.
     pub small_groups: Option<SmallGroups>,
+    /// How much of the machine a run may take; `None` where nothing is said.
+    pub limits: Option<LimitKeys>,
     pub outputs: Outputs,
     pub report: ReportOptions,
     /// Key, value and whether it is the default, of the settings at the top.
@@ -243,6 +246,8 @@ crate::options! {
         alerts: Entries<AlertBlock> = Entries::NONE,
         /// What must not be read from what is published.
         privacy: Option<PrivacyBlock> = None,
+        /// How much of the machine a run may take.
+        limits: Option<LimitKeys> = None,
         /// Where tables go.
         outputs: Option<OutputKeys> = None,
         /// What the report shows.
@@ -489,12 +494,12 @@ fn read<S>(
         ("level".into(), keys.level.value.show(), keys.level.is_default()),
         ("seed".into(), keys.seed.value.show(), keys.seed.is_default()),
     ];
-    if let Some(keys) = &keys.privacy.value {
-        settings.extend(
-            keys.settings()
-                .into_iter()
-                .map(|(key, value, default)| (format!("privacy.{key}"), value, default)),
-        );
+    let of_privacy = keys.privacy.value.iter().map(|keys| ("privacy", keys.settings()));
+    let of_limits = keys.limits.value.iter().map(|keys| ("limits", keys.settings()));
+    for (block, of_block) in of_privacy.chain(of_limits) {
+        let named = of_block.into_iter();
+        settings
+            .extend(named.map(|(key, value, default)| (format!("{block}.{key}"), value, default)));
     }
     Some(Pipeline {
         name,
@@ -517,6 +522,7 @@ fn read<S>(
         checks: keys.checks.value.0,
         alerts: keys.alerts.value.0,
         small_groups,
+        limits: keys.limits.value,
         outputs,
         report,
         settings,

@@ -12,6 +12,7 @@ mod explain;
 mod generate;
 mod init;
 mod input;
+mod limits;
 mod mistakes;
 mod parquet;
 mod partitions;

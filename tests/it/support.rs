@@ -168,7 +168,13 @@ pub fn by_local(
 ) -> Result<Vec<Frame>, EngineError> {
     let sources = BTreeMap::from([(SOURCE.to_owned(), source)]);
     // A few rows are many: groups are settled, and events packed.
-    Local::new(sources, calendar.clone(), threads, &Unwatched)?.large_from(5).run(rels)
+    let engine = Local::new(sources, calendar.clone(), threads, &Unwatched)?.large_from(5);
+    // On one thread everything that can be put aside is.
+    if threads > 1 {
+        return engine.run(rels);
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    engine.always_aside(folder.path().to_owned()).run(rels)
 }
 
 /// Runs a relation on both engines: equal tables, or both fail. Gives the local engine's table.

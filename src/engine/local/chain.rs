@@ -3,7 +3,7 @@
 //! All chains over one scan are bound together, so that a shared part runs once per morsel and only
 //! the columns that some fold or result needs are decoded.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,91 +16,13 @@ use super::evaluate::Program;
 use super::fold::FirstRows;
 use super::index::{Index, PersonIndex};
 use super::kernel::arrow_error;
+use super::path::{beside, identity, narrowed, needs_of, rows_of};
 use super::people::People;
 use crate::engine::EngineError;
-use crate::frame::{DataType, Field, Schema};
+use crate::frame::{DataType, Field, Frame, Schema};
 use crate::ir::relation::Lookup;
 use crate::ir::scan::REASONS;
 use crate::ir::{Calendar, Expr, RelNode, RelRef};
-
-/// The identity of a shared relation.
-pub(super) fn identity(rel: &RelRef) -> usize {
-    Arc::as_ptr(rel) as usize
-}
-
-/// The relation a chain begins with: a scan, or something that does not stream.
-pub(super) fn leaf(rel: &RelRef) -> &RelRef {
-    match &rel.node {
-        RelNode::Filter { input, .. } | RelNode::Project { input, .. } => leaf(input),
-        RelNode::Lookup(lookup) => leaf(&lookup.input),
-        RelNode::Dedupe(dedupe) => leaf(&dedupe.input),
-        RelNode::Rejected { scan } => leaf(scan),
-        RelNode::Scan(_)
-        | RelNode::Union { .. }
-        | RelNode::Aggregate(_)
-        | RelNode::Window(_)
-        | RelNode::Join(_)
-        | RelNode::Sort { .. }
-        | RelNode::Values(_)
-        | RelNode::Series { .. }
-        | RelNode::History(_)
-        | RelNode::Summary(_)
-        | RelNode::CohortGrid(_)
-        | RelNode::Movements(_)
-        | RelNode::Repeats(_)
-        | RelNode::Apply(_) => rel,
-    }
-}
-
-/// The look-up tables along a chain.
-pub(super) fn lookup_tables(rel: &RelRef) -> Vec<&RelRef> {
-    match &rel.node {
-        RelNode::Filter { input, .. } | RelNode::Project { input, .. } => lookup_tables(input),
-        RelNode::Lookup(lookup) => {
-            let mut tables = lookup_tables(&lookup.input);
-            tables.push(&lookup.table);
-            tables
-        }
-        RelNode::Dedupe(dedupe) => lookup_tables(&dedupe.input),
-        _ => Vec::new(),
-    }
-}
-
-/// The `Dedupe` nodes along a chain.
-pub(super) fn dedupes(rel: &RelRef) -> Vec<&RelRef> {
-    match &rel.node {
-        RelNode::Filter { input, .. } | RelNode::Project { input, .. } => dedupes(input),
-        RelNode::Lookup(lookup) => dedupes(&lookup.input),
-        RelNode::Dedupe(dedupe) => {
-            let mut found = dedupes(&dedupe.input);
-            found.push(rel);
-            found
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// Where a chain over a frame begins: at the nearest relation whose rows do not simply stream.
-pub(super) fn base(rel: &RelRef) -> &RelRef {
-    match &rel.node {
-        RelNode::Filter { input, .. } | RelNode::Project { input, .. } => base(input),
-        RelNode::Lookup(lookup) => base(&lookup.input),
-        _ => rel,
-    }
-}
-
-/// The part of a schema that is needed.
-pub(super) fn narrowed(schema: &Schema, needed: &BTreeSet<String>) -> Schema {
-    let fields = schema.fields.iter().filter(|field| needed.contains(&field.name));
-    Schema::new(fields.cloned().collect())
-}
-
-/// Adds the columns an expression reads.
-fn reads(expr: &Expr, needed: &mut BTreeSet<String>) {
-    expr.for_each_column(&mut |name| {
-        needed.insert(name.to_owned());
-    });
-}
 
 /// The column with the number of each row's customer, behind the columns of a node that has it.
 pub(super) const PERSON: &str = "#person";
@@ -110,54 +32,6 @@ pub(super) const PERSON: &str = "#person";
 pub(super) struct Numbering {
     pub column: String,
     pub people: Arc<People>,
-}
-
-/// The column of a chain's leaf that one of its columns is; `None` if it is something else.
-pub(super) fn origin<'a>(rel: &'a RelRef, name: &'a str) -> Option<&'a str> {
-    match &rel.node {
-        RelNode::Filter { input, .. } => origin(input, name),
-        RelNode::Dedupe(dedupe) => origin(&dedupe.input, name),
-        RelNode::Lookup(lookup) => {
-            let added = lookup.columns.iter().any(|(_, to)| to == name);
-            if added { None } else { origin(&lookup.input, name) }
-        }
-        RelNode::Project { input, columns } => {
-            let column = columns.iter().find(|column| column.name == name)?;
-            origin(input, column.value.as_column()?)
-        }
-        RelNode::Scan(_) | RelNode::Values(_) => Some(name),
-        _ => None,
-    }
-}
-
-/// The column of the relation that a chain begins at which one of its columns is, in the same rows.
-pub(super) fn carried<'a>(rel: &'a RelRef, start: &RelRef, name: &'a str) -> Option<&'a str> {
-    if identity(rel) == identity(start) {
-        return Some(name);
-    }
-    match &rel.node {
-        RelNode::Project { input, columns } => {
-            let column = columns.iter().find(|column| column.name == name)?;
-            carried(input, start, column.value.as_column()?)
-        }
-        RelNode::Lookup(lookup) => {
-            let added = lookup.columns.iter().any(|(_, to)| to == name);
-            if added { None } else { carried(&lookup.input, start, name) }
-        }
-        _ => None,
-    }
-}
-
-/// The column of a chain's leaf by which it looks something up.
-pub(super) fn looked_up_by(chain: &RelRef) -> Option<&str> {
-    let input = chain.inputs().first().copied().filter(|_| chain.streams())?;
-    if let RelNode::Lookup(lookup) = &chain.node
-        && let [(key, _)] = lookup.keys.as_slice()
-        && let Some(column) = key.as_column().and_then(|name| origin(input, name))
-    {
-        return Some(column);
-    }
-    looked_up_by(input)
 }
 
 /// What chains need of relations that have been computed before.
@@ -173,6 +47,8 @@ pub(super) trait Known {
     ) -> Result<PersonIndex, EngineError>;
     /// The rows that a `Dedupe` keeps.
     fn first_rows(&mut self, dedupe: &RelRef) -> Result<Arc<FirstRows>, EngineError>;
+    /// A table whose one row stands beside others.
+    fn totals(&mut self, table: &RelRef) -> Result<Frame, EngineError>;
 }
 
 /// What a bound node does to a morsel.
@@ -203,6 +79,12 @@ enum Work {
         input: usize,
         keep: Vec<usize>,
         first_rows: Arc<FirstRows>,
+    },
+    /// The same columns of one row beside every row.
+    Beside {
+        input: usize,
+        keep: Vec<usize>,
+        values: Vec<ArrayRef>,
     },
 }
 
@@ -235,42 +117,6 @@ pub(super) struct Chains {
     calendar: Calendar,
 }
 
-/// The nodes of chains, inputs before what reads them, and the columns that are needed of each.
-type Needs = (Vec<RelRef>, BTreeMap<usize, BTreeSet<String>>);
-
-/// What chains that end in these relations and give these columns need. They begin at a scan, or at `start`.
-pub(super) fn needs_of(ends: &[(RelRef, BTreeSet<String>)], start: Option<&RelRef>) -> Needs {
-    let start = start.map(identity);
-    let below = |rel: &RelRef| -> Option<RelRef> {
-        let goes_on = rel.streams() && Some(identity(rel)) != start;
-        rel.inputs().first().filter(|_| goes_on).map(|input| (*input).clone())
-    };
-    // What is needed of each node, from the ends down.
-    let mut needed: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
-    let mut order: Vec<RelRef> = Vec::new();
-    for (end, columns) in ends {
-        needed.entry(identity(end)).or_default().extend(columns.iter().cloned());
-        let mut path = vec![end.clone()];
-        while let Some(input) = path.last().and_then(&below) {
-            path.push(input);
-        }
-        for rel in path.into_iter().rev() {
-            if !order.iter().any(|known| identity(known) == identity(&rel)) {
-                order.push(rel);
-            }
-        }
-    }
-    // Inputs stand before what reads them; a shared node may have been met early, so the order
-    // is by depth.
-    order.sort_by_key(depth);
-    for rel in order.iter().rev().filter(|rel| below(rel).is_some()) {
-        let wanted = needed.get(&identity(rel)).cloned().unwrap_or_default();
-        let Some((input, below)) = needs_below(rel, &wanted) else { continue };
-        needed.entry(identity(input)).or_default().extend(below);
-    }
-    (order, needed)
-}
-
 impl Chains {
     /// Binds the chains that end in these relations and give these columns. They begin at a scan, or at
     /// `start`, whose rows are there. With a numbering each node has, behind its columns, the number of
@@ -296,7 +142,7 @@ impl Chains {
         for rel in &order {
             let wanted = needed.get(&identity(rel)).cloned().unwrap_or_default();
             let at_start = start.is_some_and(|start| identity(start) == identity(rel));
-            let goes_on = rel.streams() && !at_start && !rel.inputs().is_empty();
+            let goes_on = rows_of(rel).is_some() && !at_start;
             let node = match goes_on {
                 true => chains.bind_node(rel, &wanted, known)?,
                 false => chains.bind_start(rel, &wanted)?,
@@ -373,6 +219,20 @@ impl Chains {
             RelNode::Rejected { scan } => {
                 let from = &self.nodes[find(scan)?].schema;
                 Work::Rejected { keep: keep(from, &schema) }
+            }
+            RelNode::Join(_) if beside(rel).is_some() => {
+                let (rows, table) = beside(rel).ok_or_else(one_row)?;
+                let input = find(rows)?;
+                let from = &self.nodes[input].schema;
+                let totals = known.totals(table)?;
+                if totals.rows() != 1 {
+                    return Err(one_row());
+                }
+                let added = schema.fields.iter().filter(|field| from.field(&field.name).is_none());
+                let added = added.filter_map(|field| totals.schema.index_of(&field.name));
+                let values = added.map(|place| totals.batch.column(place).clone()).collect();
+                let keep = keep(from, &narrowed(&rel.schema, wanted));
+                Work::Beside { input, keep, values }
             }
             RelNode::Scan(_)
             | RelNode::Union { .. }
@@ -536,6 +396,17 @@ impl Chains {
                         batch_of(&node.schema, columns, rows.len())?
                     }
                 }
+                Work::Beside { input, keep, values } => {
+                    let input = &batches[*input];
+                    let person = input.columns().last().filter(|_| !node.persons.is_empty());
+                    let mut columns = super::intern::columns_at(input, keep);
+                    let rows = UInt32Array::from(vec![0; input.num_rows()]);
+                    for values in values {
+                        columns.push(compute::take(values, &rows, None).map_err(arrow_error)?);
+                    }
+                    columns.extend(person.cloned());
+                    batch_of(&node.schema, columns, input.num_rows())?
+                }
                 Work::Lookup { input, keep, finder, values } => {
                     let input = &batches[*input];
                     let person = input.columns().last().filter(|_| !node.persons.is_empty());
@@ -590,64 +461,8 @@ impl Chains {
     }
 }
 
-fn depth(rel: &RelRef) -> usize {
-    match rel.streams().then(|| rel.inputs()).and_then(|inputs| inputs.first().copied()) {
-        Some(input) => depth(input) + 1,
-        None => 0,
-    }
-}
-
-/// What a node needs of its input to give the wanted columns.
-fn needs_below<'a>(
-    rel: &'a RelRef,
-    wanted: &BTreeSet<String>,
-) -> Option<(&'a RelRef, BTreeSet<String>)> {
-    let mut below = BTreeSet::new();
-    match &rel.node {
-        RelNode::Filter { input, predicate } => {
-            below.extend(wanted.iter().cloned());
-            reads(predicate, &mut below);
-            Some((input, below))
-        }
-        RelNode::Project { input, columns } => {
-            for column in columns.iter().filter(|column| wanted.contains(&column.name)) {
-                reads(&column.value, &mut below);
-            }
-            Some((input, below))
-        }
-        RelNode::Dedupe(dedupe) => {
-            below.extend(wanted.iter().cloned());
-            Some((&dedupe.input, below))
-        }
-        RelNode::Lookup(lookup) => {
-            let added: Vec<&String> = lookup.columns.iter().map(|(_, to)| to).collect();
-            below.extend(wanted.iter().filter(|name| !added.contains(name)).cloned());
-            for (key, _) in &lookup.keys {
-                reads(key, &mut below);
-            }
-            Some((&lookup.input, below))
-        }
-        RelNode::Rejected { scan } => {
-            below.extend(wanted.iter().filter(|name| *name != REASONS).cloned());
-            Some((scan, below))
-        }
-        _ => None,
-    }
-}
-
-/// The columns that the contract of a scan reads.
-pub(super) fn rule_columns(rel: &RelRef) -> BTreeSet<String> {
-    let mut needed = BTreeSet::new();
-    if let RelNode::Scan(scan) = &rel.node {
-        for rule in &scan.rules {
-            reads(&rule.violated, &mut needed);
-        }
-        needed.extend(scan.finite.iter().chain(&scan.strict).cloned());
-        if let Some(money) = &scan.money {
-            reads(&money.value, &mut needed);
-        }
-    }
-    needed
+fn one_row() -> EngineError {
+    EngineError::Internal("totals that are not one row".into())
 }
 
 /// Columns under a schema's names; text may stay a dictionary.

@@ -6,26 +6,39 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::array::RecordBatch;
 use rayon::prelude::*;
 
-use super::chain::{
-    Chains, Known, Numbering, base, carried, identity, leaf, looked_up_by, lookup_tables,
-};
+use super::chain::{Chains, Known, Numbering};
 use super::contract::{Admitted, Found};
 use super::decode::MORSEL_ROWS;
 use super::epochs::EPOCH_ROWS;
 use super::file::InputFile;
 use super::fold::{self, AnyFold, AnyState, DedupeFold, FirstRows, Morsel, ScanFacts};
+use super::foresee::{foresee, least_memory};
 use super::frames;
 use super::index::{Index, LookedUp, PersonIndex, RowsByKey, RowsOfPeople, key_columns};
 use super::jobs::Done;
+use super::kernel::arrow_error;
+use super::memory::{Memory, MemoryLimit, Sink};
+use super::path::{base, beside, carried, identity, leaf, looked_up_by, tables_along};
 use super::people::People;
 use crate::engine::{Engine, EngineError, Findings, Monitor};
-use crate::frame::{Field, Frame};
+use crate::frame::{Field, Frame, Schema};
 use crate::ir::{Apply, Calendar, Call, RelNode, RelRef};
 
 /// A source: its files, in any order.
 #[derive(Debug, Clone, Default)]
 pub struct LocalSource {
     pub files: Vec<InputFile>,
+}
+
+impl LocalSource {
+    /// About what a row group takes while it is decoded, in bytes, of the file in which it takes the most.
+    pub(super) fn largest(&self, columns: &[&str]) -> u64 {
+        let of_file = |file: &InputFile| {
+            let (stored, decoded) = file.bytes_of(columns);
+            (stored + decoded) / file.row_groups().max(1) as u64
+        };
+        self.files.iter().map(of_file).max().unwrap_or(0)
+    }
 }
 
 /// The local engine over some sources.
@@ -37,6 +50,7 @@ pub struct Local<'a> {
     /// See [`Local::large_from`].
     pub(super) epoch_rows: u64,
     large_rows: u64,
+    pub(super) memory: Arc<Memory>,
     /// Relations are kept alive beside their row counts, so that a pointer means one relation.
     counts: Mutex<HashMap<usize, (RelRef, u64)>>,
     found: Mutex<Found>,
@@ -182,6 +196,11 @@ impl Known for Computed<'_> {
         let missing = || EngineError::Internal("rows that nobody has chosen".into());
         known.map(|(_, rows)| rows.clone()).ok_or_else(missing)
     }
+
+    fn totals(&mut self, table: &RelRef) -> Result<Frame, EngineError> {
+        let missing = || EngineError::Internal("totals that nobody has computed".into());
+        self.frames.tables.get(&identity(table)).map(|(_, frame)| frame.clone()).ok_or_else(missing)
+    }
 }
 
 impl<'a> Local<'a> {
@@ -206,6 +225,7 @@ impl<'a> Local<'a> {
             pool,
             epoch_rows: EPOCH_ROWS,
             large_rows: LARGE_ROWS,
+            memory: Arc::default(),
             counts: Mutex::default(),
             found: Mutex::default(),
         })
@@ -217,9 +237,32 @@ impl<'a> Local<'a> {
         Local { epoch_rows: rows.max(1), large_rows: rows, ..self }
     }
 
+    /// Keeps to a limit of memory.
+    pub fn with_memory(self, limit: MemoryLimit) -> Self {
+        Local { memory: Arc::new(Memory::new(Some(limit))), ..self }
+    }
+
+    /// Puts aside in a folder all that can be, whether or not memory is short.
+    pub fn always_aside(self, folder: std::path::PathBuf) -> Self {
+        let memory = Memory::new(Some(MemoryLimit { limit: u64::MAX, folder })).always_short();
+        Local { memory: Arc::new(memory), ..self }
+    }
+
+    /// Lets go memory that can be had again, if memory is short: of use between one piece of work and the next.
+    pub fn ease(&self) {
+        self.memory.ease();
+    }
+
+    /// Bytes that were put aside in files because memory was short.
+    pub fn put_aside(&self) -> u64 {
+        self.memory.put_aside()
+    }
+
     /// What is known of an input of so many rows.
     pub(super) fn facts(&self, rows: u64) -> ScanFacts {
-        ScanFacts { rows, large: rows > self.large_rows }
+        // What is kept of a row before it is packed is some thirty bytes.
+        let large = rows > self.large_rows || self.memory.is_large(rows * 32);
+        ScanFacts { rows, large, memory: self.memory.clone() }
     }
 
     /// Runs something on the engine's threads.
@@ -268,6 +311,7 @@ impl<'a> Local<'a> {
             RelNode::Filter { .. } | RelNode::Project { .. } | RelNode::Lookup(_) => {
                 self.chain_frame(rel, frames)?
             }
+            RelNode::Join(_) if beside(rel).is_some() => self.chain_frame(rel, frames)?,
             RelNode::Aggregate(_)
             | RelNode::History(_)
             | RelNode::Summary(_)
@@ -315,6 +359,7 @@ impl<'a> Local<'a> {
             }
         };
         self.keep(rel, frame.clone(), frames);
+        self.memory.check(1.0)?;
         Ok(frame)
     }
 
@@ -322,7 +367,7 @@ impl<'a> Local<'a> {
     fn chain_frame(&self, rel: &RelRef, frames: &mut Frames) -> Result<Frame, EngineError> {
         let start = base(rel);
         let input = self.frame(start, frames)?;
-        for table in lookup_tables(rel) {
+        for table in tables_along(rel) {
             self.frame(table, frames)?;
         }
         let names = rel.schema.names();
@@ -332,7 +377,41 @@ impl<'a> Local<'a> {
         let needs: BTreeSet<String> = new.map(|(name, _)| name.to_owned()).collect();
         if needs.is_empty() && !own.is_empty() {
             let columns = own.into_iter().flatten().map(|place| input.batch.column(place).clone());
-            return frames::finish(rel, columns.collect(), input.rows());
+            return frames::carried(rel, columns.collect(), input.rows());
+        }
+        let count = needs.len();
+        let fields = rel.schema.fields.iter().filter(|field| needs.contains(&field.name));
+        let schema = Schema::new(fields.cloned().collect());
+        let mut sink = Sink::new(&schema, input.rows(), &self.memory)?;
+        let mut rows = 0;
+        let at_once = sink.at_once();
+        self.stream(rel, needs, at_once, frames, |batch| {
+            rows += batch.num_rows();
+            sink.push(batch)
+        })?;
+        let mut new = sink.finish()?.into_iter();
+        debug_assert_eq!(new.len(), count);
+        let columns = own.into_iter().filter_map(|own| match own {
+            Some(place) => Some(input.batch.column(place).clone()),
+            None => new.next(),
+        });
+        frames::finish(rel, columns.collect(), rows)
+    }
+
+    /// The rows of a chain over a frame with these columns, in batches one after the other, so many of which
+    /// are made at once.
+    pub(super) fn stream(
+        &self,
+        rel: &RelRef,
+        needs: BTreeSet<String>,
+        at_once: usize,
+        frames: &mut Frames,
+        mut each: impl FnMut(RecordBatch) -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        let start = base(rel);
+        let input = self.frame(start, frames)?;
+        for table in tables_along(rel) {
+            self.frame(table, frames)?;
         }
         let count = needs.len();
         let ends = [(rel.clone(), needs)];
@@ -340,20 +419,20 @@ impl<'a> Local<'a> {
         let mut known = Computed { frames };
         let chains = Chains::bind(&ends, Some(start), numbering, &self.calendar, &mut known)?;
         let place = chains.place(rel).unwrap_or(0);
-        let run = |(first, batch): (usize, RecordBatch)| {
-            let mut batches = chains.run(Admitted::all(batch), first as u64)?;
-            Ok(batches.swap_remove(place))
+        // Behind the columns that are wanted may stand the number of the customer.
+        let wanted: Vec<usize> = (0..count).collect();
+        let run = |(first, batch): &(usize, RecordBatch)| {
+            let batches = chains.run(Admitted::all(batch.clone()), *first as u64)?;
+            batches[place].project(&wanted).map_err(arrow_error)
         };
-        let found: Vec<Result<RecordBatch, EngineError>> =
-            pieces(&input, MORSEL_ROWS).into_par_iter().map(run).collect();
-        let found = found.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let rows = found.iter().map(RecordBatch::num_rows).sum();
-        let mut new = frames::concat(found, count)?.into_iter();
-        let columns = own.into_iter().filter_map(|own| match own {
-            Some(place) => Some(input.batch.column(place).clone()),
-            None => new.next(),
-        });
-        frames::finish(rel, columns.collect(), rows)
+        for pieces in pieces(&input, MORSEL_ROWS).chunks(at_once) {
+            let found: Vec<Result<RecordBatch, EngineError>> = pieces.par_iter().map(run).collect();
+            for batch in found {
+                each(batch?)?;
+            }
+            self.memory.ease();
+        }
+        Ok(())
     }
 
     /// A table of a function of tables; the others are kept for whoever asks.
@@ -394,6 +473,7 @@ impl<'a> Local<'a> {
             let mut state = fold.start(&facts);
             for (first, batch) in morsels {
                 fold.take(&mut state, &Morsel { batch, ordinal: *first as u64 })?;
+                self.memory.ease();
             }
             Ok(state)
         };
@@ -419,6 +499,10 @@ fn pieces(input: &Frame, rows: usize) -> Vec<(usize, RecordBatch)> {
 
 impl Engine for Local<'_> {
     fn run(&self, outputs: &[RelRef]) -> Result<Vec<Frame>, EngineError> {
+        if self.memory.has_limit() {
+            let passes = foresee(&self.sources, &self.calendar, outputs)?;
+            self.memory.begin_with(least_memory(&passes, self.pool.current_num_threads()))?;
+        }
         self.pool.install(|| {
             let mut frames = Frames::default();
             self.passes(outputs, &mut frames)?;

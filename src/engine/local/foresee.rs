@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::chain::{identity, leaf, needs_of, rule_columns};
 use super::engine::{LARGE_ROWS, LocalSource};
 use super::epochs::{EPOCH_ROWS, Epochs};
 use super::fold::{ScanFacts, bytes_per_row, days};
 use super::jobs::{Done, Job, Jobs, Part, Task, by_numbering, numbered, period_of};
+use super::path::{identity, leaf, needs_of, rule_columns};
 use crate::engine::EngineError;
 use crate::ir::{Calendar, RelNode, RelRef};
 
@@ -106,6 +106,39 @@ pub fn foresee(
     Ok(passes)
 }
 
+/// What the program takes of itself, with what its threads have in hand.
+const PROGRAM: u64 = 80 << 20;
+
+/// Bytes of each customer that stay in memory: the number, how it is found, the first day, the place in a table.
+const OF_CUSTOMER: u64 = 48;
+
+/// Rows of a customer, where no table tells how many customers there are.
+const ROWS_OF_CUSTOMER: u64 = 20;
+
+/// About the least memory in which these passes run on so many threads, in bytes, when all that can be put aside
+/// is: tables to look up in and the numbers of customers stay, with a share of what is in hand.
+pub fn least_memory(passes: &[PlannedPass], threads: usize) -> u64 {
+    let of_kind = |pass: &PlannedPass, kinds: &[ConsumerKind]| -> u64 {
+        let consumers = pass.consumers.iter().filter(|consumer| kinds.contains(&consumer.kind));
+        consumers.map(|consumer| consumer.bytes).sum()
+    };
+    let looked_up = |pass: &&PlannedPass| of_kind(pass, &[ConsumerKind::Collected]) > 0;
+    let tables: u64 = passes.iter().map(|pass| of_kind(pass, &[ConsumerKind::Collected])).sum();
+    let known = passes.iter().filter(looked_up).map(|pass| pass.rows).max();
+    let told_apart = |pass: &&PlannedPass| {
+        let kinds = [ConsumerKind::Gathered, ConsumerKind::Grouped, ConsumerKind::GroupedByTime];
+        of_kind(pass, &kinds) > 0
+    };
+    let most = passes.iter().filter(told_apart).map(|pass| pass.rows / ROWS_OF_CUSTOMER).max();
+    let customers = known.or(most).unwrap_or(0);
+    let in_hand = |pass: &PlannedPass| {
+        let row_group = (pass.stored_bytes + pass.decoded_bytes) / pass.row_groups.max(1) as u64;
+        row_group * 2 * threads as u64 + of_kind(pass, &[ConsumerKind::GroupedByTime]) / 4
+    };
+    let in_hand = passes.iter().map(in_hand).max().unwrap_or(0);
+    PROGRAM + tables + customers * OF_CUSTOMER + in_hand
+}
+
 /// The relations whose tables a job gives.
 fn tables_of(job: &Job) -> Vec<RelRef> {
     if !job.fused.is_empty() {
@@ -135,7 +168,7 @@ fn planned(
 
     let row_groups: usize = source.files.iter().map(|file| file.row_groups()).sum();
     let rows = source.files.iter().map(|file| file.rows).sum();
-    let facts = ScanFacts { rows, large: rows > LARGE_ROWS };
+    let facts = ScanFacts { rows, large: rows > LARGE_ROWS, ..ScanFacts::default() };
     let bytes = source.files.iter().map(|file| file.bytes_of(&columns));
     let (stored_bytes, decoded_bytes) =
         bytes.fold((0, 0), |(stored, decoded), (own, more)| (stored + own, decoded + more));

@@ -11,6 +11,7 @@ use arrow::datatypes::{Decimal128Type, Int64Type};
 use arrow::row::{RowConverter, SortField};
 use rayon::prelude::*;
 
+use super::chain::batch_of;
 use super::evaluate::{Program, flat};
 use super::intern::{Interner, Keys, columns_at, with_precision};
 use super::kernel::arrow_error;
@@ -199,6 +200,20 @@ pub(super) fn join(
         }
     }
     finish(rel, columns, rows)
+}
+
+/// Columns of another frame under the names of a relation; texts that are codes stay codes.
+pub(super) fn carried(
+    rel: &Rel,
+    columns: Vec<ArrayRef>,
+    rows: usize,
+) -> Result<Frame, EngineError> {
+    let columns = columns
+        .iter()
+        .zip(&rel.schema.fields)
+        .map(|(column, field)| with_precision(column, field.data_type))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Frame { schema: rel.schema.clone(), batch: batch_of(&rel.schema, columns, rows)? })
 }
 
 /// Columns under the types that a relation states.

@@ -8,9 +8,9 @@ use arrow::array::{ArrayRef, AsArray, BooleanArray};
 use arrow::compute;
 use arrow::datatypes::Int64Type;
 
-use super::chain::identity;
 use super::kernel::arrow_error;
 use super::normal::replaced;
+use super::path::identity;
 use crate::engine::EngineError;
 use crate::frame::Frame;
 use crate::ir::typing::{TypeError, build};

@@ -178,8 +178,11 @@ pub(super) struct PersonIndex {
 pub(super) struct RowsOfPeople {
     pub column: ArrayRef,
     pub people: Arc<People>,
-    /// The row of each customer who has one, else [`NOBODY`].
+    /// The row of each customer who has one, else [`NOBODY`]; empty where the rows are numbered like the
+    /// customers.
     rows: Vec<u32>,
+    /// How many customers have rows by their own numbers.
+    alike: usize,
 }
 
 impl RowsOfPeople {
@@ -205,11 +208,22 @@ impl RowsOfPeople {
             }
             rows[id as usize] = row as u32;
         }
-        Ok(RowsOfPeople { column, people: people.clone(), rows })
+        let mut alike = 0;
+        // Whoever is met first in this table is in the order of its rows.
+        if rows.iter().zip(0..).all(|(row, id)| *row == id) {
+            alike = rows.len();
+            rows = Vec::new();
+        }
+        Ok(RowsOfPeople { column, people: people.clone(), rows, alike })
     }
 
     /// The row of the table for each customer.
     pub fn find(&self, ids: &UInt32Array) -> UInt32Array {
+        if self.alike > 0 {
+            let all = ids.values().iter().fold(true, |all, &id| all & ((id as usize) < self.alike));
+            let known = |&id: &u32| ((id as usize) < self.alike).then_some(id);
+            return if all { ids.clone() } else { ids.values().iter().map(known).collect() };
+        }
         let row = |&id: &u32| self.rows.get(id as usize).copied().unwrap_or(NOBODY);
         let rows: Vec<u32> = ids.values().iter().map(row).collect();
         if rows.contains(&NOBODY) {

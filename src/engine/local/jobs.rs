@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef};
 
-use super::chain::{dedupes, identity, leaf, looked_up_by, lookup_tables, origin};
 use super::fold::{self, AnyState, days};
 use super::fuse::{Fused, FusedPart, fuse};
 use super::legs::Legs;
 use super::normal::{EventsOf, over_people, resolve};
+use super::path::{dedupes, identity, leaf, looked_up_by, lookup_tables, lookups, origin};
 use crate::document::TimeUnit;
 use crate::engine::EngineError;
 use crate::frame::{DataType, Field, Frame, Schema};
-use crate::ir::relation;
+use crate::ir::relation::{self, Lookup};
 use crate::ir::{Events, Expr, ExprNode, Func, Named, RelNode, RelRef};
 
 /// Something that must be computed in passes over scans.
@@ -26,6 +26,8 @@ pub(super) struct Job {
     /// The aggregates that `rel` is made of, if it is several.
     pub fused: Vec<FusedPart>,
     pub needs: BTreeSet<String>,
+    /// The texts of a table that is only looked up in, which may stay codes.
+    pub coded: BTreeSet<String>,
     /// The chains it takes in that no pass has run yet, each over one scan, with their numbers.
     pub legs: Vec<(u64, RelRef)>,
     /// How many of its chains are not taken in yet.
@@ -91,6 +93,13 @@ impl Jobs {
                 .and_then(|(input, needs)| Some((Task::Fold, needs, self.legs.of(input)?)))
         };
         match work {
+            Some((Task::Collect, needs, _)) if self.collected(rel).is_some() => {
+                // So far it was only looked up in.
+                if let Some(job) = self.collected(rel) {
+                    job.needs = needs;
+                    job.coded.clear();
+                }
+            }
             Some((task, needs, legs)) => self.push(rel, task, needs, legs),
             None => match &rel.node {
                 RelNode::Movements(movements) => self.find(movements.expand()),
@@ -135,12 +144,55 @@ impl Jobs {
     }
 
     fn find_tables(&mut self, leg: &RelRef) {
-        for table in lookup_tables(leg) {
-            self.find(table);
+        for lookup in lookups(leg) {
+            if self.columns_of_scan(lookup).is_none() {
+                self.find(&lookup.table);
+            }
         }
         for rel in dedupes(leg) {
             self.first_rows(rel);
         }
+    }
+
+    /// The job that collects the rows of a relation, if there is one.
+    fn collected(&mut self, rel: &RelRef) -> Option<&mut Job> {
+        let same =
+            |job: &&mut Job| job.task == Task::Collect && identity(&job.rel) == identity(rel);
+        self.list.iter_mut().find(same)
+    }
+
+    /// Several tables to look up in are mostly columns of one scan, which is collected once.
+    fn columns_of_scan(&mut self, lookup: &Lookup) -> Option<()> {
+        let RelNode::Project { input, columns } = &lookup.table.node else { return None };
+        if !matches!(input.node, RelNode::Scan(_) | RelNode::Dedupe(_)) {
+            return None;
+        }
+        let of_scan = |name: &String| -> Option<String> {
+            let column = columns.iter().find(|column| column.name == *name)?;
+            column.value.as_column().map(str::to_owned)
+        };
+        let all: BTreeSet<String> =
+            columns.iter().map(|column| of_scan(&column.name)).collect::<Option<_>>()?;
+        let keys: BTreeSet<String> = lookup.keys.iter().filter_map(|(_, to)| of_scan(to)).collect();
+        let coded: BTreeSet<String> = all.difference(&keys).cloned().collect();
+        match self.collected(input) {
+            // Of a table that is wanted as it is all columns are there.
+            Some(job) if job.needs.len() == input.schema.fields.len() => {}
+            Some(job) => {
+                let plain: BTreeSet<String> = job.needs.difference(&job.coded).cloned().collect();
+                job.needs.extend(all);
+                job.coded.extend(coded);
+                job.coded.retain(|name| !plain.contains(name) && !keys.contains(name));
+            }
+            None => {
+                let legs = self.legs.of(input)?;
+                self.push(input, Task::Collect, all, legs);
+                if let Some(job) = self.collected(input) {
+                    job.coded = coded;
+                }
+            }
+        }
+        Some(())
     }
 
     fn push(&mut self, rel: &RelRef, task: Task, needs: BTreeSet<String>, legs: Vec<RelRef>) {
@@ -157,6 +209,7 @@ impl Jobs {
             also: Vec::new(),
             fused: Vec::new(),
             needs,
+            coded: BTreeSet::new(),
             legs,
             open,
             single,

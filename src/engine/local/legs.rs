@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::chain::identity;
+use super::path::identity;
 use crate::ir::relation::Lookup;
 use crate::ir::{Rel, RelNode, RelRef};
 

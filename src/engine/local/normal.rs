@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::chain::identity;
+use super::path::identity;
 use crate::engine::EngineError;
 use crate::ir::relation;
 use crate::ir::{Events, Expr, ExprNode, RelNode, RelRef};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use super::chain::{Chains, Numbering, identity, leaf, lookup_tables, narrowed, rule_columns};
+use super::chain::{Chains, Numbering};
 use super::contract::{Admitted, Contract};
 use super::decode::Decoding;
 use super::engine::{Computed, Frames, Local};
@@ -20,6 +20,7 @@ use super::jobs::{
 };
 use super::memory;
 use super::normal::EventsOf;
+use super::path::{identity, leaf, lookup_tables, narrowed, rule_columns};
 use crate::engine::{EngineError, NodeId, Place};
 use crate::frame::{DataType, Field};
 use crate::ir::relation;
@@ -126,6 +127,8 @@ impl Local<'_> {
             "a pass over the source"
         );
         self.monitor.begin(&scan.source, facts.rows);
+        let names: Vec<&str> = decoding.fields.iter().map(|field| field.name.as_str()).collect();
+        self.memory.begin(source.largest(&names) * self.pool.current_num_threads() as u64);
         let (failure, late) = (Failure::default(), Failure::default());
         let contract = chains.contract();
         let start = || -> Vec<AnyState> { folds.iter().map(|fold| fold.start(&facts)).collect() };
@@ -212,7 +215,10 @@ impl Local<'_> {
                 if self.monitor.stopped() {
                     return states;
                 }
-                let taken = passed.and_then(|()| take(states.get_or_insert_with(start), item));
+                let done = (place + 1) as f64 / epochs.order.len() as f64;
+                let taken = passed
+                    .and_then(|()| take(states.get_or_insert_with(start), item))
+                    .and_then(|()| self.memory.check(done));
                 if let Err(error) = taken {
                     failure.note(item, error);
                 }
@@ -301,8 +307,7 @@ impl Local<'_> {
         frames: &mut Frames,
     ) -> Result<(), EngineError> {
         let odd = |what: &str| EngineError::Internal(what.into());
-        let mut days =
-            self.pool.install(|| fold.days(state)).ok_or_else(|| odd("days of no fold"))?;
+        let mut days = self.pool.install(|| fold.days(state))?;
         // What has a row for each customer comes last, when the events can be let go.
         let mut rels: Vec<&RelRef> = std::iter::once(&job.rel).chain(&job.also).collect();
         rels.sort_by_key(|rel| matches!(rel.node, RelNode::Summary(_)));
@@ -311,9 +316,11 @@ impl Local<'_> {
             let (input, events, by) =
                 days::events_of(rel).ok_or_else(|| odd("a fold of days of no days"))?;
             let segments = self.segments(input, events, by, &days, frames)?;
-            let table = || days::table(rel, &mut days, &segments, &self.calendar, last);
+            let with = (&self.calendar, self.memory.as_ref());
+            let table = || days::table(rel, &mut days, &segments, with, last);
             let frame = self.pool.install(table).map_err(|error| error.of(rel))?;
             self.keep(rel, frame, frames);
+            self.memory.check(1.0)?;
         }
         // Of a few rows it would cost more than it gives.
         if days.were_packed() {
@@ -333,31 +340,36 @@ impl Local<'_> {
         frames: &mut Frames,
     ) -> Result<Segments, EngineError> {
         let types: Vec<DataType> = by.iter().map(|by| by.value.data_type).collect();
+        let mut segments = Segments::new(types)?;
         if by.is_empty() {
-            return Segments::new(&[], types);
+            return Ok(segments);
         }
         let odd = || EngineError::Internal("a segment that is not the customer's".into());
         let people = people_of(events, Some(days.customers()?))?;
         let column = Field::new(CUSTOMER, events.customer.value.data_type);
         frames.number_by(&column, days.people.clone());
         let of = EventsOf::new(chain, events);
-        let mut columns = Vec::new();
+        let (mut rel, mut columns) = (people.clone(), Vec::new());
         for by in by {
-            let (rel, expr) =
-                by_customer(chain, &by.value, &people, events, &of).ok_or_else(odd)?;
-            let typed = |error: TypeError| EngineError::Internal(error.message);
-            let rel = relation::project(&rel, vec![named("by", expr)]).map_err(typed)?;
-            let frame =
-                self.frame(&rel, frames).map_err(|error| match (error, chain_lookup(chain)) {
-                    // The look-up of the plan that this one stands for.
-                    (EngineError::NotUnique { table, key, .. }, Some(lookup)) => {
-                        EngineError::NotUnique { table, key, node: NodeId::of(lookup) }
-                    }
-                    (error, _) => error,
-                })?;
-            columns.push(frame.batch.column(0).clone());
+            let (over, expr) = by_customer(chain, &by.value, &rel, events, &of).ok_or_else(odd)?;
+            rel = over;
+            columns.push(named(format!("by{}", columns.len()), expr));
         }
-        Segments::new(&columns, types)
+        let typed = |error: TypeError| EngineError::Internal(error.message);
+        let rel = relation::project(&rel, columns).map_err(typed)?;
+        let needs = rel.schema.names().map(str::to_owned).collect();
+        let pushed =
+            self.stream(&rel, needs, self.pool.current_num_threads() * 4, frames, |batch| {
+                segments.push(batch.columns())
+            });
+        pushed.map_err(|error| match (error, chain_lookup(chain)) {
+            // The look-up of the plan that this one stands for.
+            (EngineError::NotUnique { table, key, .. }, Some(lookup)) => {
+                EngineError::NotUnique { table, key, node: NodeId::of(lookup) }
+            }
+            (error, _) => error,
+        })?;
+        Ok(segments)
     }
 
     fn note_counts(&self, chain: &RelRef, counts: &HashMap<usize, u64>) {
@@ -386,8 +398,9 @@ impl Local<'_> {
             let place = chains.place(&part.chain).ok_or_else(|| odd("a job without its chain"))?;
             folds.push(match (job.task, &job.rel.node) {
                 (Task::Collect, _) => {
-                    let schema = Arc::new(narrowed(&job.rel.schema, &job.needs));
-                    Box::new(CollectFold { schema }) as Box<dyn AnyFold>
+                    let schema = narrowed(&job.rel.schema, &job.needs);
+                    let input = chains.schema(place);
+                    Box::new(CollectFold::new(schema, input, &job.coded)) as Box<dyn AnyFold>
                 }
                 (Task::FirstRows, RelNode::Dedupe(dedupe)) => {
                     Box::new(DedupeFold::new(dedupe, chains.schema(place), &self.calendar)?)

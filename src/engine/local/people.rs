@@ -37,7 +37,8 @@ const SPARSE: u64 = 8;
 /// Whole numbers, in the order in which they were met.
 pub(super) struct Numbers {
     keys: Vec<i64>,
-    /// The keys from `low` on, where they lie close together: the number of who has each, or [`NOBODY`].
+    /// The keys from `low` on, where they lie close together: one more than the number of who has each, or 0.
+    /// Pages in which nobody is take no memory.
     low: i64,
     direct: Vec<u32>,
     /// All others in a table with open places: the key and the number of who has it, [`NOBODY`] where the
@@ -68,7 +69,7 @@ impl Numbers {
         let close = high.abs_diff(low) < count.saturating_mul(SPARSE);
         let direct = if close { high.abs_diff(low) + 1 } else { 0 };
         // Later keys are mostly higher.
-        (self.low, self.direct) = (low, vec![NOBODY; (direct + direct / 2) as usize]);
+        (self.low, self.direct) = (low, vec![0; (direct + direct / 2) as usize]);
         let open = if close { 0 } else { count as usize * 2 };
         self.places = vec![(0, NOBODY); (open + 1).next_power_of_two().max(1 << 10)];
         self.taken = 0;
@@ -102,7 +103,7 @@ impl Numbers {
 
     fn find(&self, key: i64) -> u32 {
         match self.direct.get(self.direct_place(key)) {
-            Some(&id) => id,
+            Some(&next) => next.wrapping_sub(1),
             None => self.find_from(key, self.place_of(key)),
         }
     }
@@ -131,7 +132,7 @@ impl Numbers {
     fn put(&mut self, key: i64, id: u32) {
         let place = self.direct_place(key);
         if let Some(entry) = self.direct.get_mut(place) {
-            *entry = id;
+            *entry = id + 1;
             return;
         }
         let mut place = self.place_of(key);

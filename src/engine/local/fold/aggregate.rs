@@ -9,12 +9,12 @@ use arrow::datatypes::Date32Type;
 use super::super::chain::PERSON;
 use super::super::evaluate::Program;
 use super::super::intern::{Keys, with_precision};
-use super::super::kernel::mask;
 use super::super::lazy::can_fail;
+use super::super::memory::Memory;
 use super::super::people::People;
 use super::gather::Pair;
 use super::groups::Groups;
-use super::state::{Accumulator, Arguments, Kind, Reading};
+use super::state::{Accumulator, Arguments, Kind, Reading, Selected};
 use super::{Fold, Morsel, Persons, ScanFacts};
 use crate::document::TimeUnit;
 use crate::engine::EngineError;
@@ -100,6 +100,8 @@ pub struct AggregateState {
     ends: Vec<Option<i32>>,
     /// What the readings of each slot come to in groups that are settled.
     settled: Vec<HashMap<u32, Vec<Value>>>,
+    /// The memory there is, if there are many rows.
+    memory: Option<Arc<Memory>>,
 }
 
 fn plan(func: &MeasureFunc, is_person: impl Fn(&Expr) -> bool) -> (Kind, Vec<Expr>, Reading) {
@@ -231,24 +233,27 @@ impl AggregateFold {
             };
             readings.push((slot, reading));
         }
-        // One program for all: keys, then each slot's arguments and filter.
+        // One program for all: keys, then each slot's arguments.
         let expressions: Vec<Expr> = aggregate.keys.iter().map(|key| key.value.clone()).collect();
         let mut next = expressions.len();
+        // Then each filter once.
+        let mut filters: Vec<Expr> = Vec::new();
         for slot in &mut slots {
             slot.places = (next..next + slot.arguments.len()).collect();
             next += slot.arguments.len();
-            if slot.filter.is_some() {
-                slot.filter_place = Some(next);
-                next += 1;
-            }
+            filters.extend(slot.filter.clone().filter(|filter| !filters.contains(filter)));
+        }
+        for slot in &mut slots {
+            let place = |filter: &Expr| filters.iter().position(|known| known == filter);
+            slot.filter_place = slot.filter.as_ref().and_then(place).map(|place| next + place);
         }
         let (mut plain, mut safe) = (expressions.clone(), expressions);
         for slot in &slots {
             plain.extend(slot.arguments.iter().cloned());
             safe.extend(slot.arguments.iter().map(|argument| guarded(argument, &slot.filter)));
-            plain.extend(slot.filter.clone());
-            safe.extend(slot.filter.clone());
         }
+        plain.extend(filters.iter().cloned());
+        safe.extend(filters);
         let program = Program::bind(&plain, input)?;
         let guarded = (safe != plain).then(|| Program::bind(&safe, input)).transpose()?;
         let group_keys = Keys::new(aggregate.keys.iter().map(|key| key.value.data_type).collect())?;
@@ -316,6 +321,7 @@ impl Fold for AggregateFold {
                 .collect(),
             ends: Vec::new(),
             settled: self.slots.iter().map(|_| HashMap::new()).collect(),
+            memory: facts.large.then(|| facts.memory.clone()),
         };
         if self.group_count == 0 {
             // Without keys there is one group, even of nothing.
@@ -338,20 +344,30 @@ impl Fold for AggregateFold {
             count => state.groups.of(&results[..count], &self.group_keys)?,
         };
         let count = if self.group_count == 0 { 1 } else { state.groups.known.len() };
+        let mut selected: Vec<(usize, Option<Selected>)> = Vec::new();
+        for place in self.slots.iter().filter_map(|slot| slot.filter_place) {
+            if !selected.iter().any(|(known, _)| *known == place) {
+                selected.push((place, Selected::new(results[place].as_boolean(), &groups)));
+            }
+        }
         for (slot, accumulator) in self.slots.iter().zip(&mut state.accumulators) {
             accumulator.grow(count);
             let columns: Vec<ArrayRef> =
                 slot.places.iter().map(|&place| results[place].clone()).collect();
-            let filter = slot.filter_place.map(|place| mask(results[place].as_boolean()));
+            let known = |place: usize| selected.iter().find(|(known, _)| *known == place);
+            let of_slot = slot.filter_place.and_then(known);
             accumulator.take(
                 slot.kind,
                 &Arguments {
                     columns: &columns,
-                    filter: filter.as_ref(),
+                    selected: of_slot.and_then(|(_, selected)| selected.as_ref()),
                     groups: &groups,
                     keys: &slot.keys,
                 },
             )?;
+        }
+        if let Some(memory) = state.memory.as_ref().filter(|memory| memory.is_short(0)) {
+            state.accumulators.iter_mut().try_for_each(|kept| kept.put_aside(memory))?;
         }
         Ok(())
     }
@@ -389,7 +405,7 @@ impl Fold for AggregateFold {
         let people = self.people.as_ref().map_or(0, |people| people.len());
         for (slot, accumulator) in state.accumulators.iter_mut().enumerate() {
             let (_, readings) = self.readings_of(slot);
-            for (group, values) in accumulator.settle(&readings, &over, people) {
+            for (group, values) in accumulator.settle(&readings, &over, people)? {
                 if state.settled[slot].insert(group, values).is_some() {
                     return Err(goes_on());
                 }

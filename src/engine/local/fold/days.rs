@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use super::super::chain::PERSON;
 use super::super::evaluate::Program;
 use super::super::intern::{Interner, Keys};
+use super::super::memory::Memory;
 use super::super::people::{NOBODY, People};
 use super::gather::{Gather, Grouped, OfPerson, PackedGrouped};
 use super::pack::{self, Bytes};
@@ -176,7 +177,7 @@ impl Days {
                 let grouped = match kept {
                     Kept::Rows(grouped) => grouped,
                     Kept::Packed(packed) => {
-                        unpacked = packed.unpack();
+                        unpacked = packed.unpack()?;
                         &unpacked
                     }
                 };
@@ -228,8 +229,11 @@ impl DaysFold {
     }
 
     /// The events of a state, by customer and day.
-    pub fn gathered(&self, state: DaysState) -> Days {
-        let keep = !state.events.packs();
+    ///
+    /// # Errors
+    /// A disk that is full or fails, where memory is short.
+    pub fn gathered(&self, state: DaysState) -> Result<Days, EngineError> {
+        let memory = state.events.packs();
         let found = state.events.into_grouped(self.people.len(), |mut grouped| {
             let people: Vec<_> = grouped.people().collect();
             let mut firsts = Vec::with_capacity(people.len());
@@ -240,22 +244,25 @@ impl DaysFold {
                 }
                 firsts.push((person, events[0].day));
             }
-            let kept = if keep { Kept::Rows(grouped) } else { Kept::Packed(grouped.pack()) };
-            (kept, firsts)
-        });
+            let kept = match &memory {
+                None => Kept::Rows(grouped),
+                Some(memory) => Kept::Packed(grouped.pack(memory)?),
+            };
+            Ok((kept, firsts))
+        })?;
         let mut first_days = vec![NEVER; self.people.len()];
         let mut partitions = Vec::with_capacity(found.len());
         for (kept, firsts) in found {
             firsts.into_iter().for_each(|(person, day)| first_days[person as usize] = day);
             partitions.push(kept);
         }
-        Days {
+        Ok(Days {
             people: self.people.clone(),
             partitions,
-            packed: !keep,
+            packed: memory.is_some(),
             first_days,
             span: state.days,
-        }
+        })
     }
 }
 
@@ -293,7 +300,7 @@ impl Fold for DaysFold {
                 _ => NO_VALUE,
             };
             (first, last) = (first.min(day), last.max(day));
-            state.events.push(DayEvent { person, day, value });
+            state.events.push(DayEvent { person, day, value })?;
         }
         state.days = (first <= last).then_some((first, last));
         Ok(())
@@ -337,21 +344,29 @@ impl DaysFold {
 }
 
 impl Segments {
-    /// The segments of customers: the rows of `columns`, in the order of the customers' numbers.
+    /// The segments of customers by columns of these types; nobody's are known yet.
     ///
     /// # Errors
     /// Types that cannot be keys.
-    pub fn new(columns: &[ArrayRef], types: Vec<DataType>) -> Result<Self, EngineError> {
-        let keys = Keys::new(types)?;
-        let (mut codes, mut known) = (Vec::new(), Interner::default());
-        if columns.is_empty() {
-            known.intern(&[])?;
-        } else {
-            for row in &keys.encode(columns)? {
-                codes.push(known.intern(row.data())?);
-            }
+    pub fn new(types: Vec<DataType>) -> Result<Self, EngineError> {
+        let one = types.is_empty();
+        let mut segments =
+            Segments { codes: Vec::new(), known: Interner::default(), keys: Keys::new(types)? };
+        if one {
+            segments.known.intern(&[])?;
         }
-        Ok(Segments { codes, known, keys })
+        Ok(segments)
+    }
+
+    /// Takes the columns of the next customers, in the order of their numbers.
+    ///
+    /// # Errors
+    /// More segments than there are numbers.
+    pub fn push(&mut self, columns: &[ArrayRef]) -> Result<(), EngineError> {
+        for row in &self.keys.encode(columns)? {
+            self.codes.push(self.known.intern(row.data())?);
+        }
+        Ok(())
     }
 
     /// The number of a customer's segment.
@@ -378,7 +393,7 @@ pub(in super::super) fn table(
     rel: &RelRef,
     days: &mut Days,
     segments: &Segments,
-    calendar: &Calendar,
+    (calendar, memory): (&Calendar, &Memory),
     last: bool,
 ) -> Result<Frame, EngineError> {
     match &rel.node {
@@ -387,7 +402,7 @@ pub(in super::super) fn table(
             if last {
                 days.partitions = Vec::new();
             }
-            summary::of_parts(rel, node, parts, days, segments, calendar)
+            summary::of_parts(rel, parts, days, segments, (calendar, memory))
         }
         RelNode::CohortGrid(node) => cohort::of_days(rel, node, days, segments, calendar),
         RelNode::Movements(node) => movements::of_days(rel, node, days, segments, calendar),

@@ -3,14 +3,16 @@
 //! Rows go to one of [`PARTITIONS`] lists by the number of their customer. In the end each list is
 //! small enough for the caches, and is put in the order of its customers by counting. Of a list that
 //! grows long the rows so far are packed: by customer they are like their neighbours, and a few bytes say
-//! how they differ.
+//! how they differ. If memory is short, what is packed goes to a file.
 
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::super::memory::{Memory, Run, Spill};
 use super::ScanFacts;
 use super::pack::{self, Bytes, Chunks};
+use crate::engine::EngineError;
 
 /// How many lists there are; a customer's is the remainder of the number.
 pub(super) const PARTITIONS: usize = 256;
@@ -46,15 +48,22 @@ pub(super) struct Gather<T> {
     /// Pieces that are full.
     full: Vec<Vec<Vec<T>>>,
     packed: Vec<Vec<Packed>>,
-    packs: bool,
+    /// Rows are packed if it is known what memory there is.
+    memory: Option<Arc<Memory>>,
 }
 
 /// Rows of a partition, packed.
 struct Packed {
-    bytes: Chunks,
+    bytes: Stored,
     rows: usize,
     /// New numbers of groups that apply to what is read, one after the other.
     places: Vec<Arc<[u32]>>,
+}
+
+/// Packed bytes, here or in a file.
+enum Stored {
+    Held(Chunks),
+    Aside(Arc<Spill>, Run),
 }
 
 /// The rows of a partition, in any order.
@@ -77,7 +86,7 @@ impl<T> Default for Gather<T> {
             open: (0..PARTITIONS).map(|_| Vec::new()).collect(),
             full: (0..PARTITIONS).map(|_| Vec::new()).collect(),
             packed: (0..PARTITIONS).map(|_| Vec::new()).collect(),
-            packs: false,
+            memory: None,
         }
     }
 }
@@ -85,34 +94,41 @@ impl<T> Default for Gather<T> {
 impl<T: OfPerson> Gather<T> {
     /// No rows yet, of an input: the rows of a large one are packed.
     pub fn of_input(facts: &ScanFacts) -> Self {
-        Gather { packs: facts.large, ..Gather::default() }
+        Gather { memory: facts.large.then(|| facts.memory.clone()), ..Gather::default() }
     }
 
     /// Takes a row.
-    pub fn push(&mut self, row: T) {
+    ///
+    /// # Errors
+    /// A disk that is full or fails, where memory is short.
+    pub fn push(&mut self, row: T) -> Result<(), EngineError> {
         let partition = row.person() as usize % PARTITIONS;
         let piece = &mut self.open[partition];
         if piece.len() == piece.capacity() {
-            self.next_piece(partition);
+            self.next_piece(partition)?;
         }
         self.open[partition].push(row);
+        Ok(())
     }
 
     #[cold]
-    fn next_piece(&mut self, partition: usize) {
+    fn next_piece(&mut self, partition: usize) -> Result<(), EngineError> {
         let piece = std::mem::replace(&mut self.open[partition], Vec::with_capacity(PIECE));
         if !piece.is_empty() {
             self.full[partition].push(piece);
         }
-        if self.packs && self.full[partition].len() == PACKED {
+        if let Some(memory) = &self.memory
+            && self.full[partition].len() == PACKED
+        {
             let pieces = std::mem::take(&mut self.full[partition]);
-            self.packed[partition].push(Packed::of(partition, pieces));
+            self.packed[partition].push(Packed::of(partition, pieces, memory)?);
         }
+        Ok(())
     }
 
-    /// True if rows are packed.
-    pub fn packs(&self) -> bool {
-        self.packs
+    /// The memory there is, if rows are packed.
+    pub fn packs(&self) -> Option<Arc<Memory>> {
+        self.memory.clone()
     }
 
     /// Takes the rows of another, whose groups have these numbers here.
@@ -139,35 +155,51 @@ impl<T: OfPerson> Gather<T> {
     }
 
     /// The rows of each partition by customer, of so many customers; what was gathered is let go.
+    ///
+    /// # Errors
+    /// What `each` has, and a disk that fails.
     pub fn into_grouped<R: Send>(
         self,
         people: usize,
-        each: impl Fn(Grouped<T>) -> R + Sync + Send,
-    ) -> Vec<R> {
+        each: impl Fn(Grouped<T>) -> Result<R, EngineError> + Sync + Send,
+    ) -> Result<Vec<R>, EngineError> {
         let partitions: Vec<(usize, Rows<T>)> = self.into_partitions().collect();
-        partitions
+        let found: Vec<Result<R, EngineError>> = partitions
             .into_par_iter()
-            .map(|(partition, rows)| each(grouped(partition, rows, people)))
-            .collect()
+            .map(|(partition, rows)| each(grouped(partition, rows, people)?))
+            .collect();
+        found.into_iter().collect()
     }
 
     /// The same on one thread, and one after the other.
-    pub fn each_grouped(self, people: usize, mut each: impl FnMut(Grouped<T>)) {
+    ///
+    /// # Errors
+    /// What `each` has, and a disk that fails.
+    pub fn each_grouped(
+        self,
+        people: usize,
+        mut each: impl FnMut(Grouped<T>) -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
         for (partition, rows) in self.into_partitions() {
-            each(grouped(partition, rows, people));
+            each(grouped(partition, rows, people)?)?;
         }
+        Ok(())
     }
 }
 
 impl Packed {
-    fn of<T: OfPerson>(partition: usize, pieces: Vec<Vec<T>>) -> Self {
+    fn of<T: OfPerson>(
+        partition: usize,
+        pieces: Vec<Vec<T>>,
+        memory: &Memory,
+    ) -> Result<Self, EngineError> {
         let most = pieces.iter().flatten().map(OfPerson::person).max().unwrap_or(0);
         let rows = Rows { pieces, packed: Vec::new() };
-        Packed::of_ordered(&grouped(partition, rows, most as usize + 1).rows)
+        Packed::of_ordered(&grouped(partition, rows, most as usize + 1)?.rows, memory)
     }
 
     /// Rows in the order of their customers.
-    fn of_ordered<T: OfPerson>(rows: &[T]) -> Self {
+    fn of_ordered<T: OfPerson>(rows: &[T], memory: &Memory) -> Result<Self, EngineError> {
         let mut chunks = Chunks::default();
         let mut before: Option<&T> = None;
         for row in rows {
@@ -177,13 +209,30 @@ impl Packed {
             row.pack(before.filter(|before| before.person() == row.person()), bytes);
             before = Some(row);
         }
-        chunks.end();
-        Packed { bytes: chunks, rows: rows.len(), places: Vec::new() }
+        let bytes = match memory.is_short(0) {
+            true => {
+                let spill = memory.spill()?;
+                let run = spill.put(&chunks.bytes())?;
+                Stored::Aside(spill, run)
+            }
+            false => {
+                chunks.end();
+                Stored::Held(chunks)
+            }
+        };
+        Ok(Packed { bytes, rows: rows.len(), places: Vec::new() })
     }
 
     /// Puts the rows behind others.
-    fn unpack<T: OfPerson>(&self, partition: usize, rows: &mut Vec<T>) {
-        let mut bytes = self.bytes.read();
+    fn unpack<T: OfPerson>(&self, partition: usize, rows: &mut Vec<T>) -> Result<(), EngineError> {
+        let read;
+        let mut bytes = match &self.bytes {
+            Stored::Held(chunks) => chunks.read(),
+            Stored::Aside(spill, run) => {
+                read = spill.get(*run)?;
+                Bytes::of(&read)
+            }
+        };
         let mut local = 0;
         let mut before: Option<T> = None;
         for _ in 0..self.rows {
@@ -194,14 +243,19 @@ impl Packed {
             before = Some(row);
             rows.push(self.places.iter().fold(row, |row, places| row.renumbered(places)));
         }
+        Ok(())
     }
 }
 
-fn grouped<T: OfPerson>(partition: usize, rows: Rows<T>, people: usize) -> Grouped<T> {
+fn grouped<T: OfPerson>(
+    partition: usize,
+    rows: Rows<T>,
+    people: usize,
+) -> Result<Grouped<T>, EngineError> {
     let Rows { mut pieces, packed } = rows;
     for packed in packed {
         let mut rows = Vec::with_capacity(packed.rows);
-        packed.unpack(partition, &mut rows);
+        packed.unpack(partition, &mut rows)?;
         pieces.push(rows);
     }
     let local = |row: &T| row.person() as usize / PARTITIONS;
@@ -225,7 +279,7 @@ fn grouped<T: OfPerson>(partition: usize, rows: Rows<T>, people: usize) -> Group
             *place += 1;
         }
     }
-    Grouped { partition, starts, rows }
+    Ok(Grouped { partition, starts, rows })
 }
 
 /// The rows of a partition in the order of its customers, packed.
@@ -237,18 +291,24 @@ pub(super) struct PackedGrouped {
 
 impl PackedGrouped {
     /// The rows as they were.
-    pub fn unpack<T: OfPerson>(&self) -> Grouped<T> {
+    ///
+    /// # Errors
+    /// A disk that fails.
+    pub fn unpack<T: OfPerson>(&self) -> Result<Grouped<T>, EngineError> {
         let mut rows = Vec::with_capacity(self.rows.rows);
-        self.rows.unpack(self.partition, &mut rows);
-        Grouped { partition: self.partition, starts: self.starts.clone(), rows }
+        self.rows.unpack(self.partition, &mut rows)?;
+        Ok(Grouped { partition: self.partition, starts: self.starts.clone(), rows })
     }
 }
 
 impl<T: OfPerson> Grouped<T> {
     /// The same in fewer bytes.
-    pub fn pack(self) -> PackedGrouped {
-        let rows = Packed::of_ordered(&self.rows);
-        PackedGrouped { partition: self.partition, starts: self.starts, rows }
+    ///
+    /// # Errors
+    /// A disk that is full or fails, where memory is short.
+    pub fn pack(self, memory: &Memory) -> Result<PackedGrouped, EngineError> {
+        let rows = Packed::of_ordered(&self.rows, memory)?;
+        Ok(PackedGrouped { partition: self.partition, starts: self.starts, rows })
     }
 }
 
@@ -316,43 +376,53 @@ impl<'a> Counting<'a> {
 }
 
 /// How many customers have at least so many rows in each group, for each of `least`.
+///
+/// # Errors
+/// A disk that fails, if rows are there.
 pub(super) fn customers_with(
     pairs: Gather<Pair>,
     people: usize,
     groups: usize,
     least: &[i64],
-) -> Vec<Vec<i64>> {
+) -> Result<Vec<Vec<i64>>, EngineError> {
     let count = |grouped: Grouped<Pair>| {
         let mut counting = Counting::new(groups, least);
         grouped.rows.iter().for_each(|pair| counting.count(pair));
-        counting.found
+        Ok(counting.found)
     };
     let mut totals = vec![vec![0_i64; groups]; least.len()];
-    for found in pairs.into_grouped(people, count) {
+    for found in pairs.into_grouped(people, count)? {
         for (totals, found) in totals.iter_mut().zip(found) {
             totals.iter_mut().zip(found).for_each(|(total, found)| *total += i64::from(found));
         }
     }
-    totals
+    Ok(totals)
 }
 
 /// The same for the groups that are over, on this thread; the rows of all others are left.
+///
+/// # Errors
+/// A disk that fails, if rows are there.
 pub(super) fn customers_of_past(
     pairs: &mut Gather<Pair>,
     people: usize,
     over: &[bool],
     least: &[i64],
-) -> Vec<Vec<i64>> {
+) -> Result<Vec<Vec<i64>>, EngineError> {
     let mut counting = Counting::new(over.len(), least);
-    let mut left = Gather::default();
+    let mut left = Gather { memory: pairs.packs(), ..Gather::default() };
     std::mem::take(pairs).each_grouped(people, |grouped| {
         for pair in &grouped.rows {
-            if over[pair.group as usize] { counting.count(pair) } else { left.push(*pair) }
+            match over[pair.group as usize] {
+                true => counting.count(pair),
+                false => left.push(*pair)?,
+            }
         }
-    });
+        Ok(())
+    })?;
     *pairs = left;
     let found = counting.found.into_iter();
-    found.map(|counts| counts.into_iter().map(i64::from).collect()).collect()
+    Ok(found.map(|counts| counts.into_iter().map(i64::from).collect()).collect())
 }
 
 #[cfg(test)]
@@ -365,7 +435,8 @@ mod tests {
         let mut second = Gather::default();
         for number in 0..100_000_u32 {
             let pair = Pair { person: number * 7 % 1000, group: number % 3 };
-            if number % 5 == 0 { second.push(pair) } else { first.push(pair) }
+            let list = if number % 5 == 0 { &mut second } else { &mut first };
+            list.push(pair).expect("in memory");
         }
         let mut all = Gather::default();
         all.merge(first, &[1, 2, 3]);
@@ -376,9 +447,9 @@ mod tests {
                 assert_eq!(rows.len(), 100);
                 assert!(grouped.rows[rows].iter().all(|row| row.person == person && row.group > 0));
             }
-            grouped.people().count()
+            Ok(grouped.people().count())
         });
-        assert_eq!(seen.into_iter().sum::<usize>(), 1000);
+        assert_eq!(seen.expect("in memory").into_iter().sum::<usize>(), 1000);
     }
 
     #[test]
@@ -387,7 +458,7 @@ mod tests {
         let rows = (PACKED * 2 + 1) * PIECE * PARTITIONS;
         let mut pairs = Gather::of_input(&ScanFacts { large: true, ..ScanFacts::default() });
         for number in 0..rows as u32 {
-            pairs.push(Pair { person: number % 1000, group: number % 3 });
+            pairs.push(Pair { person: number % 1000, group: number % 3 }).expect("in memory");
         }
         assert!(pairs.packed.iter().any(|packed| packed.len() > 1));
         let mut all = Gather::default();
@@ -401,10 +472,9 @@ mod tests {
                         counts[pair.group as usize] += 1;
                     }
                 }
-                counts
+                Ok(counts)
             })
-            .into_iter()
-            .collect();
+            .expect("in memory");
         let expected = |group: usize| (0..rows).filter(|n| [2, 0, 1][n % 3] == group).count();
         for group in 0..3 {
             assert_eq!(counts.iter().map(|of| of[group]).sum::<usize>(), expected(group));
@@ -415,19 +485,22 @@ mod tests {
     fn customers_of_groups_that_are_over_are_counted_apart() {
         let mut pairs = Gather::default();
         for (person, group) in [(0, 0), (0, 1), (300, 0), (0, 0), (5, 2), (0, 1), (5, 1)] {
-            pairs.push(Pair { person, group });
+            pairs.push(Pair { person, group }).expect("in memory");
         }
-        let past = customers_of_past(&mut pairs, 301, &[true, false, true], &[1, 2]);
+        let past =
+            customers_of_past(&mut pairs, 301, &[true, false, true], &[1, 2]).expect("in memory");
         assert_eq!(past, [[2, 0, 1], [1, 0, 0]]);
-        assert_eq!(customers_with(pairs, 301, 3, &[1, 2]), [[0, 2, 0], [0, 1, 0]]);
+        let left = customers_with(pairs, 301, 3, &[1, 2]).expect("in memory");
+        assert_eq!(left, [[0, 2, 0], [0, 1, 0]]);
     }
 
     #[test]
     fn customers_are_counted_once() {
         let mut pairs = Gather::default();
         for (person, group) in [(0, 0), (0, 1), (300, 0), (0, 0), (300, 0), (5, 0), (0, 0)] {
-            pairs.push(Pair { person, group });
+            pairs.push(Pair { person, group }).expect("in memory");
         }
-        assert_eq!(customers_with(pairs, 301, 3, &[1, 2, 3]), [[3, 1, 0], [2, 0, 0], [1, 0, 0]]);
+        let found = customers_with(pairs, 301, 3, &[1, 2, 3]).expect("in memory");
+        assert_eq!(found, [[3, 1, 0], [2, 0, 0], [1, 0, 0]]);
     }
 }

@@ -30,6 +30,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
+use super::memory::Memory;
 use super::people::People;
 use crate::document::TimeUnit;
 use crate::engine::EngineError;
@@ -59,6 +60,15 @@ pub struct ScanFacts {
     pub rows: u64,
     /// True if there are so many that what is kept of each is packed.
     pub large: bool,
+    /// The memory there is for what is kept of them.
+    pub(super) memory: Arc<Memory>,
+}
+
+impl ScanFacts {
+    /// An input of so many rows, which are not many.
+    pub fn of_rows(rows: u64) -> Self {
+        ScanFacts { rows, ..ScanFacts::default() }
+    }
 }
 
 /// An aggregate that is fed morsels.
@@ -115,8 +125,8 @@ pub(super) trait AnyFold: Sync + Send {
     fn finish(&self, state: AnyState) -> Result<Frame, EngineError>;
     fn settles(&self) -> bool;
     fn settle(&self, state: &mut AnyState, bound: i32) -> Result<(), EngineError>;
-    /// The events of a [`DaysFold`]; `None` of any other.
-    fn days(&self, state: AnyState) -> Option<Days>;
+    /// The events of a [`DaysFold`].
+    fn days(&self, state: AnyState) -> Result<Days, EngineError>;
 }
 
 fn foreign() -> EngineError {
@@ -156,9 +166,9 @@ where
         Fold::settle(self, state.downcast_mut::<F::State>().ok_or_else(foreign)?, bound)
     }
 
-    fn days(&self, state: AnyState) -> Option<Days> {
-        let fold = (self as &dyn Any).downcast_ref::<DaysFold>()?;
-        Some(fold.gathered(*state.downcast().ok()?))
+    fn days(&self, state: AnyState) -> Result<Days, EngineError> {
+        let fold = (self as &dyn Any).downcast_ref::<DaysFold>().ok_or_else(foreign)?;
+        fold.gathered(*state.downcast().map_err(|_| foreign())?)
     }
 }
 

@@ -32,12 +32,29 @@ impl Chunks {
     pub fn read(&self) -> Bytes<'_> {
         Bytes { bytes: &[], chunks: self.chunks.iter() }
     }
+
+    /// All in one.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.chunks.concat()
+    }
 }
 
 /// Packed numbers on their way out.
 pub(super) struct Bytes<'a> {
     bytes: &'a [u8],
     chunks: std::slice::Iter<'a, Vec<u8>>,
+}
+
+impl<'a> Bytes<'a> {
+    /// Numbers that were packed in one.
+    pub fn of(bytes: &'a [u8]) -> Self {
+        Bytes { bytes, chunks: [].iter() }
+    }
+
+    /// True behind the last number.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && self.chunks.as_slice().iter().all(Vec::is_empty)
+    }
 }
 
 /// Writes a number; small ones take one byte.
@@ -54,7 +71,39 @@ pub(super) fn signed(value: i64, bytes: &mut Vec<u8>) {
     number(((value << 1) ^ (value >> 63)) as u64, bytes);
 }
 
+/// Writes a sum, which mostly is small enough for [`signed`].
+pub(super) fn wide(value: i128, bytes: &mut Vec<u8>) {
+    let mut rest = ((value << 1) ^ (value >> 127)) as u128;
+    while rest >= 0x80 {
+        bytes.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    bytes.push(rest as u8);
+}
+
 impl Bytes<'_> {
+    /// The next sum.
+    pub fn wide(&mut self) -> i128 {
+        let (mut rest, mut shift) = (0_u128, 0);
+        while let Some(byte) = self.byte() {
+            rest |= u128::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                break;
+            }
+            shift += 7;
+        }
+        (rest >> 1) as i128 ^ -((rest & 1) as i128)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        if self.bytes.is_empty() {
+            self.bytes = self.chunks.next().map_or(&[], Vec::as_slice);
+        }
+        let (&byte, rest) = self.bytes.split_first()?;
+        self.bytes = rest;
+        Some(byte)
+    }
+
     /// The next number; 0 behind the last one.
     pub fn number(&mut self) -> u64 {
         if self.bytes.is_empty() {
@@ -101,6 +150,14 @@ mod tests {
             assert!(numbers.iter().all(|&n| packed.number() == n));
             assert!(signs.iter().all(|&n| packed.signed() == n));
         }
+        assert!(packed.is_empty());
         assert_eq!(packed.number(), 0);
+
+        let sums = [0, -1, 1 << 70, i128::MAX, i128::MIN];
+        let mut bytes = Vec::new();
+        sums.iter().for_each(|&sum| wide(sum, &mut bytes));
+        let mut packed = Bytes::of(&bytes);
+        assert!(sums.iter().all(|&sum| packed.wide() == sum));
+        assert!(packed.is_empty());
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
-use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType as ArrowType, Decimal128Type, Float64Type, Int64Type};
 
 use super::super::cast::double_of;
 use super::super::evaluate::flat;
 use super::super::intern::{Interner, Keys};
+use super::super::kernel::mask;
+use super::super::memory::Memory;
 use super::super::people::NOBODY;
 use super::ScanFacts;
 use super::gather::{Gather, Pair, customers_of_past, customers_with};
@@ -80,10 +81,33 @@ enum Kept {
     Other(Option<u32>, bool),
 }
 
+/// The rows of a morsel that pass a filter, found once for all accumulators that have it.
+pub(super) struct Selected {
+    rows: Vec<u32>,
+    /// Their groups.
+    groups: Vec<u32>,
+}
+
+impl Selected {
+    /// The rows for which a condition is true; `None` if it is for all.
+    pub fn new(condition: &BooleanArray, groups: &[u32]) -> Option<Self> {
+        let passes = mask(condition);
+        let count = passes.true_count();
+        if count == groups.len() {
+            return None;
+        }
+        let mut rows = Vec::with_capacity(count);
+        rows.extend(passes.values().set_indices_u32());
+        let groups = rows.iter().map(|&row| groups[row as usize]).collect();
+        Some(Selected { rows, groups })
+    }
+}
+
 /// The evaluated arguments of an accumulator for one morsel.
 pub(super) struct Arguments<'a> {
     pub columns: &'a [ArrayRef],
-    pub filter: Option<&'a BooleanArray>,
+    /// The rows that take part, if not all do.
+    pub selected: Option<&'a Selected>,
     pub groups: &'a [u32],
     /// Encoders of the columns, where the kind needs bytes: one per column, or for
     /// [`Kind::First`] one of the order.
@@ -93,11 +117,12 @@ pub(super) struct Arguments<'a> {
 impl Arguments<'_> {
     /// Calls `take` with each row that takes part and its group.
     fn for_each(&self, mut take: impl FnMut(usize, usize)) {
-        match self.filter {
+        match self.selected {
             None => (0..).zip(self.groups).for_each(|(row, &group)| take(row, group as usize)),
-            Some(filter) => {
-                let rows = filter.values().set_indices();
-                rows.for_each(|row| take(row, self.groups[row] as usize));
+            Some(Selected { rows, groups }) => {
+                rows.iter()
+                    .zip(groups)
+                    .for_each(|(&row, &group)| take(row as usize, group as usize));
             }
         }
     }
@@ -105,20 +130,22 @@ impl Arguments<'_> {
     /// The same, for rows where the first argument is not null.
     fn for_each_valid(&self, mut take: impl FnMut(usize, usize)) {
         let valid = self.columns.first().and_then(|column| column.nulls());
-        let valid = valid.filter(|valid| valid.null_count() > 0).map(NullBuffer::inner);
-        let rows = match (self.filter.map(BooleanArray::values), valid) {
-            (_, None) => return self.for_each(take),
-            (None, Some(valid)) => valid.clone(),
-            (Some(filter), Some(valid)) => filter & valid,
-        };
-        rows.set_indices().for_each(|row| take(row, self.groups[row] as usize));
+        match valid.filter(|valid| valid.null_count() > 0) {
+            None => self.for_each(take),
+            Some(valid) => self.for_each(|row, group| {
+                if valid.is_valid(row) {
+                    take(row, group);
+                }
+            }),
+        }
     }
 
     /// Rows that take part, with their group.
     fn rows(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
-        self.groups.iter().enumerate().filter_map(move |(row, &group)| {
-            let passes = self.filter.is_none_or(|filter| filter.value(row));
-            passes.then_some((row, group as usize))
+        let all = self.selected.map_or(self.groups.len(), |selected| selected.rows.len());
+        (0..all).map(move |place| match self.selected {
+            None => (place, self.groups[place] as usize),
+            Some(Selected { rows, groups }) => (rows[place] as usize, groups[place] as usize),
         })
     }
 }
@@ -242,12 +269,16 @@ impl Accumulator {
             Accumulator::People(pairs) => {
                 let people: &UInt32Array = columns[0].as_primitive();
                 let people = people.values();
+                let mut pushed = Ok(());
                 arguments.for_each(|row, group| {
                     let person = people[row];
-                    if person != NOBODY {
-                        pairs.push(Pair { person, group: group as u32 });
+                    if person != NOBODY
+                        && let Err(error) = pairs.push(Pair { person, group: group as u32 })
+                    {
+                        pushed = Err(error);
                     }
                 });
+                pushed?;
             }
             Accumulator::Pairs(pairs) => pairs.take(kind, arguments)?,
             Accumulator::First(list) => {
@@ -274,27 +305,32 @@ impl Accumulator {
     }
 
     /// Reads what depends on every single row of the groups that are over, and lets it go.
+    ///
+    /// # Errors
+    /// A disk that is full or fails, where memory is short.
     pub fn settle(
         &mut self,
         readings: &[(Reading, DataType)],
         over: &[bool],
         people: usize,
-    ) -> Vec<(u32, Vec<Value>)> {
+    ) -> Result<Vec<(u32, Vec<Value>)>, EngineError> {
         let past = |group: &usize| over.get(*group).copied().unwrap_or(false);
-        match self {
+        Ok(match self {
             Accumulator::Values(list) => {
                 let readings: Vec<Reading> = readings.iter().map(|(reading, _)| *reading).collect();
                 let past = (0..list.len()).filter(past).collect::<Vec<_>>().into_iter();
                 let kept = past.filter(|&group| !list[group].is_empty()).collect::<Vec<_>>();
                 kept.into_iter()
-                    .map(|group| (group as u32, std::mem::take(&mut list[group]).read(&readings)))
-                    .collect()
+                    .map(|group| {
+                        Ok((group as u32, std::mem::take(&mut list[group]).read(&readings)?))
+                    })
+                    .collect::<Result<_, EngineError>>()?
             }
             Accumulator::People(pairs) => {
                 let least: Vec<i64> = readings.iter().map(least_of).collect();
-                let counts = customers_of_past(pairs, people, over, &least);
+                let counts = customers_of_past(pairs, people, over, &least)?;
                 // Without a reading nobody asks.
-                let Some(first) = counts.first() else { return Vec::new() };
+                let Some(first) = counts.first() else { return Ok(Vec::new()) };
                 let there =
                     (0..first.len()).filter(|&group| counts.iter().any(|counts| counts[group] > 0));
                 let values = |group: usize| {
@@ -304,6 +340,19 @@ impl Accumulator {
                 there.map(values).collect()
             }
             _ => Vec::new(),
+        })
+    }
+
+    /// Puts aside what it keeps of each row, as far as groups have much of it.
+    ///
+    /// # Errors
+    /// A disk that is full or fails.
+    pub fn put_aside(&mut self, memory: &Memory) -> Result<(), EngineError> {
+        match self {
+            Accumulator::Values(list) => {
+                list.iter_mut().try_for_each(|values| values.put_aside(memory))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -516,11 +565,11 @@ impl Accumulator {
         match self {
             Accumulator::Values(list) => {
                 let readings: Vec<Reading> = readings.iter().map(|(reading, _)| *reading).collect();
-                Ok(values::order_statistics(list, &readings))
+                values::order_statistics(list, &readings)
             }
             Accumulator::People(pairs) => {
                 let least: Vec<i64> = readings.iter().map(least_of).collect();
-                let counts = customers_with(pairs, people, groups, &least);
+                let counts = customers_with(pairs, people, groups, &least)?;
                 Ok(counts.into_iter().map(|n| n.into_iter().map(Value::Int).collect()).collect())
             }
             other => readings

@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch,
-    TimestampMicrosecondArray,
+    ArrayRef, Date32Array, Decimal128Array, Float64Array, Int64Array, TimestampMicrosecondArray,
 };
 use rayon::prelude::*;
 
-use super::super::frames::concat;
 use super::super::intern::{Interner, Keys, with_precision};
 use super::super::kernel::arrow_error;
+use super::super::memory::{Memory, Sink};
 use super::super::temporal::in_units;
 use super::days::{DayEvent, Days, Segments};
+use super::pack::{self, Bytes};
 use super::people::{Reader, add, day_of};
 use super::{Fold, Morsel, ScanFacts};
 use crate::document::DAY_MICROS;
@@ -455,58 +455,101 @@ fn row(summary: &Summary, purchases: &Purchases, calendar: &Calendar) -> Row {
     }
 }
 
-/// Customers and what their purchases come to.
-pub(super) type Part = Vec<(u32, Purchases)>;
+/// What the purchases of customers come to, packed, for each [`ROWS`] of them in the order of the table.
+pub(super) struct Parts {
+    /// The numbers of the customers, in order.
+    people: Vec<u32>,
+    /// Of each share of the work.
+    shares: Vec<Vec<Vec<u8>>>,
+}
+
+impl Purchases {
+    fn pack(&self, bytes: &mut Vec<u8>) {
+        pack::signed(self.first, bytes);
+        pack::number(self.last.abs_diff(self.first), bytes);
+        pack::signed(self.orders, bytes);
+        pack::signed(self.days, bytes);
+        pack::wide(self.value, bytes);
+        pack::wide(self.first_value, bytes);
+    }
+
+    fn unpack(bytes: &mut Bytes) -> Self {
+        let first = bytes.signed();
+        Purchases {
+            first,
+            last: first + bytes.number() as i64,
+            orders: bytes.signed(),
+            days: bytes.signed(),
+            value: bytes.wide(),
+            first_value: bytes.wide(),
+        }
+    }
+}
 
 /// The purchases of customers whose events are gathered by day.
-pub(super) fn parts(summary: &Summary, days: &Days) -> Result<Vec<Part>, EngineError> {
-    let room = days.people.len().div_ceil(rayon::current_num_threads() * 4);
-    let start = || -> Part { Vec::with_capacity(room) };
-    days.fold(1, start, |found, person, events| {
-        found.extend(purchases_of_days(summary, events).map(|purchases| (person, purchases)));
+pub(super) fn parts(summary: &Summary, days: &Days) -> Result<Parts, EngineError> {
+    let mut people: Vec<u32> = days.firsts().map(|(person, _)| person).collect();
+    days.people.sort(&mut people);
+    let mut places = vec![0_u32; days.people.len()];
+    people.iter().zip(0..).for_each(|(&person, place)| places[person as usize] = place);
+    let start = || -> Vec<Vec<u8>> { vec![Vec::new(); people.len().div_ceil(ROWS)] };
+    let shares = days.fold(1, start, |found, person, events| {
+        if let Some(purchases) = purchases_of_days(summary, events) {
+            let place = places[person as usize] as usize;
+            let bytes = &mut found[place / ROWS];
+            pack::number((place % ROWS) as u64, bytes);
+            purchases.pack(bytes);
+        }
         Ok(())
-    })
+    })?;
+    Ok(Parts { people, shares })
 }
 
 /// The summaries of customers, of whose purchases these are the parts.
 pub(super) fn of_parts(
     rel: &RelRef,
-    summary: &Summary,
-    parts: Vec<Part>,
+    parts: Parts,
     days: &Days,
     segments: &Segments,
-    calendar: &Calendar,
+    (calendar, memory): (&Calendar, &Memory),
 ) -> Result<Frame, EngineError> {
-    // Where the purchases of each customer are: they stay there.
-    let mut places: Vec<Option<(u32, u32)>> = vec![None; days.people.len()];
-    for (part, rows) in (0..).zip(&parts) {
-        for (place, (person, _)) in (0..).zip(rows) {
-            places[*person as usize] = Some((part, place));
+    let RelNode::Summary(summary) = &rel.node else {
+        return Err(EngineError::Internal("not a summary".into()));
+    };
+    let Parts { people, shares } = parts;
+    let piece = |number: usize| -> Result<Frame, EngineError> {
+        let own = &people[number * ROWS..people.len().min((number + 1) * ROWS)];
+        let mut purchases: Vec<Option<Purchases>> = Vec::new();
+        purchases.resize_with(own.len(), || None);
+        for share in &shares {
+            let mut bytes = Bytes::of(&share[number]);
+            while !bytes.is_empty() {
+                let place = bytes.number() as usize;
+                purchases[place] = Some(Purchases::unpack(&mut bytes));
+            }
         }
-    }
-    let mut people: Vec<u32> =
-        (0..places.len() as u32).filter(|&person| places[person as usize].is_some()).collect();
-    days.people.sort(&mut people);
-    let piece = |people: &[u32]| -> Result<Frame, EngineError> {
-        let place = |&person: &u32| places[person as usize];
-        let row = |(part, place): (u32, u32)| {
-            row(summary, &parts[part as usize][place as usize].1, calendar)
-        };
-        let rows: Vec<Row> = people.iter().filter_map(place).map(row).collect();
-        let mut columns = vec![days.people.column(people)?];
+        let found = own.iter().zip(&purchases).filter_map(|(&person, purchases)| {
+            Some((person, row(summary, purchases.as_ref()?, calendar)))
+        });
+        let (people, rows): (Vec<u32>, Vec<Row>) = found.unzip();
+        let mut columns = vec![days.people.column(&people)?];
         if !summary.carry.is_empty() {
             let carried = people.iter().map(|&person| segments.get(segments.of(person)));
             columns.extend(segments.keys.decode(carried)?);
         }
         table(rel, summary, columns, &rows)
     };
-    if people.is_empty() {
-        return piece(&people);
+    let mut sink = Sink::new(&rel.schema, people.len(), memory)?;
+    let mut rows = 0;
+    let numbers: Vec<usize> = (0..people.len().div_ceil(ROWS)).collect();
+    for numbers in numbers.chunks(sink.at_once()) {
+        let pieces: Vec<Result<Frame, EngineError>> =
+            numbers.par_iter().with_max_len(1).map(|&number| piece(number)).collect();
+        for piece in pieces {
+            let piece = piece?;
+            rows += piece.rows();
+            sink.push(piece.batch)?;
+        }
     }
-    let pieces: Vec<Frame> =
-        people.par_chunks(ROWS).map(piece).collect::<Result<_, EngineError>>()?;
-    let batches: Vec<RecordBatch> = pieces.into_iter().map(|piece| piece.batch).collect();
-    drop(parts);
-    let columns = concat(batches, rel.schema.fields.len())?;
-    Ok(Frame::new(rel.schema.clone(), columns, people.len())?)
+    Ok(Frame::new(rel.schema.clone(), sink.finish()?, rows)?)
 }

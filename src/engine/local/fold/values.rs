@@ -1,11 +1,14 @@
 //! The values of a group, all of them, for what depends on their order.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use super::super::cast::double_of;
+use super::super::memory::{Memory, Run, Spill};
 use super::state::Reading;
+use crate::engine::EngineError;
 use crate::frame::{Value, pow10};
 use crate::stats::{censored_quantile, interpolate, position, rank_bounds, select_all};
 
@@ -18,7 +21,20 @@ pub(super) struct Values {
     doubles: Vec<f64>,
     /// What other threads have taken in.
     others: Vec<Values>,
+    /// What was put aside in files, because memory was short.
+    aside: Vec<Aside>,
 }
+
+/// Values in a file.
+#[derive(Debug)]
+struct Aside {
+    spill: Arc<Spill>,
+    minor: Run,
+    doubles: Run,
+}
+
+/// Of fewer values it would not be worth it to put them aside.
+const MANY: usize = 4096;
 
 impl Values {
     /// Takes a double.
@@ -49,12 +65,50 @@ impl Values {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.minor.is_empty() && self.doubles.is_empty() && self.others.is_empty()
+        self.minor.is_empty()
+            && self.doubles.is_empty()
+            && self.others.is_empty()
+            && self.aside.is_empty()
+    }
+
+    /// Puts the values aside, if they are many.
+    ///
+    /// # Errors
+    /// A disk that is full or fails.
+    pub fn put_aside(&mut self, memory: &Memory) -> Result<(), EngineError> {
+        if self.minor.len() + self.doubles.len() < MANY {
+            return Ok(());
+        }
+        let (minor, doubles) = (std::mem::take(&mut self.minor), std::mem::take(&mut self.doubles));
+        let spill = memory.spill()?;
+        let minor: Vec<u8> = minor.iter().flat_map(|value| value.to_ne_bytes()).collect();
+        let doubles: Vec<u8> = doubles.iter().flat_map(|value| value.to_ne_bytes()).collect();
+        let (minor, doubles) = (spill.put(&minor)?, spill.put(&doubles)?);
+        self.aside.push(Aside { spill, minor, doubles });
+        Ok(())
+    }
+
+    fn take_back(&mut self) -> Result<(), EngineError> {
+        for Aside { spill, minor, doubles } in std::mem::take(&mut self.aside) {
+            let (minor, doubles) = (spill.get(minor)?, spill.get(doubles)?);
+            let (minor, _) = minor.as_chunks();
+            let (doubles, _) = doubles.as_chunks();
+            self.minor.extend(minor.iter().map(|value| i32::from_ne_bytes(*value)));
+            self.doubles.extend(doubles.iter().map(|value| f64::from_ne_bytes(*value)));
+        }
+        Ok(())
     }
 
     /// Quantiles and bounds, one for each reading.
-    pub fn read(mut self, readings: &[Reading]) -> Vec<Value> {
-        for other in std::mem::take(&mut self.others) {
+    ///
+    /// # Errors
+    /// A disk that fails, if values are there.
+    pub fn read(mut self, readings: &[Reading]) -> Result<Vec<Value>, EngineError> {
+        self.minor.reserve_exact(self.others.iter().map(|other| other.minor.len()).sum());
+        self.doubles.reserve_exact(self.others.iter().map(|other| other.doubles.len()).sum());
+        self.take_back()?;
+        for mut other in std::mem::take(&mut self.others) {
+            other.take_back()?;
             self.scale = self.scale.max(other.scale);
             self.minor.extend(other.minor);
             self.doubles.extend(other.doubles);
@@ -65,7 +119,7 @@ impl Values {
             self.doubles.extend(self.minor.drain(..).map(double));
         }
         if self.doubles.is_empty() {
-            return statistics(&mut self.minor, readings, i32::cmp, double);
+            return Ok(statistics(&mut self.minor, readings, i32::cmp, double));
         }
         let mut values = self.doubles;
         values.extend(self.minor.into_iter().map(double));
@@ -77,18 +131,26 @@ impl Values {
                 *read = found.map_or(Value::Null, Value::finite);
             }
         }
-        read
+        Ok(read)
     }
 }
 
 /// Quantiles and bounds of each group's values, for each reading.
-pub(super) fn order_statistics(list: Vec<Values>, readings: &[Reading]) -> Vec<Vec<Value>> {
-    let read: Vec<Vec<Value>> = list.into_par_iter().map(|values| values.read(readings)).collect();
+///
+/// # Errors
+/// A disk that fails, if values are there.
+pub(super) fn order_statistics(
+    list: Vec<Values>,
+    readings: &[Reading],
+) -> Result<Vec<Vec<Value>>, EngineError> {
+    let read: Vec<Result<Vec<Value>, EngineError>> =
+        list.into_par_iter().map(|values| values.read(readings)).collect();
+    let read = read.into_iter().collect::<Result<Vec<_>, _>>()?;
     let mut columns = vec![Vec::with_capacity(read.len()); readings.len()];
     for values in read {
         columns.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
     }
-    columns
+    Ok(columns)
 }
 
 /// What the readings ask for of values in an order; their places are those among the sorted ones.
@@ -131,8 +193,34 @@ fn statistics<T: Copy>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::memory::MemoryLimit;
     use super::*;
     use crate::stats::quantile_of_sorted;
+
+    #[test]
+    fn what_was_put_aside_is_read_as_if_it_had_stayed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let limit = MemoryLimit { limit: u64::MAX, folder: folder.path().to_owned() };
+        let memory = Memory::new(Some(limit)).always_short();
+        let build = |aside: bool| {
+            let mut parts = [Values::default(), Values::default()];
+            for value in 0..4 * MANY as i128 {
+                let part = &mut parts[(value % 2) as usize];
+                part.push_minor(value * 7919 % 5_000, 2);
+                if value % 1000 == 0 {
+                    part.push_minor(i128::from(i32::MAX) + value, 2);
+                }
+                if aside && value % 5_000 == 0 {
+                    part.put_aside(&memory).expect("room");
+                }
+            }
+            let [mut all, other] = parts;
+            all.merge(other);
+            all.read(&[Reading::Quantile(0.25), Reading::Quantile(0.999)]).expect("it is there")
+        };
+        assert_eq!(build(true), build(false));
+        assert!(memory.put_aside() > 0);
+    }
 
     #[test]
     fn selecting_equals_sorting() {
@@ -156,7 +244,7 @@ mod tests {
                 let mut parts = build(&minor[..count / 2], false);
                 parts.merge(build(&minor[count / 2..], false));
                 for values in [build(minor, false), build(minor, true), parts] {
-                    let read = values.read(&[Reading::Quantile(at)]);
+                    let read = values.read(&[Reading::Quantile(at)]).expect("in memory");
                     assert_eq!(read[0].as_f64(), quantile_of_sorted(&sorted, at), "{count} {at}");
                 }
             }
