@@ -110,6 +110,10 @@ impl CheckSpec {
                 "`tolerate` lies between 0% and 100%",
             ));
         }
+        let keys = Self::common_fields(place);
+        let keys = keys.iter().map(|field| field.key.as_str());
+        let known: Vec<&str> = fitting(place).map(|kind| kind.name).chain(keys).collect();
+        reader.note_missing(&known, decoder);
         let (kinds, others): (Vec<_>, Vec<_>) =
             reader.rest().partition(|(key, _)| find(&key.value).is_some());
         for (key, value) in &others {

@@ -47,8 +47,9 @@ pub enum Command {
     Explain(ExplainArguments),
     /// List the kinds of stages, or print the manual page of one
     Stages { name: Option<String> },
-    /// List the metrics, or print the manual page of one
-    Metrics { name: Option<String> },
+    /// List the metrics, print the manual page of one, or one in the terms of users' metrics
+    #[command(after_help = METRICS_HELP)]
+    Metrics(MetricsArguments),
     /// List the kinds of checks, or print the manual page of one
     Checks { name: Option<String> },
     /// Print the JSON Schema of pipelines, with which an editor completes keys and marks mistakes
@@ -199,6 +200,40 @@ pub struct RunArguments {
     #[arg(long, value_name = "STAGE")]
     pub select: Vec<String>,
 }
+
+#[derive(Debug, Args)]
+pub struct MetricsArguments {
+    /// A metric or a kind of metrics
+    pub name: Option<String>,
+    /// Print the metric as a block of `metrics:`, which gives the same numbers as a metric of your own
+    #[arg(long, requires = "name")]
+    pub as_yaml: bool,
+    /// Write it over the columns of this pipeline's sources; its own metrics may be named too
+    #[arg(long, value_name = "PIPELINE", requires = "as_yaml")]
+    pub pipeline: Option<PathBuf>,
+    /// Of which source [default: the first that has what the metric needs]
+    #[arg(long, value_name = "SOURCE", requires = "pipeline")]
+    pub from: Option<String>,
+    /// First day or instant not seen, as for `run`
+    #[arg(long, value_name = "DATE", requires = "pipeline")]
+    pub as_of: Option<String>,
+    /// Set a parameter: params.NAME=VALUE
+    #[arg(long, value_name = "params.NAME=VALUE", requires = "pipeline")]
+    pub set: Vec<String>,
+    /// What relative paths in the pipeline are relative to [default: the working directory]
+    #[arg(long, value_name = "DIR", requires = "pipeline")]
+    pub root: Option<PathBuf>,
+}
+
+const METRICS_HELP: &str = "\
+Examples:
+  tenure metrics
+  tenure metrics csat
+  tenure metrics csat --as-yaml
+  tenure metrics reply_in_4h --as-yaml --pipeline pipelines/support_sla.yaml
+
+Exit status:
+  0 printed   2 no such metric, or one that users' metrics cannot say, with what they lack";
 
 #[derive(Debug, Args)]
 pub struct ShowArguments {

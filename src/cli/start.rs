@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use clap::Parser;
 
 use super::arguments::{
-    Arguments, Command, DiffArguments, Format, GenerateArguments, InitArguments, PipelineArguments,
-    RunArguments, ShowArguments,
+    Arguments, Command, DiffArguments, Format, GenerateArguments, InitArguments, MetricsArguments,
+    PipelineArguments, RunArguments, ShowArguments,
 };
 use super::progress::Progress;
 use super::signals::Signals;
@@ -76,7 +76,7 @@ fn dispatch(arguments: Arguments) -> ExitStatus {
         Command::Show(arguments) => show(arguments),
         Command::Explain(arguments) => explain(&arguments.pipeline, arguments.stage.as_deref()),
         Command::Stages { name } => page(manual::stages(name.as_deref())),
-        Command::Metrics { name } => page(manual::metrics(name.as_deref())),
+        Command::Metrics(arguments) => metrics(arguments),
         Command::Checks { name } => page(manual::checks(name.as_deref())),
         Command::Schema => print(crate::plan::json_schema().trim_end()),
         Command::Diff(arguments) => diff(&arguments),
@@ -179,6 +179,20 @@ fn page(page: Result<String, String>) -> ExitStatus {
             error(&reason);
             ExitStatus::Pipeline
         }
+    }
+}
+
+fn metrics(arguments: MetricsArguments) -> ExitStatus {
+    let MetricsArguments { name, as_yaml, pipeline, from, as_of, set, root } = arguments;
+    let (name, pipeline) = match (name, pipeline) {
+        (Some(name), Some(pipeline)) => (name, pipeline),
+        (Some(name), None) if as_yaml => return page(run::metric_as_yaml(&name)),
+        (name, _) => return page(manual::metrics(name.as_deref())),
+    };
+    let asked = PipelineArguments { pipeline, as_of, set, root, format: Format::Text };
+    match prepared(&asked, &|_| {}) {
+        Ok(prepared) => page(run::metric_of_pipeline(&name, &prepared, from.as_deref())),
+        Err(status) => status,
     }
 }
 

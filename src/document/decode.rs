@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::{Node, NodeKind, schema};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, nearest};
 
 /// A type that can be read from a [`Node`].
 pub trait Decode: Sized {
@@ -101,6 +101,7 @@ impl<'a> Decoder<'a> {
                 span: node.span,
                 what: what.to_owned(),
                 asked: Vec::new(),
+                missing: Vec::new(),
             }),
             // `rfm:` with nothing behind it means `rfm: {}`.
             NodeKind::Null => Some(MapReader {
@@ -108,6 +109,7 @@ impl<'a> Decoder<'a> {
                 span: node.span,
                 what: what.to_owned(),
                 asked: Vec::new(),
+                missing: Vec::new(),
             }),
             _ => {
                 self.wrong_type(node, &format!("a map with the keys of {what}"));
@@ -161,6 +163,8 @@ pub struct MapReader<'n> {
     span: Span,
     what: String,
     asked: Vec<String>,
+    /// Keys that must be there and are not, with what they take.
+    missing: Vec<(String, String)>,
 }
 
 impl<'n> MapReader<'n> {
@@ -182,20 +186,13 @@ impl<'n> MapReader<'n> {
         Some(Setting { value, span: Some(node.span), flawed: false })
     }
 
-    /// The value of a key that must be there.
+    /// The value of a key that must be there; [`MapReader::finish`] or [`MapReader::note_missing`] notes its absence.
     pub fn required<T: Decode>(&mut self, key: &str, decoder: &mut Decoder) -> Option<Setting<T>> {
         if self.entries.iter().any(|(name, _)| name.value == key) {
             return self.optional(key, decoder);
         }
         self.asked.push(key.to_owned());
-        decoder.report(
-            Diagnostic::at(
-                Code::MissingKey,
-                self.span,
-                format!("{} needs the key `{key}`", self.what),
-            )
-            .help(format!("`{key}` takes {}", T::expects())),
-        );
+        self.missing.push((key.to_owned(), T::expects()));
         None
     }
 
@@ -206,10 +203,32 @@ impl<'n> MapReader<'n> {
             .filter(|(name, _)| !name.value.starts_with("x-") && !self.asked.contains(&name.value))
     }
 
-    /// Notes every key that nobody asked for.
+    /// Notes every key that must be there and is not. One that is there under a name that is nearly right, of all
+    /// that may stand here, is told as a key that is unknown.
+    pub fn note_missing(&self, known: &[&str], decoder: &mut Decoder) {
+        let meant: Vec<Option<&str>> =
+            self.rest().map(|(name, _)| nearest(&name.value, known.iter().copied())).collect();
+        for (key, takes) in &self.missing {
+            if meant.contains(&Some(key.as_str())) {
+                continue;
+            }
+            decoder.report(
+                Diagnostic::at(
+                    Code::MissingKey,
+                    self.span,
+                    format!("{} needs the key `{key}`", self.what),
+                )
+                .help(format!("`{key}` takes {takes}")),
+            );
+        }
+    }
+
+    /// Notes every key that must be there and is not, and every one that nobody asked for.
     pub fn finish(self, decoder: &mut Decoder) {
+        let known: Vec<&str> = self.asked.iter().map(String::as_str).collect();
+        self.note_missing(&known, decoder);
         for (name, node) in self.rest() {
-            let known = self.asked.iter().map(String::as_str);
+            let known = known.iter().copied();
             decoder.unknown_key(Code::UnknownKey, &self.what, name, node, known);
         }
     }

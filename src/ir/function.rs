@@ -115,7 +115,7 @@ functions! {
     DateDiff(TimeUnit) "date_diff" "'unit', from, to" Propagates "How many borders of that calendar unit lie between.";
     PeriodOf(TimeUnit) "period_of" "time" Propagates "The number of the calendar period; consecutive periods have consecutive numbers.";
     PeriodStart(TimeUnit) "period_start" "period" Propagates "The first day of a numbered calendar period.";
-    OpenHours(u8) "open_hours" "from, to" Propagates "The time between two instants within some opening hours, in hours.";
+    OpenHours(u8) "open_hours" "'hours', from, to" Propagates "The time between two instants within opening hours that `business_hours` names, in hours, float64.";
     DrawNumber(i64) "draw_number" "a, …" Own "A number from 0 on that follows from the values and a seed; never null.";
     WilsonLow "wilson_low" "successes, n, z" Propagates "The lower bound of Wilson's interval; null for n = 0.";
     WilsonHigh "wilson_high" "successes, n, z" Propagates "The upper bound of Wilson's interval; null for n = 0.";
@@ -132,7 +132,6 @@ pub fn is_public(name: &str) -> bool {
             | "period_of"
             | "period_start"
             | "steps"
-            | "open_hours"
             | "draw_number"
             | "wilson_low"
             | "wilson_high"

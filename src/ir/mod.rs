@@ -28,6 +28,7 @@ mod repeats;
 pub mod roles;
 pub mod scan;
 pub mod sentiment;
+pub mod sql;
 pub mod typing;
 mod words;
 

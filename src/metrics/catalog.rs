@@ -204,7 +204,8 @@ impl Catalog {
         let declared = self.declared.iter().find(|declared| declared.name.value == name);
         let from = declared.and_then(|declared| declared.from.as_ref()).or(around);
         let parts = declared.map(|declared| declared.metric.parts()).unwrap_or_default();
-        if let Some(from) = from.filter(|_| parts.is_empty())
+        let itself = declared.is_none_or(|declared| declared.metric.measures_itself());
+        if let Some(from) = from.filter(|_| itself)
             && !found.iter().any(|(known, _)| known.value == from.value)
         {
             found.push((from.clone(), path.first().map_or(name, String::as_str).to_owned()));

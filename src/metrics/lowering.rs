@@ -227,7 +227,7 @@ impl<'a> Lowering<'a> {
 
     /// Lowers a metric over the table at hand. Without one only its parts can be measured.
     fn of_table(&mut self, metric: &dyn Metric, declared: Option<&Spanned<String>>) -> Option<()> {
-        if self.at.is_none() && metric.parts().is_empty() {
+        if self.at.is_none() && metric.measures_itself() {
             self.without_table(declared);
             return None;
         }

@@ -25,6 +25,7 @@ mod subject;
 pub mod survey;
 pub mod voice;
 mod weights;
+mod written;
 
 pub use catalog::{Catalog, Declared, Direction, MetricName};
 pub use drawn::{Drawn, Estimate, ValuesOf};
@@ -39,3 +40,4 @@ pub use registry::{Metric, MetricKind, find, registry};
 pub use statistic::Statistic;
 pub use subject::{Asked, Subject};
 pub use weights::WeightedValue;
+pub use written::{Entry, Lacking, block};

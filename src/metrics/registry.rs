@@ -21,6 +21,10 @@ pub trait Metric: Debug + Send + Sync {
     fn parts(&self) -> Vec<&Spanned<String>> {
         Vec::new()
     }
+    /// Whether it measures a table besides what it is made of.
+    fn measures_itself(&self) -> bool {
+        self.parts().is_empty()
+    }
 }
 
 /// An entry of the registry.

@@ -6,7 +6,7 @@ use super::following::Following;
 use super::lowering::{Level, Lowering};
 use super::weights::WeightedValue;
 use crate::diagnostic::{Code, Diagnostic, Spanned};
-use crate::frame::{DataType, Schema, Value};
+use crate::frame::{DataType, Schema, Unit, Value};
 use crate::ir::typing::build;
 use crate::ir::{Calendar, Expr, Measure, Named, Roles, Table};
 
@@ -68,6 +68,19 @@ impl<'a> Lowering<'a> {
         }
         self.condition = self.typed(build::all(conditions?))?;
         Some(())
+    }
+
+    /// The value of another metric, as a part of this one of which what this one requires of its rows is not
+    /// required.
+    pub(super) fn other_alone(
+        &mut self,
+        name: &Spanned<String>,
+        part: &str,
+    ) -> Option<(Expr, Unit)> {
+        let (wheres, condition) = (std::mem::take(&mut self.wheres), self.condition.take());
+        let other = self.other(name, part);
+        (self.wheres, self.condition) = (wheres, condition);
+        other
     }
 
     /// What is asked of the table at hand.

@@ -9,7 +9,7 @@ use crate::document::TimeUnit;
 use crate::frame::{DataType, Field, Frame, FrameError, Schema, Unit, Value};
 use crate::ir::{ApplyError, Calendar, FrameFunction};
 use crate::stats::trend::{decompose, expected, forecast};
-use crate::stats::{Comparison, Measured, benjamini_hochberg, normal_quantile};
+use crate::stats::{Comparison, Measured, benjamini_hochberg, normal_quantile, student_t_quantile};
 
 /// The function of `trend`: from a table with a row per cell and period to one with a row per cell, metric and
 /// period.
@@ -92,11 +92,22 @@ impl Trends {
             let number = |column: &Option<Vec<Value>>, row: usize| {
                 column.as_ref().and_then(|column| column[row].as_f64())
             };
+            let estimated = |row: usize| {
+                let (value, n) = (values[row].as_f64()?, number(&n, row)?);
+                mean_of(value, n, (number(&low, row)?, number(&high, row)?), self.level)
+            };
+            // Of one kind in all periods, so that each can be held against the others.
+            let bounded = |row: &usize| number(&low, *row).is_some();
+            let told = (0..input.rows()).filter(bounded);
+            let is_mean = numerator.is_none()
+                && beside("_plus").is_none()
+                && told.map(estimated).all(|mean| mean.is_some());
             let measured = |row: usize| {
                 let value = values[row].as_f64()?;
                 Some(match (number(&numerator, row), number(&n, row)) {
                     (Some(successes), Some(n)) => Measured::Share { successes, n },
                     _ => match number(&low, row).zip(number(&high, row)) {
+                        Some(_) if is_mean => estimated(row)?,
                         Some((low, high)) => {
                             Measured::Estimate { value, error: (high - low) / (2.0 * z) }
                         }
@@ -237,6 +248,18 @@ impl Trends {
         let schema = self.schemas().swap_remove(0);
         Frame::from_rows(schema, &rows)
     }
+}
+
+/// The mean that has Student's interval at a level: its variance follows from how far the bounds are. `None` if they
+/// are not as far on one side as on the other, as those of a quantile or of draws.
+fn mean_of(value: f64, n: f64, (low, high): (f64, f64), level: f64) -> Option<Measured> {
+    let half = 0.5 * (high - low);
+    let even = ((high - value) - half).abs() <= 1e-9 * (half + value.abs());
+    if !even || n < 2.0 {
+        return None;
+    }
+    let error = half / student_t_quantile(n - 1.0, level)?;
+    Some(Measured::Mean { mean: value, variance: error * error * n, n })
 }
 
 impl FrameFunction for Trends {

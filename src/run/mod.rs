@@ -28,6 +28,7 @@ mod site;
 mod views;
 mod waterfall;
 mod write;
+mod written;
 
 pub use alerts::{RaisedAlert, alerts_table};
 pub use checks::FailedCheck;
@@ -39,3 +40,4 @@ pub use limits::{AskedLimits, Limits, cores};
 pub use manifest::manifest_schema;
 pub use prepare::{Failure, Prepared, Request, prepare};
 pub use show::{Shown, show, tables};
+pub use written::{metric_as_yaml, metric_of_pipeline};

@@ -10,7 +10,7 @@ use crate::metrics::{MetricColumn, Statistic};
 const MOST: usize = 4;
 
 /// What the names of columns beside a metric end with.
-const BESIDE: [&str; 10] = [
+const BESIDE: [&str; 12] = [
     "_n",
     "_low",
     "_high",
@@ -21,6 +21,8 @@ const BESIDE: [&str; 10] = [
     "_open",
     "_prior",
     "_prior_mean",
+    "_active",
+    "_coverage",
 ];
 
 /// What is shown of one metric, or of several together.

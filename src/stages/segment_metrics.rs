@@ -205,8 +205,18 @@ impl Stage for SegmentMetrics {
 }
 
 /// What the names of a metric's columns end with.
-const BESIDE: [&str; 8] =
-    ["", "_n", "_low", "_high", "_numerator", "_denominator", "_plus", "_minus"];
+const BESIDE: [&str; 10] = [
+    "",
+    "_n",
+    "_low",
+    "_high",
+    "_numerator",
+    "_denominator",
+    "_plus",
+    "_minus",
+    "_active",
+    "_coverage",
+];
 
 /// The column that tells grouping sets apart.
 const GROUPING: &str = "grouping";

@@ -27,7 +27,9 @@
 //! Rules: the input has a row for each period and cell, as `segment_metrics` by a calendar grain and `growth` give
 //! it; `metrics` are its columns. Periods with `complete` false are left out, and one without a row is a gap. What a
 //! metric has beside it says how sure it is: `_numerator` and `_n` make it a share (difference with Newcombe's
-//! interval, p by the pooled test), `_low` and `_high` an estimate (z test of the difference); without either only
+//! interval, p by the pooled test); `_n` with bounds that lie alike on both sides make it a mean with Student's
+//! interval (Welch's t, of both variances); other `_low` and `_high` an estimate (z test of the difference, its
+//! error taken from how far the bounds are); without any only
 //! the change is told. `q_value` is the p-value adjusted for all tests of the table of that sort, by Benjamini and
 //! Hochberg; `significant` is q ≤ 1 − level.
 //!
@@ -37,8 +39,8 @@
 //! everything; bounds come from the median absolute deviation, and `anomaly` is a value outside them. With fewer
 //! than 8 other periods nothing is expected. The forecast carries the last such line on.
 //!
-//! References: Newcombe (1998), Interval estimation for the difference between independent proportions; Benjamini
-//! and Hochberg (1995), Controlling the false discovery rate; Sen (1968), Estimates of the regression coefficient
+//! References: Newcombe (1998), Interval estimation for the difference between independent proportions; Welch (1947),
+//! The generalization of Student's problem; Benjamini and Hochberg (1995), Controlling the false discovery rate; Sen (1968), Estimates of the regression coefficient
 //! based on Kendall's tau.
 
 use std::sync::Arc;
@@ -148,7 +150,7 @@ impl Stage for Trend {
             return None;
         }
         let by: Vec<String> = dimensions.iter().map(|dimension| dimension.name.clone()).collect();
-        let suffixes = ["", "_n", "_numerator", "_low", "_high"];
+        let suffixes = ["", "_n", "_numerator", "_plus", "_low", "_high"];
         let built = (|| {
             let mut kept: Vec<_> = dimensions.iter().map(|dimension| dimension.key()).collect();
             let beside = columns

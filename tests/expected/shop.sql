@@ -87,7 +87,7 @@ qualify row_number() over (partition by grain, cell, customer_id order by answer
 
 -- Low scores, and the first contact within 14 days. Without one, and with the window open: not known yet.
 create or replace temp table lows as
-select answers.grain, cell, answered_at, least(answered_at + interval 336 hours, as_of()) as until,
+select answers.grain, cell, answered_at,
     (select min(contacted_at) from 'sample_data/shop/follow_ups.parquet' as contacts
      where contacts.customer_id = answers.customer_id and contacted_at < as_of()
        and contacted_at >= answered_at and contacted_at < answered_at + interval 336 hours) as contacted_at
@@ -99,8 +99,8 @@ select 'surveys', grain, cell, 'followed_up', contacted_at is not null
 from lows where contacted_at is not null or answered_at + interval 336 hours <= as_of();
 insert into waits
 select 'surveys', grain, cell, unnest(['until_contact_mean', 'until_contact_median', 'until_contact_max']),
-    hours(answered_at, coalesce(contacted_at, until)), contacted_at is not null
-from lows;
+    hours(answered_at, coalesce(contacted_at, answered_at + interval 336 hours)), contacted_at is not null
+from lows where contacted_at is not null or answered_at + interval 336 hours <= as_of();
 
 create or replace macro speaks_of_delays(words) as
     regexp_matches(lower(strip_accents(words)), '(^|[^a-z0-9])(late|slow|waited)([^a-z0-9]|$)');

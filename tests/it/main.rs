@@ -24,3 +24,4 @@ mod shop;
 mod support;
 mod tidy;
 mod value;
+mod written;

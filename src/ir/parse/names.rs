@@ -5,11 +5,11 @@ use sqlparser::dialect::GenericDialect;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::Reader;
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Spanned};
 use crate::document::TimeUnit;
 use crate::frame::DataType;
 use crate::ir::function::{TABLE, is_public};
-use crate::ir::{Expr, Func};
+use crate::ir::{AROUND_THE_CLOCK, Expr, Func};
 
 /// Most operators of an expression. A chain of them nests as deeply as it is long.
 pub(super) const MAX_OPERATORS: usize = 500;
@@ -118,6 +118,33 @@ impl Reader<'_> {
                 "date_trunc" => Func::DateTrunc(unit),
                 "date_diff" => Func::DateDiff(unit),
                 _ => Func::Elapsed(unit),
+            };
+            return self.apply(func, rest, node);
+        }
+        if name == "open_hours" {
+            let (first, rest) = nodes.split_first()?;
+            let place = self.place(first);
+            let ast::Expr::Value(ast::ValueWithSpan {
+                value: ast::Value::SingleQuotedString(hours),
+                ..
+            }) = first
+            else {
+                self.diagnostics.push(
+                    Diagnostic::at(
+                        Code::InvalidExpression,
+                        place,
+                        "`open_hours` takes the name of opening hours first",
+                    )
+                    .help("such as `open_hours('support', created_at, solved_at)`"),
+                );
+                return None;
+            };
+            let named = Spanned::new(hours.clone(), place);
+            let known = self.scope.calendar.hours_by_name(&named, self.diagnostics);
+            let func = match known {
+                Some(hours) => Func::OpenHours(hours),
+                None if hours == AROUND_THE_CLOCK => Func::Elapsed(TimeUnit::Hour),
+                None => return None,
             };
             return self.apply(func, rest, node);
         }

@@ -19,7 +19,6 @@
 use super::follow_ups::follow_ups;
 use crate::diagnostic::Spanned;
 use crate::document::Interval;
-use crate::ir::typing::build;
 use crate::metrics::{Direction, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
@@ -47,12 +46,7 @@ impl Metric for FollowUpRate {
     fn lower(&self, lowering: &mut Lowering) -> Option<()> {
         let (contacts, low) = (&self.contacts.value, &self.low.value);
         let found = follow_ups(lowering, contacts, low, self.window.value)?;
-        let as_of = lowering.as_of();
-        let settled = build::le(found.end, as_of)
-            .and_then(|over| build::or(over, found.in_time.clone()))
-            .and_then(|settled| build::and(settled, found.is_low));
-        let settled = lowering.typed(settled)?;
-        lowering.share_of_rows(found.in_time, settled)
+        lowering.share_of_rows(found.in_time, found.settled)
     }
 
     fn reads(&self) -> Vec<Spanned<String>> {

@@ -11,10 +11,12 @@
 //!
 //! Formula: hours from the time of the answer to the first row of `contacts` for the same customer, at that
 //! time or later and before `window` is over; which scores are low, and how days count, as in
-//! `follow_up_rate`. A score that nobody followed up has lasted until `as_of`, or until its window was over,
-//! and counts so in medians and other quantiles, which are Kaplan and Meier's (with `open_cases: censor`, the
-//! default): null where they are not reached; bounds from the band that is symmetric in ln(−ln S), and at 0
-//! where none is left. With `open_cases: drop` quantiles are of those followed up, and the mean, with its t
+//! `follow_up_rate`. A score that nobody followed up has lasted until its window was over, and counts so in
+//! medians and other quantiles, which are Kaplan and Meier's (with `open_cases: censor`, the default): null
+//! where they are not reached; bounds from the band that is symmetric in ln(−ln S), and at 0 where none is
+//! left. One whose window is still open at `as_of`, and that nobody followed up yet, is out, as in
+//! `follow_up_rate`: of the last `window` before `as_of` only what was followed up is in, which makes it look
+//! faster than it will. With `open_cases: drop` quantiles are of those followed up, and the mean, with its t
 //! interval, and the longest always are. A quantile has the columns `m`, `m_n`, `m_open` (not followed up),
 //! `m_low`, `m_high`; the others those of their kind. Of nothing: null. Needs what `follow_up_rate` needs.
 //!
@@ -66,9 +68,8 @@ impl Metric for FollowUpTime {
             .and_then(|hours| build::choose(found.in_time, hours, Expr::null(DataType::Float64)));
         let ended = lowering.typed(ended)?;
         let end = lowering.typed(instant(found.end))?;
-        let seen = lowering.typed(call(Func::Least, vec![end, lowering.as_of()]))?;
-        let so_far = lowering.typed(hours(answered, seen))?;
-        let lasting = Lasting { ended, so_far, filter: Some(found.is_low) };
+        let so_far = lowering.typed(hours(answered, end))?;
+        let lasting = Lasting { ended, so_far, filter: Some(found.settled) };
         lasting.statistic(lowering, self.statistic.value.0, self.open_cases.value)
     }
 

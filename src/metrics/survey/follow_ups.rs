@@ -9,8 +9,6 @@ use crate::metrics::Lowering;
 
 /// Low scores.
 pub(super) struct FollowUps {
-    /// Which rows are one.
-    pub is_low: Expr,
     pub answered: Expr,
     /// When the window is over.
     pub end: Expr,
@@ -18,6 +16,8 @@ pub(super) struct FollowUps {
     pub contact: Expr,
     /// Whether it came within the window; never null.
     pub in_time: Expr,
+    /// Low scores of which it is known: the window is over, or the contact came.
+    pub settled: Expr,
 }
 
 /// The low scores of the input, and who contacted the customer; what is missing is noted.
@@ -58,5 +58,9 @@ pub(super) fn follow_ups(
     let in_time = build::lt(contact.clone(), end.clone())
         .and_then(|in_time| build::coalesce(in_time, Expr::bool(false)));
     let in_time = lowering.typed(in_time)?;
-    Some(FollowUps { is_low, answered, end, contact, in_time })
+    let settled = build::le(end.clone(), lowering.as_of())
+        .and_then(|over| build::or(over, in_time.clone()))
+        .and_then(|known| build::and(known, is_low));
+    let settled = lowering.typed(settled)?;
+    Some(FollowUps { answered, end, contact, in_time, settled })
 }

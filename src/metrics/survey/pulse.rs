@@ -8,7 +8,7 @@
 //! When to use it: one number from surveys of several scales, in which nobody counts twice. `response_rate` says how
 //! many of those asked it is of.
 //!
-//! Example: `metrics: [pulse]`, or `of_effort: {pulse: {question: ces}}`
+//! Example: `metrics: [pulse]`, or `of_asked: {pulse: {active: customer_count}}`
 //!
 //! Formula: mean over customers of 100 · (score − low) / (top − low); low to top are 0 to 10 for `nps`, 1 to the
 //! top of `scales` for `csat` and `ces`. Answers to other questions, beyond the scale, or without a customer are
@@ -16,7 +16,12 @@
 //! score. The interval is Student's t over customers. Columns `m`, `m_n` (customers), `m_low`, `m_high`; null for
 //! no customers, the bounds for fewer than two. Needs `customer`, `time`, `survey.score`, and `survey.question`
 //! or the option.
+//!
+//! Rules: `active` names a metric that counts the customers who could have answered, mostly of another table
+//! (`buyers: {customer_count: {}, from: orders}`). Then `m_active` is its value and `m_coverage` = customers with
+//! an answer / active customers, null where there are none; above 1 where more answered than were active.
 
+use crate::diagnostic::Spanned;
 use crate::frame::{DataType, Unit};
 use crate::ir::typing::build;
 use crate::ir::{Expr, Mark};
@@ -45,6 +50,8 @@ crate::options! {
     struct Pulse("`pulse`") {
         /// The question; absent: each of the three on its own scale.
         question: Option<Question> = None,
+        /// A metric that counts active customers, for the share of them who answered.
+        active: Option<Spanned<String>> = None,
     }
 }
 
@@ -85,6 +92,22 @@ impl Metric for Pulse {
         }
 
         let (latest, level) = super::latest(lowering, points, customer.value, time)?;
-        lowering.statistic(Statistic::Mean, latest, None, &level, Unit::Points)
+        lowering.statistic(Statistic::Mean, latest, None, &level, Unit::Points)?;
+        let Some(active) = &self.active.value else { return Some(()) };
+        let answered = lowering.columns.iter().rev().find(|column| column.unit == Unit::Count);
+        let answered = answered?.expr.clone();
+        let (active, unit) = lowering.other_alone(active, "active")?;
+        let coverage = lowering.typed(build::div(answered, active.clone()))?;
+        lowering.column("_active", active, unit);
+        lowering.column("_coverage", coverage, Unit::Share);
+        Some(())
+    }
+
+    fn parts(&self) -> Vec<&Spanned<String>> {
+        self.active.value.iter().collect()
+    }
+
+    fn measures_itself(&self) -> bool {
+        true
     }
 }
