@@ -160,8 +160,10 @@ fn intervals_hold_the_truth_of_customers_and_totals() {
             shares.iter().all(|share| (0.85..=0.95).contains(share)),
             "{population:?} delta {shares:?}"
         );
-        let drawn = Intervals::Bootstrap { draws: 100, seed: 5 };
-        let shares = coverage(population, 1_000, drawn, 400);
+    }
+    for population in [BG, MBG] {
+        let drawn = Intervals::Bootstrap { draws: 80, seed: 5 };
+        let shares = coverage(population, 500, drawn, 400);
         assert!(
             shares.iter().all(|share| (0.85..=0.95).contains(share)),
             "{population:?} bootstrap {shares:?}"

@@ -1,6 +1,6 @@
 //! Customers gained, kept and lost, period by period.
 
-use super::{Context, Segment, amount, column, label, percent, segments};
+use super::{Context, Segment, amount, column, percent, segments, written};
 use crate::frame::Value;
 use crate::report::{Block, Chart, Part, Stacks, Unit as ReportUnit};
 
@@ -10,6 +10,7 @@ const PARTS: [(&str, bool); 4] =
 
 pub(super) fn growth(context: &Context, by: &[String]) -> (Vec<String>, Vec<Block>) {
     let frame = context.frame;
+    let period = written(frame, "period");
     let (segments, more) = segments(context, by);
     let (mut lead, mut blocks) = (Vec::new(), Vec::new());
     for Segment { of, rows } in segments {
@@ -29,7 +30,7 @@ pub(super) fn growth(context: &Context, by: &[String]) -> (Vec<String>, Vec<Bloc
             x_label: "period".to_owned(),
             y_label: "customers".to_owned(),
             unit: ReportUnit::Count,
-            x: rows.iter().map(|&row| label(&column(frame, "period")(row))).collect(),
+            x: rows.iter().map(|&row| period(&column(frame, "period")(row))).collect(),
             parts: parts.to_vec(),
         })));
     }
@@ -49,7 +50,7 @@ fn sentence(context: &Context, rows: &[usize], of: &str) -> Option<String> {
     Some(format!(
         "{} customers{of} were active in {}: {} retained, {} new, {} resurrected; {} churned{rate}.",
         count("active"),
-        label(&at("period", row)),
+        written(frame, "period")(&at("period", row)),
         count("retained"),
         count("new"),
         count("resurrected"),

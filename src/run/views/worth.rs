@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Context, Segment, amount, capital, column, label, percent, segments, unit_of};
+use super::{Context, Segment, amount, capital, column, percent, segments, unit_of, written};
 use crate::frame::Value;
 use crate::report::{
     Bar, Bars, Block, Chart, Emphasis, Lines, Marker, Point, Series, Unit as ReportUnit,
@@ -196,7 +196,7 @@ fn track(
         let how = if unseen(last) { "at the end of the holdout" } else { "at the end" };
         Some(format!(
             "{title}, {how} ({}): {} expected, {} came ({difference:+.1}%).",
-            label(&x_of(last)),
+            written(context.frame, x)(&x_of(last)),
             amount(&Value::Int(expected.round() as i64), &ReportUnit::Count),
             amount(&Value::Int(actual.round() as i64), &ReportUnit::Count),
         ))
