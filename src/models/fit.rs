@@ -66,7 +66,7 @@ const FAR: [f64; 5] = [5.0, 10.0, 20.0, 30.0, 40.0];
 const AWAY: f64 = 10.0;
 const BEYOND: f64 = 20.0;
 /// So near, in logarithms, the place where it minds is known.
-const NEAR: f64 = 0.02;
+const NEAR: f64 = 0.05;
 
 /// The logarithms of parameters end here, e^160 or 10^69: a ridge that goes on for ever is not followed to
 /// where doubles end. Beyond, the likelihood is as at the end, and nearly no information holds the parameter.
@@ -149,7 +149,8 @@ impl<Parts, Term> Likelihood<Parts, Term> {
 }
 
 /// Fits a model to grouped rows by maximum likelihood, from several starts. The rows should be in a fixed
-/// order: it is that of the sum. `z` is the two-sided normal quantile of the level of intervals.
+/// order: it is that of the sum. `z` is the two-sided normal quantile of the level of intervals; with 0 no bounds
+/// are looked for.
 pub(super) fn fit<const N: usize, Row: Clone, Part: Sync>(
     rows: &[Row],
     z: f64,
@@ -297,7 +298,10 @@ fn finish<const N: usize>(
     let mut bounds = [None; N];
     for i in (0..N).filter(|&i| !identified[i]) {
         let level = value - 0.5 * z * z;
-        let end = |sign| profile_end(best.point, level, i, sign, &likelihood).map(f64::exp);
+        let end = |sign| {
+            let end = (z > 0.0).then(|| profile_end(best.point, level, i, sign, &likelihood));
+            end.flatten().map(f64::exp)
+        };
         bounds[i] = Some(Bounds { low: end(-1.0), high: end(1.0) });
     }
     let weak = || {

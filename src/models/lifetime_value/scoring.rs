@@ -40,6 +40,9 @@ pub(super) struct Scores {
 /// Rows that are taken in at a time: fixed, so that sums are the same on any number of threads.
 const CHUNK: usize = 16_384;
 
+/// Of the parameters of a draw no intervals are told.
+const NO_BOUNDS: f64 = 0.0;
+
 /// Bounds farther apart than this factor say nothing: the interval is open.
 const OPEN: f64 = 1e8;
 
@@ -254,11 +257,11 @@ impl LifetimeValue {
         let mut again = fit.clone();
         again.candidates.truncate(1);
         let candidate = &mut again.candidates[0];
-        candidate.fit = candidate.kind.fit(&together(histories), self.z());
+        candidate.fit = candidate.kind.fit(&together(histories), NO_BOUNDS);
         if again.spend.is_some() {
             let drawn = rows.iter().filter(|&&row| weights[row] > 0);
             let drawn = drawn.map(|&row| (row, f64::from(weights[row])));
-            again.spend = Some(GammaGamma::fit(&customers.spendings(drawn), self.z()));
+            again.spend = Some(GammaGamma::fit(&customers.spendings(drawn), NO_BOUNDS));
         }
         again
     }

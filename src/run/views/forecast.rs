@@ -121,7 +121,9 @@ pub(super) fn standing(
     let without = (valueless > 0).then(|| {
         let verb = if valueless == 1 { "customer has" } else { "customers have" };
         format!(
-            "{} {verb} no {named}: none of the models could be fitted to them.",
+            "{} {verb} no {named}: what a purchase will be worth cannot be told. It takes at least two customers \
+             with repeat purchases of more than 0, and a model of spend that has a mean (in Gamma-Gamma, p x + q \
+             above 1).",
             number(valueless)
         )
     });
