@@ -71,6 +71,9 @@ impl Counts<'_> {
 /// Rows of an input from which on what is kept of each is packed.
 pub(super) const LARGE_ROWS: u64 = 1 << 25;
 
+/// Rows of a table behind which it is worth to look what memory was let go.
+const LARGE_TABLE: usize = 1 << 17;
+
 /// What has been computed, by identity; what it came from is kept, so that a pointer means one thing.
 #[derive(Default)]
 pub(super) struct Frames {
@@ -359,6 +362,9 @@ impl<'a> Local<'a> {
             }
         };
         self.keep(rel, frame.clone(), frames);
+        if frame.rows() > LARGE_TABLE {
+            self.memory.release();
+        }
         self.memory.check(1.0)?;
         Ok(frame)
     }

@@ -34,7 +34,7 @@ struct Aside {
 }
 
 /// Of fewer values it would not be worth it to put them aside.
-const MANY: usize = 4096;
+const MANY: usize = 512;
 
 impl Values {
     /// Takes a double.
@@ -204,7 +204,7 @@ mod tests {
         let memory = Memory::new(Some(limit)).always_short();
         let build = |aside: bool| {
             let mut parts = [Values::default(), Values::default()];
-            for value in 0..4 * MANY as i128 {
+            for value in 0..20_000_i128 {
                 let part = &mut parts[(value % 2) as usize];
                 part.push_minor(value * 7919 % 5_000, 2);
                 if value % 1000 == 0 {

@@ -77,6 +77,7 @@ impl Memory {
 
     /// Work begins that takes so many bytes however many rows there are.
     pub fn begin(&self, bytes: u64) {
+        self.release();
         let before = if self.limit.is_some() { resident().unwrap_or(0) } else { 0 };
         self.before.store(before + bytes, Ordering::Relaxed);
     }
@@ -142,6 +143,14 @@ impl Memory {
             // SAFETY: the map is shared, read only, and of a file that nobody else can open, so its pages come
             // back as they were.
             let _ = unsafe { map.unchecked_advise(UncheckedAdvice::DontNeed) };
+        }
+    }
+
+    /// Gives back to the system what was let go, if memory is short: of use behind large pieces of work.
+    pub fn release(&self) {
+        if self.is_short(0) {
+            self.ease();
+            give_back();
         }
     }
 
