@@ -1,7 +1,7 @@
 """Runs the nightly job through tenure and its peers, checks that they agree, and prints what it took.
 
     python benches/compare/compare.py --orders 20m [--runs 3] [--layout month|shuffled] [--ids dense|random|…]
-                                      [--engines duckdb,polars,…] [--steps]
+                                      [--engines duckdb,polars,…|none] [--steps] [--memory-limit 512MiB]
 
 The world is generated once and kept under target/compare. Engines take turns, so that whatever else the machine
 does hits all of them; the median of their runs is shown, and the ratio to tenure in the same run.
@@ -111,6 +111,7 @@ def main():
     arguments.add_argument("--runs", type=int, default=3)
     arguments.add_argument("--engines", default=",".join(PEERS), help="peers to run, parted by commas")
     arguments.add_argument("--steps", action="store_true", help="each step alone too")
+    arguments.add_argument("--memory-limit", help="of tenure, such as 512MiB")
     arguments.add_argument("--tenure", default=str(ROOT / "target/release/tenure"))
     options = arguments.parse_args()
 
@@ -129,6 +130,8 @@ def main():
     def engines(steps):
         ours = [options.tenure, "run", HERE / "nightly.yaml", "--quiet", "--threads", "2",
                 "--set", f"params.data={data}", "--set", f"params.orders={orders}"]
+        if options.memory_limit:
+            ours += ["--memory-limit", options.memory_limit]
         for step in steps:
             ours += ["--select", step]
         return {"tenure": ours} | {

@@ -117,7 +117,7 @@ pub fn blocks(metric: Vec<Field>, check: Vec<Field>) -> Vec<Block> {
         ),
         "quantiles_of" => block(
             "segments.NAME: {quantiles_of: …}",
-            "The part of all customers by a value, in parts of equal size; ties go by the customer.",
+            "The part of all customers by a value, cut at type 7 quantiles; equal values are in one part.",
             fields,
         ),
         _ => block("segments.NAME: {expression: …}", "The value of an expression.", fields),

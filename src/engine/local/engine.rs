@@ -373,7 +373,7 @@ impl<'a> Local<'a> {
     fn chain_frame(&self, rel: &RelRef, frames: &mut Frames) -> Result<Frame, EngineError> {
         let start = base(rel);
         let input = self.frame(start, frames)?;
-        for table in tables_along(rel) {
+        for table in tables_along(rel, start) {
             self.frame(table, frames)?;
         }
         let names = rel.schema.names();
@@ -416,7 +416,7 @@ impl<'a> Local<'a> {
     ) -> Result<(), EngineError> {
         let start = base(rel);
         let input = self.frame(start, frames)?;
-        for table in tables_along(rel) {
+        for table in tables_along(rel, start) {
             self.frame(table, frames)?;
         }
         let count = needs.len();

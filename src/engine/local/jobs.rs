@@ -176,9 +176,8 @@ impl Jobs {
         let keys: BTreeSet<String> = lookup.keys.iter().filter_map(|(_, to)| of_scan(to)).collect();
         let coded: BTreeSet<String> = all.difference(&keys).cloned().collect();
         match self.collected(input) {
-            // Of a table that is wanted as it is all columns are there.
-            Some(job) if job.needs.len() == input.schema.fields.len() => {}
             Some(job) => {
+                // What somebody wants as it is stays so.
                 let plain: BTreeSet<String> = job.needs.difference(&job.coded).cloned().collect();
                 job.needs.extend(all);
                 job.coded.extend(coded);

@@ -13,28 +13,14 @@ pub(super) fn identity(rel: &RelRef) -> usize {
     Arc::as_ptr(rel) as usize
 }
 
+/// What a node takes its rows from, if they stream through it.
+fn streamed(rel: &RelRef) -> Option<&RelRef> {
+    rel.streams().then(|| rel.inputs()).and_then(|inputs| inputs.first().copied())
+}
+
 /// The relation a chain begins with: a scan, or something that does not stream.
 pub(super) fn leaf(rel: &RelRef) -> &RelRef {
-    match &rel.node {
-        RelNode::Filter { input, .. } | RelNode::Project { input, .. } => leaf(input),
-        RelNode::Lookup(lookup) => leaf(&lookup.input),
-        RelNode::Dedupe(dedupe) => leaf(&dedupe.input),
-        RelNode::Rejected { scan } => leaf(scan),
-        RelNode::Scan(_)
-        | RelNode::Union { .. }
-        | RelNode::Aggregate(_)
-        | RelNode::Window(_)
-        | RelNode::Join(_)
-        | RelNode::Sort { .. }
-        | RelNode::Values(_)
-        | RelNode::Series { .. }
-        | RelNode::History(_)
-        | RelNode::Summary(_)
-        | RelNode::CohortGrid(_)
-        | RelNode::Movements(_)
-        | RelNode::Repeats(_)
-        | RelNode::Apply(_) => rel,
-    }
+    streamed(rel).map_or(rel, leaf)
 }
 
 /// The look-ups along a chain.
@@ -75,7 +61,12 @@ pub(super) fn base(rel: &RelRef) -> &RelRef {
     match &rel.node {
         RelNode::Filter { input, .. } | RelNode::Project { input, .. } => base(input),
         RelNode::Lookup(lookup) => base(&lookup.input),
-        _ => beside(rel).map_or(rel, |(rows, _)| base(rows)),
+        _ => match beside(rel) {
+            // What streams may come from a scan, of which there is no table but that of the whole chain.
+            Some((rows, _)) if rows.streams() || matches!(rows.node, RelNode::Union { .. }) => rows,
+            Some((rows, _)) => base(rows),
+            None => rel,
+        },
     }
 }
 
@@ -96,23 +87,21 @@ fn has_one_row(rel: &RelRef) -> bool {
 }
 
 /// The tables that a chain over a frame looks up in or puts beside its rows.
-pub(super) fn tables_along(rel: &RelRef) -> Vec<&RelRef> {
+pub(super) fn tables_along<'a>(rel: &'a RelRef, start: &RelRef) -> Vec<&'a RelRef> {
+    if identity(rel) == identity(start) {
+        return Vec::new();
+    }
     let own = match &rel.node {
         RelNode::Lookup(lookup) => Some(&lookup.table),
         _ => beside(rel).map(|(_, table)| table),
     };
-    match &rel.node {
-        RelNode::Scan(_) | RelNode::Rejected { .. } | RelNode::Dedupe(_) => Vec::new(),
-        _ => rows_of(rel).map_or_else(Vec::new, tables_along).into_iter().chain(own).collect(),
-    }
+    let below = rows_of(rel).map_or_else(Vec::new, |input| tables_along(input, start));
+    below.into_iter().chain(own).collect()
 }
 
 /// What a node of a chain over a frame takes its rows from.
 pub(super) fn rows_of(rel: &RelRef) -> Option<&RelRef> {
-    match beside(rel) {
-        Some((rows, _)) => Some(rows),
-        None => rel.streams().then(|| rel.inputs()).and_then(|inputs| inputs.first().copied()),
-    }
+    beside(rel).map_or_else(|| streamed(rel), |(rows, _)| Some(rows))
 }
 
 /// The part of a schema that is needed.

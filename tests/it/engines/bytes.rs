@@ -1,11 +1,15 @@
 //! Same input, same bytes: neither threads nor files nor row groups show in a result.
 
+use std::collections::BTreeMap;
+
+use tenure::engine::local::Local;
+use tenure::engine::{Engine, Unwatched};
 use tenure::ir::RelRef;
 
 use super::aggregates::aggregate;
-use super::histories::{any_grid, any_history, any_summary};
+use super::histories::{any_grid, any_history, any_movements, any_summary};
 use super::history;
-use crate::support::{Written, by_local, calendar, equal, law, scan};
+use crate::support::{SOURCE, Written, by_local, calendar, equal, law, scan};
 
 #[test]
 fn the_way_rows_are_stored_does_not_show() {
@@ -43,5 +47,30 @@ fn the_way_rows_are_stored_does_not_show() {
             }
         }
         Ok(())
+    });
+}
+
+#[test]
+fn what_does_not_fit_is_put_aside_and_does_not_show() {
+    law(30, |draw| {
+        let (calendar, frame) = (calendar(draw), history(draw));
+        let input = scan(&frame.schema);
+        let rels = [any_summary(draw, input.clone(), &calendar), any_movements(draw, input)];
+        let written = Written::new(&frame, draw);
+        let engine = |draw: &mut _| {
+            let sources = BTreeMap::from([(SOURCE.to_owned(), written.source(draw))]);
+            let engine = Local::new(sources, calendar.clone(), 2, &Unwatched);
+            engine.expect("threads").large_from(5)
+        };
+        let folder = tempfile::tempdir().expect("a folder");
+        let aside = engine(draw).always_aside(folder.path().to_owned());
+        let (held, found) = (engine(draw).run(&rels), aside.run(&rels));
+        let (Ok(held), Ok(found)) = (held, found) else { return Ok(()) };
+        held.iter().zip(&found).try_for_each(|(held, found)| equal(held, found, 0.0))?;
+        match aside.put_aside() {
+            // Of few rows nothing is gathered.
+            0 if frame.rows() > 5 => Err("nothing was put aside".into()),
+            _ => Ok(()),
+        }
     });
 }

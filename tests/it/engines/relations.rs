@@ -84,6 +84,50 @@ fn both_engines_unite_alike() {
 }
 
 #[test]
+fn both_engines_put_totals_beside_rows_alike() {
+    law(120, |draw| {
+        let (calendar, frame) = (calendar(draw), history(draw));
+        let input = scan(&frame.schema);
+        let rows = match draw.below(4) {
+            0 => input.clone(),
+            1 => some(draw, &input),
+            2 => united(draw, &input),
+            _ => ordered(&deduped(draw, &input)),
+        };
+        let counted = if draw.one_in(2) { &rows } else { &input };
+        let totals = relation::aggregate(
+            &some(draw, counted),
+            vec![],
+            vec![
+                named("rows", Measure::of(MeasureFunc::CountRows)),
+                named("most", Measure::of(MeasureFunc::Max(expr(counted, "i")))),
+            ],
+        );
+        let totals = totals.expect("typed");
+        let beside = relation::join(&rows, &totals, vec![], JoinKind::Inner, false).expect("typed");
+        // Totals beside totals, and what reads both.
+        let beside = match draw.below(2) {
+            0 => beside,
+            _ => {
+                let more = vec![named("all", Measure::of(MeasureFunc::CountRows))];
+                let more = relation::aggregate(&beside, vec![], more).expect("typed");
+                relation::join(&beside, &more, vec![], JoinKind::Left, false).expect("typed")
+            }
+        };
+        let rel = match draw.below(3) {
+            0 => ordered(&beside),
+            1 => {
+                let share = vec![named("share", expr(&beside, "coalesce(i, 0) + rows"))];
+                ordered(&relation::extend(&some(draw, &beside), share).expect("typed"))
+            }
+            _ => aggregate(draw, &beside),
+        };
+        let written = Written::new(&frame, draw);
+        agree(&rel, &frame, &written, &calendar, draw).map(|_| ())
+    });
+}
+
+#[test]
 fn both_engines_join_alike() {
     law(120, |draw| {
         let (calendar, frame) = (calendar(draw), history(draw));

@@ -13,7 +13,9 @@
 mod sink;
 mod spill;
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
@@ -51,7 +53,7 @@ pub(super) struct Memory {
     short_from: u64,
     /// Bytes of the smallest table that is put aside: of less, files would only be work.
     least: u64,
-    spill: OnceLock<Result<Arc<Spill>, String>>,
+    spill: OnceLock<io::Result<Arc<Spill>>>,
     maps: Mutex<Vec<Weak<Mmap>>>,
     /// Bytes that were put aside.
     aside: AtomicU64,
@@ -110,11 +112,18 @@ impl Memory {
 
     /// A file of its own in the folder for what is put aside. It has no name, so that nothing is left of it
     /// whatever happens to the process.
-    fn file(&self) -> Result<std::fs::File, String> {
+    fn file(&self) -> io::Result<File> {
+        let folder = self.folder();
+        std::fs::create_dir_all(&folder).and_then(|()| tempfile::tempfile_in(&folder))
+    }
+
+    fn folder(&self) -> PathBuf {
         let folder = self.limit.as_ref().map(|limit| limit.folder.clone());
-        let folder = folder.unwrap_or_else(std::env::temp_dir);
-        let made = std::fs::create_dir_all(&folder).and_then(|()| tempfile::tempfile_in(&folder));
-        made.map_err(|error| format!("{}: {error}", folder.display()))
+        folder.unwrap_or_else(std::env::temp_dir)
+    }
+
+    fn failed(&self, error: &io::Error) -> EngineError {
+        failed(&self.folder(), error)
     }
 
     /// The file for what is put aside.
@@ -122,8 +131,9 @@ impl Memory {
     /// # Errors
     /// A folder that cannot be written to.
     pub fn spill(&self) -> Result<Arc<Spill>, EngineError> {
-        let spill = self.spill.get_or_init(|| self.file().map(|file| Arc::new(Spill::new(file))));
-        spill.clone().map_err(|reason| EngineError::Spill { reason })
+        let open = || self.file().map(|file| Arc::new(Spill::new(self.folder(), file)));
+        let spill = self.spill.get_or_init(open).as_ref();
+        spill.cloned().map_err(|error| self.failed(error))
     }
 
     fn watch(&self, map: &Arc<Mmap>) {
@@ -197,11 +207,25 @@ pub(super) fn round_up(bytes: u64) -> u64 {
     bytes.div_ceil(64 << 20) * (64 << 20)
 }
 
+fn failed(folder: &Path, error: &io::Error) -> EngineError {
+    EngineError::Spill { reason: format!("{}: {error}", folder.display()) }
+}
+
 /// Bytes of memory that the process takes, where the system tells.
 fn resident() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = text.split(' ').nth(1)?.parse().ok()?;
-    Some(pages * 4096)
+    Some(pages * page_bytes())
+}
+
+fn page_bytes() -> u64 {
+    static BYTES: OnceLock<u64> = OnceLock::new();
+    *BYTES.get_or_init(|| {
+        #[expect(unsafe_code, reason = "a call into the C library that takes a number")]
+        // SAFETY: `sysconf` may be called at any time, by any thread.
+        let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+        u64::try_from(bytes).unwrap_or(4096)
+    })
 }
 
 /// Gives free pages back to the system. The allocator keeps those between what is still in use, and after a
@@ -214,5 +238,43 @@ pub(super) fn give_back() {
         unsafe {
             libc::malloc_trim(0);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn memory(limit: u64) -> Memory {
+        Memory::new(Some(MemoryLimit { limit, folder: std::env::temp_dir() }))
+    }
+
+    #[test]
+    fn a_run_above_its_limit_ends() {
+        let Some(taken) = resident() else { return };
+        let enough = memory(taken * 100);
+        assert!(!enough.is_short(0) && enough.is_short(taken * 100));
+        assert!(enough.check(0.5).is_ok() && enough.begin_with(taken).is_ok());
+        let little = memory(taken / 100);
+        assert!(little.is_short(0));
+        let needed = |result: Result<(), EngineError>| match result {
+            Err(EngineError::Memory { limit, needed }) => (limit == taken / 100).then_some(needed),
+            _ => None,
+        };
+        // All of it was taken in the first twentieth of the work.
+        let first = needed(little.check(0.05)).expect("it is above");
+        let whole = needed(little.check(1.0)).expect("it is above");
+        assert!(whole >= taken / 2 && first > 10 * taken, "{taken}: {first}, {whole}");
+        assert_eq!(needed(little.begin_with(100 << 20)), Some(128 << 20));
+        assert!(Memory::default().check(0.5).is_ok() && !Memory::default().is_short(u64::MAX));
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_to_is_named() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let folder = file.path().join("aside");
+        let memory = Memory::new(Some(MemoryLimit { limit: 1, folder: folder.clone() }));
+        let error = memory.spill().expect_err("a file is no folder").to_string();
+        assert!(error.contains(&folder.display().to_string()), "{error}");
     }
 }

@@ -19,7 +19,6 @@ use super::super::frames::concat;
 use super::super::intern::with_precision;
 use super::super::kernel::arrow_error;
 use super::Memory;
-use super::spill::failed;
 use crate::engine::EngineError;
 use crate::frame::{DataType, Schema};
 
@@ -91,7 +90,7 @@ impl<'a> Sink<'a> {
             Sink::Held { batches, .. } => batches.push(batch),
             Sink::Aside { columns, memory } => {
                 for (column, array) in columns.iter_mut().zip(batch.columns()) {
-                    column.push(array)?;
+                    column.push(array, memory)?;
                 }
                 memory.ease();
             }
@@ -119,14 +118,15 @@ impl<'a> Sink<'a> {
 impl Column {
     fn new(data_type: DataType, memory: &Memory) -> Result<Self, EngineError> {
         let file = || {
-            let file = memory.file().map_err(|reason| EngineError::Spill { reason })?;
+            let file = memory.file().map_err(|error| memory.failed(&error))?;
             Ok::<_, EngineError>(BufWriter::with_capacity(1 << 17, file))
         };
         let values = match data_type {
             DataType::Bool => Values::Bits(BooleanBufferBuilder::new(0)),
             DataType::String => {
                 let mut ends = file()?;
-                ends.write_all(&0_i32.to_ne_bytes()).map_err(failed)?;
+                let first = ends.write_all(&0_i32.to_ne_bytes());
+                first.map_err(|error| memory.failed(&error))?;
                 Values::Texts { ends, bytes: file()?, length: 0 }
             }
             _ => Values::Fixed(file()?),
@@ -134,7 +134,8 @@ impl Column {
         Ok(Column { data_type, rows: 0, valid: None, values })
     }
 
-    fn push(&mut self, array: &ArrayRef) -> Result<(), EngineError> {
+    fn push(&mut self, array: &ArrayRef, memory: &Memory) -> Result<(), EngineError> {
+        let failed = |error| memory.failed(&error);
         let array = with_precision(&flat(array)?, self.data_type)?;
         let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
         if nulls.is_some() && self.valid.is_none() {
@@ -208,6 +209,7 @@ impl AsRef<[u8]> for Mapped {
 
 /// What was written, as memory whose pages can be let go.
 fn mapped(file: BufWriter<File>, memory: &Memory) -> Result<Buffer, EngineError> {
+    let failed = |error| memory.failed(&error);
     let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
     if file.metadata().map_err(failed)?.len() == 0 {
         return Ok(Buffer::from(Vec::<u8>::new()));
@@ -219,4 +221,69 @@ fn mapped(file: BufWriter<File>, memory: &Memory) -> Result<Buffer, EngineError>
     let map = Arc::new(map);
     memory.watch(&map);
     Ok(Buffer::from(Bytes::from_owner(Mapped(map))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::MemoryLimit;
+    use super::*;
+    use crate::frame::{Field, Frame, Value};
+
+    fn frame(rows: usize) -> Frame {
+        let money = DataType::Decimal { precision: 12, scale: 2 };
+        let types = [
+            DataType::Bool,
+            DataType::Int32,
+            DataType::Int64,
+            DataType::Float64,
+            money,
+            DataType::String,
+            DataType::Date,
+            DataType::Timestamp,
+            DataType::Duration,
+        ];
+        let fields = types.iter().map(|&data_type| Field::new(data_type.to_string(), data_type));
+        let value = |row: usize, data_type: DataType| {
+            let number = row as i64 * 7919 % 1_000 - 500;
+            match data_type {
+                // The first batches have no nulls.
+                _ if row > 40 && (row + data_type.to_string().len()).is_multiple_of(5) => {
+                    Value::Null
+                }
+                DataType::Bool => Value::Bool(number % 2 == 0),
+                DataType::Int32 | DataType::Int64 => Value::Int(number),
+                DataType::Float64 => Value::finite(number as f64 / 3.0),
+                DataType::Decimal { scale, .. } => Value::Decimal { minor: number.into(), scale },
+                DataType::String => Value::text(&"ä".repeat(row % 4)),
+                DataType::Date => Value::Date(number as i32),
+                DataType::Timestamp => Value::Timestamp(number),
+                DataType::Duration => Value::Duration(number),
+            }
+        };
+        let rows: Vec<Vec<Value>> =
+            (0..rows).map(|row| types.iter().map(|&of| value(row, of)).collect()).collect();
+        Frame::from_rows(Arc::new(Schema::new(fields.collect())), &rows).expect("they fit")
+    }
+
+    #[test]
+    fn columns_in_files_are_the_same() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let limit = MemoryLimit { limit: u64::MAX, folder: folder.path().to_owned() };
+        let memory = Memory::new(Some(limit)).always_short();
+        for rows in [0, 1, 100] {
+            let frame = frame(rows);
+            let mut sink = Sink::new(&frame.schema, rows, &memory).expect("room");
+            assert!(matches!(sink, Sink::Aside { .. }));
+            for first in (0..rows).step_by(17) {
+                sink.push(frame.batch.slice(first, 17.min(rows - first))).expect("room");
+            }
+            let columns = sink.finish().expect("they are there");
+            // What is let go is read again.
+            memory.ease();
+            let found = Frame::new(frame.schema.clone(), columns, rows).expect("the same types");
+            assert_eq!(found.batch, frame.batch);
+        }
+        assert!(memory.put_aside() > 0);
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
+    }
 }

@@ -2,13 +2,16 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::failed;
 use crate::engine::EngineError;
 
 /// A file that takes runs of bytes from any thread.
 #[derive(Debug)]
 pub(in super::super) struct Spill {
+    folder: PathBuf,
     file: File,
     end: AtomicU64,
 }
@@ -21,8 +24,8 @@ pub(in super::super) struct Run {
 }
 
 impl Spill {
-    pub fn new(file: File) -> Self {
-        Spill { file, end: AtomicU64::new(0) }
+    pub fn new(folder: PathBuf, file: File) -> Self {
+        Spill { folder, file, end: AtomicU64::new(0) }
     }
 
     /// How many bytes were put aside.
@@ -36,7 +39,8 @@ impl Spill {
     /// A disk that is full or fails.
     pub fn put(&self, bytes: &[u8]) -> Result<Run, EngineError> {
         let start = self.end.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        self.file.write_all_at(bytes, start).map_err(failed)?;
+        let written = self.file.write_all_at(bytes, start);
+        written.map_err(|error| failed(&self.folder, &error))?;
         Ok(Run { start, length: bytes.len() })
     }
 
@@ -46,11 +50,8 @@ impl Spill {
     /// A disk that fails.
     pub fn get(&self, run: Run) -> Result<Vec<u8>, EngineError> {
         let mut bytes = vec![0; run.length];
-        self.file.read_exact_at(&mut bytes, run.start).map_err(failed)?;
+        let read = self.file.read_exact_at(&mut bytes, run.start);
+        read.map_err(|error| failed(&self.folder, &error))?;
         Ok(bytes)
     }
-}
-
-pub(super) fn failed(error: std::io::Error) -> EngineError {
-    EngineError::Spill { reason: error.to_string() }
 }
