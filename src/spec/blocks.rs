@@ -155,8 +155,9 @@ pub fn blocks(metric: Vec<Field>, check: Vec<Field>) -> Vec<Block> {
              groups that a total less the others would tell; the extra last column `suppressed` is true for them. \
              Groups are hidden where they are made, in `segment_metrics` (with totals and grouping sets), \
              `cohort_retention` and `growth`, so that whatever reads those tables, be it a stage, a check, an alert, \
-             the report or `tenure show`, knows no more than is published. The customers of a cell are the fewest of \
-             any population that its metrics measure: of its rows, its sold orders, its gaps. A condition of a \
+             the report or `tenure show`, knows no more than is published. A cell is held to it by each \
+             population that its metrics measure (its rows, its sold orders, its gaps, the customers of each table), \
+             and totals must tell of none of them. A condition of a \
              metric's own (`where`) on rows makes no group. A cell of a cohort is hidden if few are retained or \
              few lost, and a later one if the difference to the one before is few; sums over ages go from the first \
              hidden age on, and amounts with `returned: on_or_after` and `through`, because those who spend are then \

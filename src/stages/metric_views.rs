@@ -10,7 +10,7 @@ use crate::metrics::{MetricColumn, Statistic};
 const MOST: usize = 4;
 
 /// What the names of columns beside a metric end with.
-const BESIDE: [&str; 12] = [
+pub(super) const BESIDE: [&str; 12] = [
     "_n",
     "_low",
     "_high",

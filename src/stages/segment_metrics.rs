@@ -51,7 +51,7 @@ use super::cohort_retention::Totals;
 use super::context::{RoleOverrides, StageContext};
 use super::dimension::{Dimension, DimensionSpec};
 use super::measured::FIRST_TIME;
-use super::metric_views::metric_views;
+use super::metric_views::{BESIDE, metric_views};
 use super::parts::Said;
 use super::registry::{Companion, Output, Stage, StageKind};
 use super::suppression::{PEOPLE, Rule, held};
@@ -203,20 +203,6 @@ impl Stage for SegmentMetrics {
         Options::settings(self)
     }
 }
-
-/// What the names of a metric's columns end with.
-const BESIDE: [&str; 10] = [
-    "",
-    "_n",
-    "_low",
-    "_high",
-    "_numerator",
-    "_denominator",
-    "_plus",
-    "_minus",
-    "_active",
-    "_coverage",
-];
 
 /// The column that tells grouping sets apart.
 const GROUPING: &str = "grouping";
@@ -371,8 +357,11 @@ impl SegmentMetrics {
                 flawed.extend(lowering.catalog.names());
             }
         }
-        let beside = |name: &String| BESIDE.map(|suffix| format!("{name}{suffix}"));
-        let mut flawed: Vec<String> = flawed.iter().flat_map(beside).collect();
+        let columns_of = |name: &String| {
+            let beside = BESIDE.map(|suffix| format!("{name}{suffix}"));
+            std::iter::once(name.clone()).chain(beside)
+        };
+        let mut flawed: Vec<String> = flawed.iter().flat_map(columns_of).collect();
         flawed.sort_unstable();
         flawed.dedup();
         let Lowering { asked, columns, drawn, goals, .. } = lowering;

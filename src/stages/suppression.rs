@@ -17,7 +17,7 @@ use crate::diagnostic::Code;
 use crate::frame::{DataType, Field, Frame, Schema, Value};
 use crate::ir::relation;
 use crate::ir::{ApplyError, Calendar, FrameFunction, Rel, RelNode, RelRef};
-use crate::stats::suppress::{CohortCell, Group, SmallGroups, suppressed, suppressed_cells};
+use crate::stats::suppress::{CohortCell, SmallGroups, suppressed_cells, suppressed_populations};
 
 /// The name of the function, by which tables are known to be held.
 const NAME: &str = "suppress";
@@ -26,7 +26,7 @@ const NAME: &str = "suppress";
 pub(crate) const SUPPRESSED: &str = "suppressed";
 
 /// What the columns begin with that say how many customers a row is about. There may be several, for the
-/// populations of its metrics; it counts which of them is the smallest but not empty.
+/// populations of its metrics; a row is hidden because of any of them.
 pub(super) const PEOPLE: &str = "#people";
 
 /// What decides which rows are hidden.
@@ -201,12 +201,16 @@ fn numbers(frame: &Frame, name: &str) -> Vec<Option<u64>> {
     (0..frame.rows()).map(number).collect()
 }
 
-/// The customers of each row: of its populations the smallest that is not empty.
-fn people(frame: &Frame) -> Vec<Option<u64>> {
-    let names = frame.schema.names().filter(|name| name.starts_with(PEOPLE));
-    let columns: Vec<_> = names.map(|name| numbers(frame, name)).collect();
-    let least = |row: usize| columns.iter().filter_map(|c| c[row]).filter(|&n| n > 0).min();
-    (0..frame.rows()).map(least).collect()
+/// The customers of each row in each of the populations with these names. A row of nobody known is about
+/// somebody all the same.
+fn people(frame: &Frame, names: &[&str]) -> Vec<Vec<u64>> {
+    let columns: Vec<_> = names.iter().map(|name| numbers(frame, name)).collect();
+    let of_row = |row: usize| -> Vec<u64> {
+        let people: Vec<u64> = columns.iter().map(|column| column[row].unwrap_or(0)).collect();
+        let nobody = people.iter().all(|&people| people == 0);
+        people.into_iter().map(|people| if nobody { 1 } else { people }).collect()
+    };
+    (0..frame.rows()).map(of_row).collect()
 }
 
 /// A number for each value, in ascending order of values.
@@ -226,9 +230,13 @@ impl Suppression {
         dimensions: &[String],
         levels: &[Vec<(Option<String>, Vec<usize>)>],
     ) -> Vec<Hidden> {
-        let mut rows: Vec<(Vec<Option<Value>>, u64)> = Vec::new();
+        let names = inputs.iter().flat_map(|frame| frame.schema.names());
+        let names: BTreeSet<&str> = names.filter(|name| name.starts_with(PEOPLE)).collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        let mut rows: Vec<Vec<Option<Value>>> = Vec::new();
+        let mut populations: Vec<Vec<u64>> = vec![Vec::new(); names.len().max(1)];
         for (frame, levels) in inputs.iter().zip(levels) {
-            let people = people(frame);
+            let people = people(frame, &names);
             let places: Vec<_> =
                 dimensions.iter().map(|name| frame.schema.index_of(name)).collect();
             for (row, people) in people.into_iter().enumerate() {
@@ -240,26 +248,28 @@ impl Suppression {
                 let value = |(at, place): (usize, &Option<usize>)| {
                     place.filter(|_| set.contains(&at)).map(|place| frame.value(row, place))
                 };
-                let values = places.iter().enumerate().map(value).collect();
-                // A row of nobody known is about somebody all the same.
-                rows.push((values, people.unwrap_or(1)));
+                rows.push(places.iter().enumerate().map(value).collect());
+                for (at, population) in populations.iter_mut().enumerate() {
+                    population.push(people.get(at).copied().unwrap_or(1));
+                }
             }
         }
         let codes: Vec<BTreeMap<Value, u32>> = (0..dimensions.len())
-            .map(|at| numbered(rows.iter().filter_map(|(values, _)| values[at].clone())))
+            .map(|at| numbered(rows.iter().filter_map(|values| values[at].clone())))
             .collect();
-        let group = |(values, people): &(Vec<Option<Value>>, u64)| Group {
-            codes: values
-                .iter()
-                .zip(&codes)
-                .map(|(value, codes)| value.as_ref().and_then(|value| codes.get(value).copied()))
-                .collect(),
-            people: *people,
+        let coded = |values: &Vec<Option<Value>>| -> Vec<Option<u32>> {
+            let coded = values.iter().zip(&codes);
+            coded.map(|(value, codes)| codes.get(value.as_ref()?).copied()).collect()
         };
-        let groups: Vec<Group> = rows.iter().map(group).collect();
-        let hidden = match self.groups.complementary {
-            true => suppressed(&groups, self.groups.least),
-            false => groups.iter().map(|group| self.few(group.people)).collect(),
+        let hidden: Vec<bool> = match self.groups.complementary {
+            true => {
+                let rows: Vec<_> = rows.iter().map(coded).collect();
+                suppressed_populations(&rows, &populations, self.groups.least)
+            }
+            false => {
+                let few = |row: usize| populations.iter().any(|people| self.few(people[row]));
+                (0..rows.len()).map(few).collect()
+            }
         };
         let mut hidden = hidden.into_iter();
         let of_table = |frame: &Frame| Hidden {

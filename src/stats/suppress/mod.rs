@@ -58,23 +58,47 @@ pub struct Group {
 /// a few seconds: the equations of hidden groups that hang together by totals are solved again after each
 /// step.
 pub fn suppressed(groups: &[Group], min_group_size: u64) -> Vec<bool> {
-    let mut sorted = with_common_totals(groups.to_vec());
-    sorted.sort_by(|a, b| a.codes.cmp(&b.codes));
-    let small = |group: &Group| (1..min_group_size).contains(&group.people);
-    let mut table = Table {
-        codes: sorted.iter().map(|group| group.codes.clone()).collect(),
-        people: sorted.iter().map(|group| group.people).collect(),
-        hidden: sorted.iter().map(small).collect(),
-        order: places_in_order(&sorted, |group| {
-            let totals = group.codes.iter().filter(|code| code.is_none()).count();
-            (totals, group.people, group.codes.clone())
-        }),
-        sums: sums_of(&sorted),
-        min_group_size,
-    };
-    table.complete();
-    let place = |group: &Group| table.codes.binary_search(&group.codes);
-    groups.iter().map(|group| place(group).is_ok_and(|place| table.hidden[place])).collect()
+    let people = groups.iter().map(|group| group.people).collect();
+    let codes: Vec<_> = groups.iter().map(|group| group.codes.clone()).collect();
+    suppressed_populations(&codes, &[people], min_group_size)
+}
+
+/// The same for groups of which several populations are told, such as buyers and writers: which rows go because of
+/// any of them. `populations` has the people of each row in each. Rows are hidden as a whole, so what one
+/// population hides must leave nothing to be solved of the others: there a hidden row that has nobody of them is
+/// taken to be known.
+pub fn suppressed_populations(
+    codes: &[Vec<Option<u32>>],
+    populations: &[Vec<u64>],
+    min_group_size: u64,
+) -> Vec<bool> {
+    let group = |(codes, &people): (&Vec<_>, &u64)| Group { codes: codes.clone(), people };
+    let tables = populations
+        .iter()
+        .map(|people| Table::new(codes.iter().zip(people).map(group).collect(), min_group_size));
+    let mut tables: Vec<Table> = tables.collect();
+    // What covers a small population mostly covers a large one.
+    tables.sort_by_cached_key(|table| (table.people.iter().sum::<u64>(), table.people.clone()));
+    let Some(first) = tables.first() else { return vec![false; codes.len()] };
+    // All have the same rows in the same order.
+    let places: Vec<Option<usize>> =
+        codes.iter().map(|codes| first.codes.binary_search(codes).ok()).collect();
+    let mut hidden = vec![false; first.codes.len()];
+    for table in &tables {
+        hidden.iter_mut().zip(&table.hidden).for_each(|(hidden, own)| *hidden |= own);
+    }
+    loop {
+        let before = hidden.clone();
+        for table in &mut tables {
+            table.hidden.clone_from(&hidden);
+            table.complete();
+            hidden.clone_from(&table.hidden);
+        }
+        if tables.len() == 1 || hidden == before {
+            break;
+        }
+    }
+    places.into_iter().map(|place| place.is_some_and(|place| hidden[place])).collect()
 }
 
 /// The groups, and after them the totals over the dimensions that two combinations have in common.
@@ -177,6 +201,29 @@ struct Table {
 }
 
 impl Table {
+    /// The rows in order, with their common totals; the small ones are hidden.
+    fn new(groups: Vec<Group>, min_group_size: u64) -> Self {
+        let mut sorted = with_common_totals(groups);
+        sorted.sort_by(|a, b| a.codes.cmp(&b.codes));
+        let small = |group: &Group| (1..min_group_size).contains(&group.people);
+        Table {
+            codes: sorted.iter().map(|group| group.codes.clone()).collect(),
+            people: sorted.iter().map(|group| group.people).collect(),
+            hidden: sorted.iter().map(small).collect(),
+            order: places_in_order(&sorted, |group| {
+                let totals = group.codes.iter().filter(|code| code.is_none()).count();
+                (totals, group.people, group.codes.clone())
+            }),
+            sums: sums_of(&sorted),
+            min_group_size,
+        }
+    }
+
+    /// Whether a row is hidden and has anybody in it.
+    fn hides(&self, row: usize) -> bool {
+        self.hidden[row] && self.people[row] > 0
+    }
+
     /// Hides rows until none can be solved.
     fn complete(&mut self) {
         let mut sums_with = vec![Vec::new(); self.people.len()];
@@ -221,10 +268,10 @@ impl Table {
 
     /// A row that must go because of one sum.
     fn missing_in(&self, sum: &Sum) -> Option<usize> {
-        let hidden = sum.parts.iter().filter(|&&row| self.hidden[row]);
+        let hidden = sum.parts.iter().filter(|&&row| self.hides(row));
         let (n, people) =
             hidden.fold((0_u64, 0_u64), |(n, people), &row| (n + 1, people + self.people[row]));
-        let safe = if self.hidden[sum.total] {
+        let safe = if self.hides(sum.total) {
             n > 0
         } else {
             // The others have at least one person each; the rest could all be in one part.
@@ -295,7 +342,7 @@ impl Table {
     fn solved(&self) -> BTreeSet<usize> {
         let equations = self.sums.iter().filter(|sum| sum.direct).map(|sum| {
             let parts = sum.parts.iter().map(|&row| (row, 1)).chain([(sum.total, MINUS_ONE)]);
-            parts.filter(|&(row, _)| self.hidden[row]).collect()
+            parts.filter(|&(row, _)| self.hides(row)).collect()
         });
         let equations = equations.filter(|equation: &Equation| !equation.is_empty()).collect();
         let totals: BTreeSet<usize> = self.sums.iter().map(|sum| sum.total).collect();

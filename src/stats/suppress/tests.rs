@@ -80,6 +80,40 @@ fn two_margins_tell_their_common_total() {
     assert_eq!(hidden(&groups, 10), [[Some(0), None], [Some(1), None]]);
 }
 
+#[test]
+fn what_one_population_hides_does_not_tell_of_another() {
+    // Three buyers and a writer, nine of each, three buyers and nobody who wrote; then the totals. The first row goes
+    // for its writer. That nobody of the third one wrote may be known, so it is no cover.
+    let codes = [Some(0), Some(1), Some(2), None].map(|code| vec![code]);
+    let (buyers, writers) = (vec![3, 9, 3, 15], vec![1, 9, 0, 10]);
+    let hidden = suppressed_populations(&codes, &[buyers.clone(), writers.clone()], 2);
+    assert_eq!(hidden, [true, true, false, false]);
+    // The order of populations and rows does not matter.
+    let turned = suppressed_populations(&codes, &[writers, buyers], 2);
+    assert_eq!(turned, hidden);
+}
+
+#[test]
+fn no_population_can_be_solved_for() {
+    proptest!(|(cells in prop::collection::vec(prop::collection::vec((0_u64..6, 0_u64..6), 3), 3),
+                least in 2_u64..5)| {
+        let table = |of: fn(&(u64, u64)) -> u64| {
+            let cells: Vec<Vec<u64>> = cells.iter().map(|row| row.iter().map(of).collect()).collect();
+            square(&cells.iter().map(Vec::as_slice).collect::<Vec<_>>())
+        };
+        let tables = [table(|cell| cell.0), table(|cell| cell.1)];
+        let codes: Vec<_> = tables[0].iter().map(|group| group.codes.clone()).collect();
+        let populations = tables.each_ref().map(|t| t.iter().map(|g| g.people).collect::<Vec<_>>());
+        let hidden = suppressed_populations(&codes, &populations, least);
+        for groups in &tables {
+            // Who knows that a group has nobody of a population sees that.
+            let hides = |(group, &hidden): (&Group, &bool)| hidden && group.people > 0;
+            let hidden: Vec<bool> = groups.iter().zip(&hidden).map(hides).collect();
+            check_hidden(groups, &hidden, least);
+        }
+    });
+}
+
 /// A number of fractions with one denominator.
 fn rank(mut rows: Vec<Vec<i128>>) -> usize {
     // Bareiss: all divisions are exact.
@@ -107,7 +141,12 @@ fn rank(mut rows: Vec<Vec<i128>>) -> usize {
 /// sums over the finest cells. Written from the meaning of the rows, without the sums of the code above.
 #[track_caller]
 fn check(groups: &[Group], min_group_size: u64) {
-    let hidden = suppressed(groups, min_group_size);
+    check_hidden(groups, &suppressed(groups, min_group_size), min_group_size);
+}
+
+/// The same of rows that are hidden for whatever reason.
+#[track_caller]
+fn check_hidden(groups: &[Group], hidden: &[bool], min_group_size: u64) {
     let dimensions = groups[0].codes.len();
     let mut cells: Vec<Vec<u32>> = vec![vec![]];
     for dimension in 0..dimensions {
@@ -128,7 +167,7 @@ fn check(groups: &[Group], min_group_size: u64) {
     // A row that is not there is one of nobody, if others of its dimensions are.
     let shown: BTreeMap<&[Option<u32>], bool> = groups
         .iter()
-        .zip(&hidden)
+        .zip(hidden)
         .map(|(group, &hidden)| (group.codes.as_slice(), hidden))
         .collect();
     let levels: BTreeSet<Vec<bool>> =
@@ -145,7 +184,7 @@ fn check(groups: &[Group], min_group_size: u64) {
         }
     }
     let known = rank(visible.clone());
-    for (group, &hidden) in groups.iter().zip(&hidden) {
+    for (group, &hidden) in groups.iter().zip(hidden) {
         assert!(hidden || !(1..min_group_size).contains(&group.people), "{group:?} is shown");
         if hidden {
             assert!(group.people > 0);

@@ -254,7 +254,7 @@ mod tests {
                 DataType::Int32 | DataType::Int64 => Value::Int(number),
                 DataType::Float64 => Value::finite(number as f64 / 3.0),
                 DataType::Decimal { scale, .. } => Value::Decimal { minor: number.into(), scale },
-                DataType::String => Value::text(&"ä".repeat(row % 4)),
+                DataType::String => Value::text("ä".repeat(row % 4)),
                 DataType::Date => Value::Date(number as i32),
                 DataType::Timestamp => Value::Timestamp(number),
                 DataType::Duration => Value::Duration(number),
