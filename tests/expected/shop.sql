@@ -85,7 +85,8 @@ select 'surveys', grain, cell, 'pulse',
 from answers where question in ('nps', 'csat', 'ces')
 qualify row_number() over (partition by grain, cell, customer_id order by answered_at desc, survey_id) = 1;
 
--- Low scores, and the first contact within 14 days. Without one, and with the window open: not known yet.
+-- Low scores, and the first contact within 14 days. Without one, and with the window open: not known yet, but how
+-- long nobody has followed up so far.
 create or replace temp table lows as
 select answers.grain, cell, answered_at,
     (select min(contacted_at) from 'sample_data/shop/follow_ups.parquet' as contacts
@@ -99,8 +100,9 @@ select 'surveys', grain, cell, 'followed_up', contacted_at is not null
 from lows where contacted_at is not null or answered_at + interval 336 hours <= as_of();
 insert into waits
 select 'surveys', grain, cell, unnest(['until_contact_mean', 'until_contact_median', 'until_contact_max']),
-    hours(answered_at, coalesce(contacted_at, answered_at + interval 336 hours)), contacted_at is not null
-from lows where contacted_at is not null or answered_at + interval 336 hours <= as_of();
+    hours(answered_at, coalesce(contacted_at, least(answered_at + interval 336 hours, as_of()))),
+    contacted_at is not null
+from lows;
 
 create or replace macro speaks_of_delays(words) as
     regexp_matches(lower(strip_accents(words)), '(^|[^a-z0-9])(late|slow|waited)([^a-z0-9]|$)');

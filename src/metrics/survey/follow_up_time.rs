@@ -11,14 +11,13 @@
 //!
 //! Formula: hours from the time of the answer to the first row of `contacts` for the same customer, at that
 //! time or later and before `window` is over; which scores are low, and how days count, as in
-//! `follow_up_rate`. A score that nobody followed up has lasted until its window was over, and counts so in
-//! medians and other quantiles, which are Kaplan and Meier's (with `open_cases: censor`, the default): null
-//! where they are not reached; bounds from the band that is symmetric in ln(−ln S), and at 0 where none is
-//! left. One whose window is still open at `as_of`, and that nobody followed up yet, is out, as in
-//! `follow_up_rate`: of the last `window` before `as_of` only what was followed up is in, which makes it look
-//! faster than it will. With `open_cases: drop` quantiles are of those followed up, and the mean, with its t
-//! interval, and the longest always are. A quantile has the columns `m`, `m_n`, `m_open` (not followed up),
-//! `m_low`, `m_high`; the others those of their kind. Of nothing: null. Needs what `follow_up_rate` needs.
+//! `follow_up_rate`. A score that nobody followed up has lasted until its window was over, or until `as_of` if the
+//! window is still open then, and counts so in medians and other quantiles, which are Kaplan and Meier's (with
+//! `open_cases: censor`, the default): null where they are not reached; bounds from the band that is symmetric in
+//! ln(−ln S), and at 0 where none is left. With `open_cases: drop` quantiles are of those followed up, and the
+//! mean, with its t interval, and the longest always are: in the last `window` before `as_of` these are the fast
+//! ones. A quantile has the columns `m`, `m_n`, `m_open` (not followed up), `m_low`, `m_high`; the others those of
+//! their kind. Of nothing: null. Needs what `follow_up_rate` needs.
 //!
 //! References: Kaplan and Meier (1958), Nonparametric estimation from incomplete observations.
 
@@ -67,9 +66,12 @@ impl Metric for FollowUpTime {
         let ended = hours(answered.clone(), found.contact)
             .and_then(|hours| build::choose(found.in_time, hours, Expr::null(DataType::Float64)));
         let ended = lowering.typed(ended)?;
-        let end = lowering.typed(instant(found.end))?;
-        let so_far = lowering.typed(hours(answered, end))?;
-        let lasting = Lasting { ended, so_far, filter: Some(found.settled) };
+        let (end, now) = (lowering.typed(instant(found.end))?, lowering.as_of());
+        let seen =
+            build::le(end.clone(), now.clone()).and_then(|over| build::choose(over, end, now));
+        let seen = lowering.typed(seen)?;
+        let so_far = lowering.typed(hours(answered, seen))?;
+        let lasting = Lasting { ended, so_far, filter: Some(found.is_low) };
         lasting.statistic(lowering, self.statistic.value.0, self.open_cases.value)
     }
 

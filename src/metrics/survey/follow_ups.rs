@@ -16,7 +16,9 @@ pub(super) struct FollowUps {
     pub contact: Expr,
     /// Whether it came within the window; never null.
     pub in_time: Expr,
-    /// Low scores of which it is known: the window is over, or the contact came.
+    /// Low scores.
+    pub is_low: Expr,
+    /// Those of which it is known: the window is over, or the contact came.
     pub settled: Expr,
 }
 
@@ -60,7 +62,7 @@ pub(super) fn follow_ups(
     let in_time = lowering.typed(in_time)?;
     let settled = build::le(end.clone(), lowering.as_of())
         .and_then(|over| build::or(over, in_time.clone()))
-        .and_then(|known| build::and(known, is_low));
+        .and_then(|known| build::and(known, is_low.clone()));
     let settled = lowering.typed(settled)?;
-    Some(FollowUps { answered, end, contact, in_time, settled })
+    Some(FollowUps { answered, end, contact, in_time, is_low, settled })
 }
