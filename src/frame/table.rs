@@ -30,6 +30,9 @@ pub struct Field {
     pub name: String,
     pub data_type: DataType,
     pub unit: Unit,
+    /// True of a mean with Student's bounds: how many values it is of and the bounds stand beside it, as `_n`, `_low`
+    /// and `_high`.
+    pub mean: bool,
     /// True if what makes the column is wrong, which is noted: a plan with such a column is never run.
     pub flawed: bool,
 }
@@ -37,7 +40,7 @@ pub struct Field {
 impl Field {
     /// A column without a unit.
     pub fn new(name: impl Into<String>, data_type: DataType) -> Self {
-        Field { name: name.into(), data_type, unit: Unit::None, flawed: false }
+        Field { name: name.into(), data_type, unit: Unit::None, mean: false, flawed: false }
     }
 
     /// The same column with a unit.

@@ -9,7 +9,7 @@ use super::relation::{
     Built, Dedupe, Join, JoinKind, Lookup, Order, Rel, RelNode, RelRef, all_columns, check, column,
     distinct, fault,
 };
-use crate::frame::Field;
+use crate::frame::{Field, Schema};
 
 /// Columns of another table, found under its unique key.
 ///
@@ -62,13 +62,13 @@ pub fn dedupe(input: &RelRef, keys: Vec<Expr>, mut order: Vec<Order>) -> Built {
 }
 
 /// The rows of several relations. Columns must have the same names and types in the same order; units
-/// are those of the first.
+/// are those of the first, and a column is a mean if it is one in each.
 ///
 /// # Errors
 /// No input, or columns that differ.
 pub fn union(inputs: Vec<RelRef>) -> Built {
     let first = inputs.first().ok_or_else(|| fault("a union of nothing".into()))?;
-    let schema = first.schema.clone();
+    let mut schema = Schema::clone(&first.schema);
     for input in &inputs[1..] {
         let same = input.schema.fields.len() == schema.fields.len()
             && input
@@ -80,8 +80,9 @@ pub fn union(inputs: Vec<RelRef>) -> Built {
         if !same {
             return Err(fault("the parts of a union have different columns".into()));
         }
+        schema.fields.iter_mut().zip(&input.schema.fields).for_each(|(a, b)| a.mean &= b.mean);
     }
-    Ok(Arc::new(Rel { node: RelNode::Union { inputs }, schema }))
+    Ok(Arc::new(Rel { node: RelNode::Union { inputs }, schema: schema.into() }))
 }
 
 /// Pairs of rows. The right's key columns are left out of the result.

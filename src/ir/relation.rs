@@ -289,10 +289,12 @@ fn unit_of(expr: &Expr, schema: &Schema) -> Unit {
         .map_or(Unit::None, |field| field.unit.clone())
 }
 
-/// A field for an expression: a plain column keeps its unit.
+/// A field for an expression: a plain column stays what it is under another name.
 pub(crate) fn field_of(name: &str, expr: &Expr, schema: &Schema) -> Field {
-    let flawed = expr.as_column().and_then(|name| schema.field(name)).is_some_and(|f| f.flawed);
-    Field { flawed, ..Field::new(name, expr.data_type).with_unit(unit_of(expr, schema)) }
+    match expr.as_column().and_then(|column| schema.field(column)) {
+        Some(field) => Field { name: name.to_owned(), data_type: expr.data_type, ..field.clone() },
+        None => Field::new(name, expr.data_type),
+    }
 }
 
 /// A table given outright.
@@ -376,6 +378,17 @@ pub fn with_flaws(input: &RelRef, names: &[String]) -> Built {
         ..field.clone()
     });
     let node = RelNode::Project { input: rel.clone(), columns: all_columns(&rel) };
+    Ok(Arc::new(Rel { node, schema: distinct(fields.collect())? }))
+}
+
+/// The same rows with some columns known to be means with Student's bounds beside them.
+pub fn with_means(input: &RelRef, means: &[String]) -> Built {
+    let fields = input
+        .schema
+        .fields
+        .iter()
+        .map(|field| Field { mean: field.mean || means.contains(&field.name), ..field.clone() });
+    let node = RelNode::Project { input: input.clone(), columns: all_columns(input) };
     Ok(Arc::new(Rel { node, schema: distinct(fields.collect())? }))
 }
 

@@ -68,6 +68,15 @@ pub struct MetricColumn {
     pub name: String,
     pub expr: Expr,
     pub unit: Unit,
+    /// True of a mean with Student's bounds beside it.
+    pub mean: bool,
+}
+
+impl MetricColumn {
+    /// The names of those that are means.
+    pub fn means(columns: &[MetricColumn]) -> Vec<String> {
+        columns.iter().filter(|column| column.mean).map(|column| column.name.clone()).collect()
+    }
 }
 
 /// What a metric is lowered into.
@@ -327,7 +336,8 @@ impl<'a> Lowering<'a> {
             ("" | "_low" | "_high", Some(unit)) => unit.clone(),
             _ => unit,
         };
-        self.columns.push(MetricColumn { name: format!("{}{suffix}", self.name), expr, unit });
+        let name = format!("{}{suffix}", self.name);
+        self.columns.push(MetricColumn { name, expr, unit, mean: false });
     }
 
     /// Whether an interval is wanted; one that the kind does not have is noted.
@@ -434,6 +444,7 @@ impl<'a> Lowering<'a> {
                 let ([], n) = self.scaled([], n)?;
                 self.draw(&mean)?;
                 self.column("", mean.clone(), unit.clone());
+                self.columns.iter_mut().next_back().into_iter().for_each(|own| own.mean = interval);
                 self.column("_n", n.clone(), Unit::Count);
                 let half = if interval {
                     let variance =

@@ -49,5 +49,5 @@ pub use retention_curve::{Renewal, RetentionCurve};
 pub use sample::{SampleSize, StratifiedSample};
 pub use simulate::simulated;
 pub use survival::SurvivalCurves;
-pub use trends::Trends;
+pub use trends::{Followed, Trends};
 pub use weighted::WeightedQuantiles;

@@ -22,7 +22,7 @@ pub struct Trends {
     /// The column of the period.
     pub period: Field,
     pub unit: TimeUnit,
-    pub metrics: Vec<String>,
+    pub metrics: Vec<Followed>,
     pub previous: bool,
     pub year_ago: bool,
     /// Periods of a season, and of a year; 0 where there is none.
@@ -35,6 +35,15 @@ pub struct Trends {
     /// Whether p-values are adjusted for how many there are.
     pub adjusts: bool,
     pub level: f64,
+}
+
+/// A metric that is followed.
+#[derive(Debug, Clone)]
+pub struct Followed {
+    /// Its column.
+    pub name: String,
+    /// Whether it is a mean with Student's bounds beside it.
+    pub is_mean: bool,
 }
 
 /// A metric of a cell over its periods.
@@ -84,7 +93,7 @@ impl Trends {
         }
         let z = normal_quantile(self.level);
         let mut all = Vec::new();
-        for (metric, name) in self.metrics.iter().enumerate() {
+        for (metric, Followed { name, is_mean }) in self.metrics.iter().enumerate() {
             let values = column(name)?;
             let beside = |suffix: &str| input.column(&format!("{name}{suffix}"));
             let (n, numerator) = (beside("_n"), beside("_numerator"));
@@ -92,22 +101,14 @@ impl Trends {
             let number = |column: &Option<Vec<Value>>, row: usize| {
                 column.as_ref().and_then(|column| column[row].as_f64())
             };
-            let estimated = |row: usize| {
-                let (value, n) = (values[row].as_f64()?, number(&n, row)?);
-                mean_of(value, n, (number(&low, row)?, number(&high, row)?), self.level)
-            };
-            // Of one kind in all periods, so that each can be held against the others.
-            let bounded = |row: &usize| number(&low, *row).is_some();
-            let told = (0..input.rows()).filter(bounded);
-            let is_mean = numerator.is_none()
-                && beside("_plus").is_none()
-                && told.map(estimated).all(|mean| mean.is_some());
+            // Without the number of its values a mean is an estimate like others.
+            let is_mean = *is_mean && n.is_some();
             let measured = |row: usize| {
                 let value = values[row].as_f64()?;
                 Some(match (number(&numerator, row), number(&n, row)) {
                     (Some(successes), Some(n)) => Measured::Share { successes, n },
-                    _ => match number(&low, row).zip(number(&high, row)) {
-                        Some(_) if is_mean => estimated(row)?,
+                    (_, n) => match number(&low, row).zip(number(&high, row)) {
+                        Some(bounds) if is_mean => mean_of(value, n?, bounds, self.level)?,
                         Some((low, high)) => {
                             Measured::Estimate { value, error: (high - low) / (2.0 * z) }
                         }
@@ -182,7 +183,7 @@ impl Trends {
             let key = |place: usize| {
                 let mut row = cells.values[series.cell].clone();
                 let start = calendar.period_start(self.unit, series.first + place as i64);
-                row.extend([Value::text(&self.metrics[series.metric]), Value::Date(start)]);
+                row.extend([Value::text(&self.metrics[series.metric].name), Value::Date(start)]);
                 row
             };
             let float = |value: Option<f64>| value.map_or(Value::Null, Value::finite);
@@ -250,15 +251,10 @@ impl Trends {
     }
 }
 
-/// The mean that has Student's interval at a level: its variance follows from how far the bounds are. `None` if they
-/// are not as far on one side as on the other, as those of a quantile or of draws.
+/// The mean that has Student's interval at a level: its variance follows from how far the bounds are. `None` of a
+/// single value, which has no such bounds.
 fn mean_of(value: f64, n: f64, (low, high): (f64, f64), level: f64) -> Option<Measured> {
-    let half = 0.5 * (high - low);
-    let even = ((high - value) - half).abs() <= 1e-9 * (half + value.abs());
-    if !even || n < 2.0 {
-        return None;
-    }
-    let error = half / student_t_quantile(n - 1.0, level)?;
+    let error = 0.5 * (high - low) / student_t_quantile(n - 1.0, level).filter(|_| n > 1.0)?;
     Some(Measured::Mean { mean: value, variance: error * error * n, n })
 }
 
@@ -269,10 +265,15 @@ impl FrameFunction for Trends {
 
     fn describe(&self) -> String {
         let by: Vec<&str> = self.by.iter().map(|field| field.name.as_str()).collect();
+        let metric = |of: &Followed| match of.is_mean {
+            true => format!("{} (mean)", of.name),
+            false => of.name.clone(),
+        };
+        let metrics: Vec<String> = self.metrics.iter().map(metric).collect();
         format!(
             "trend of [{}] by [{}], {} in `{}`, previous {}, year ago {} ({} periods), season {}, ahead {}, baseline \
              {}, adjusted {}, level {}",
-            self.metrics.join(", "),
+            metrics.join(", "),
             by.join(", "),
             self.unit,
             self.period.name,

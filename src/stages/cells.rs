@@ -78,7 +78,8 @@ impl Cells<'_> {
         }
         let table = relation::project(&cells, columns)?;
         let units = self.lowered.columns.iter().map(|c| (c.name.clone(), c.unit.clone()));
-        relation::with_units(&table, &units.collect())
+        let table = relation::with_units(&table, &units.collect())?;
+        relation::with_means(&table, &MetricColumn::means(&self.lowered.columns))
     }
 
     /// Each table with what is asked of it.

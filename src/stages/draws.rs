@@ -148,6 +148,7 @@ impl Cells<'_> {
                         name: name.clone(),
                         expr,
                         unit: Unit::None,
+                        mean: false,
                     });
                     measures.push((level.clone(), named(name, filtered(func))));
                 }

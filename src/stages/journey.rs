@@ -350,11 +350,13 @@ impl Journey {
             .collect();
         units.insert("customers".into(), Unit::Count);
         units.insert("hours_to_next_median".into(), Unit::Time("hour".into()));
-        for metric in metrics.iter().flat_map(|metrics| &metrics.columns) {
+        let metrics = metrics.map_or(&[][..], |metrics| metrics.columns.as_slice());
+        for metric in metrics {
             columns.push(named(&metric.name, metric.expr.clone()));
             units.insert(metric.name.clone(), metric.unit.clone());
         }
-        relation::with_units(&relation::project(&long, columns)?, &units)
+        let table = relation::with_units(&relation::project(&long, columns)?, &units)?;
+        relation::with_means(&table, &MetricColumn::means(metrics))
     }
 }
 

@@ -27,10 +27,10 @@
 //! Rules: the input has a row for each period and cell, as `segment_metrics` by a calendar grain and `growth` give
 //! it; `metrics` are its columns. Periods with `complete` false are left out, and one without a row is a gap. What a
 //! metric has beside it says how sure it is: `_numerator` and `_n` make it a share (difference with Newcombe's
-//! interval, p by the pooled test); `_n` with bounds that lie alike on both sides make it a mean with Student's
-//! interval (Welch's t, of both variances); other `_low` and `_high` an estimate (z test of the difference, its
-//! error taken from how far the bounds are); without any only
-//! the change is told. `q_value` is the p-value adjusted for all tests of the table of that sort, by Benjamini and
+//! interval, p by the pooled test); a mean that a stage of the pipeline measured with Student's interval is held
+//! against another by Welch's t, of both variances; any other with `_low` and `_high`, a mean that is read from a
+//! source too, is an estimate whose error follows from how far the bounds are (z test of the difference); without any
+//! only the change is told. `q_value` is the p-value adjusted for all tests of the table of that sort, by Benjamini and
 //! Hochberg; `significant` is q ≤ 1 − level.
 //!
 //! The season is taken out by classical decomposition, multiplicative if all values are positive, else additive;
@@ -54,7 +54,7 @@ use crate::document::{Decode, Decoder, Field, Node, Options, PeriodUnit, TimeUni
 use crate::frame::{DataType, Unit};
 use crate::ir::relation::{self, column};
 use crate::ir::{Expr, RelRef, Roles, SortKey, named};
-use crate::models::Trends;
+use crate::models::{Followed, Trends};
 
 /// The registry's entry.
 pub const KIND: StageKind = StageKind {
@@ -183,11 +183,13 @@ impl Stage for Trend {
         let field = |name: &str| rel.schema.field(name).cloned();
         let unit_of = |name: &String| field(name).map_or(Unit::None, |field| field.unit);
         let told = columns.iter().map(|name| (name.clone(), unit_of(name))).collect();
+        let followed =
+            |name: String| Followed { is_mean: field(&name).is_some_and(|field| field.mean), name };
         let function = Trends {
             by: by.iter().filter_map(|name| field(name)).collect(),
             period: field(&period)?,
             unit,
-            metrics: columns,
+            metrics: columns.into_iter().map(followed).collect(),
             previous: self.compare.value.contains(&Against::Previous),
             year_ago: self.compare.value.contains(&Against::YearAgo),
             season: self.season.value.map_or(usual, |season| season as usize),
