@@ -18,7 +18,7 @@ mod sums;
 
 use rayon::prelude::*;
 
-use self::sums::{Group, RESCALE, groups, whole};
+use self::sums::{Group, groups};
 use super::fit::{Fit, Likelihood, fit, log_likelihood};
 use super::purchases::{LogOdds, NO_DISCOUNT, PurchaseModel, Purchases};
 use crate::stats::{beta_mean, ln_beta_fall};
@@ -70,40 +70,10 @@ impl PurchaseModel for BgBb {
 
     /// The odds are Σ over the opportunities j from t_x to n before which the customer may have stopped.
     fn log_odds_of_stopped(&self, row: &Purchases) -> LogOdds {
-        let BgBb { alpha, beta, gamma, delta } = *self;
-        let [x, last, n] = whole(row);
-        // Of stopping before n + 1, against not stopping.
-        let mut log = (gamma / (delta + n)).ln();
-        let mut slope = [0.0, 0.0, 1.0 / gamma, -1.0 / (delta + n)];
-        let mut scale = log;
-        let (mut mass, mut first) = (1.0, slope);
-        let mut j = n;
-        while j > last {
-            j -= 1.0;
-            let (missed, chance) = (beta + j - x, alpha + beta + j);
-            let (stayed, choice) = (delta + j, gamma + delta + j + 1.0);
-            log -= (missed / chance * (stayed / choice)).ln();
-            slope[ALPHA] += 1.0 / chance;
-            slope[BETA] += 1.0 / chance - 1.0 / missed;
-            slope[GAMMA] += 1.0 / choice;
-            slope[DELTA] += 1.0 / choice - 1.0 / stayed;
-            if log - scale > RESCALE {
-                let by = (scale - log).exp();
-                mass *= by;
-                first = first.map(|sum| sum * by);
-                scale = log;
-            }
-            let weight = (log - scale).exp();
-            mass += weight;
-            (0..4).for_each(|i| first[i] += weight * slope[i]);
-        }
-        let parameters = self.parameters();
-        let mut gradient = [0.0; 4];
-        (0..4).for_each(|i| gradient[i] = parameters[i] * first[i] / mass);
-        LogOdds { value: scale + mass.ln(), gradient }
+        self.log_odds(std::slice::from_ref(row)).pop().unwrap_or(LogOdds::NEVER)
     }
 
-    /// The same, with the terms that customers share computed once.
+    /// Terms that customers share are computed once.
     fn log_odds(&self, rows: &[Purchases]) -> Vec<LogOdds> {
         let (groups, places) = groups(rows);
         let parameters = self.parameters();

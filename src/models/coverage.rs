@@ -9,6 +9,11 @@ use super::retention_curve::{Renewal, RetentionCurve};
 use super::simulate::simulated;
 use crate::stats::{mixed, normal_quantile};
 
+/// Whether an interval holds a value; an end that is open is no bound.
+fn holds((low, high): (Option<f64>, Option<f64>), truth: f64) -> bool {
+    low.is_none_or(|low| low <= truth) && high.is_none_or(|high| truth <= high)
+}
+
 /// The shares of `repeats` simulations in which 90% intervals hold the truth: of each parameter, and of the
 /// purchases that all customers together are expected to make in 26 units.
 fn coverage(kind: ModelKind, truth: [f64; 4], customers: u32, repeats: u64) -> [f64; 5] {
@@ -26,9 +31,7 @@ fn coverage(kind: ModelKind, truth: [f64; 4], customers: u32, repeats: u64) -> [
         let sum = expected(&truth).value;
         let mut held = [false; 5];
         for (i, held) in held.iter_mut().enumerate().take(4) {
-            let (low, high) = fit.interval(i);
-            *held =
-                low.is_none_or(|low| low <= truth[i]) && high.is_none_or(|high| truth[i] <= high);
+            *held = holds(fit.interval(i), truth[i]);
         }
         held[4] = low <= sum && sum <= high;
         held
@@ -38,7 +41,8 @@ fn coverage(kind: ModelKind, truth: [f64; 4], customers: u32, repeats: u64) -> [
     std::array::from_fn(share)
 }
 
-const POPULATIONS: [(ModelKind, [f64; 4]); 4] = [
+/// What customers are simulated with.
+pub(super) const POPULATIONS: [(ModelKind, [f64; 4]); 4] = [
     (ModelKind::BgNbd, [0.6, 5.0, 0.8, 2.5]),
     (ModelKind::MbgNbd, [0.9, 6.0, 0.8, 1.6]),
     (ModelKind::ParetoNbd, [0.8, 8.0, 0.7, 10.0]),
@@ -90,10 +94,7 @@ fn curve_coverage<const N: usize>(
         let fit = fit(&rows, z);
         assert!(fit.converged(), "{repeat}: {fit:?}");
         let truth = [truth.alpha, truth.beta, truth.c];
-        let held: [bool; N] = std::array::from_fn(|i| {
-            let (low, high) = fit.interval(i);
-            low.is_none_or(|low| low <= truth[i]) && high.is_none_or(|high| truth[i] <= high)
-        });
+        let held: [bool; N] = std::array::from_fn(|i| holds(fit.interval(i), truth[i]));
         held
     };
     let held: Vec<[bool; N]> = (0..repeats).into_par_iter().map(one).collect();

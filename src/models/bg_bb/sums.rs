@@ -11,10 +11,10 @@ use crate::models::purchases::LogOdds;
 use crate::stats::{Derivatives, ln_rising};
 
 /// Where a term is e^this of the scale of a sum, the sum takes it for its scale.
-pub(super) const RESCALE: f64 = 300.0;
+const RESCALE: f64 = 300.0;
 
 /// x, t_x and n in whole opportunities, x ≤ t_x ≤ n.
-pub(super) fn whole(row: &Purchases) -> [f64; 3] {
+fn whole(row: &Purchases) -> [f64; 3] {
     let x = row.frequency.round().max(0.0);
     let last = if x == 0.0 { 0.0 } else { row.recency.round().max(x) };
     [x, last, row.age.round().max(last)]
