@@ -16,11 +16,12 @@ pub struct Fit<const N: usize> {
     /// flat direction forecasts do not change, and their differences are noise. `None` where even that is
     /// no covariance.
     pub covariance: Option<[[f64; N]; N]>,
-    /// Whether the data say anything of each parameter.
+    /// Whether the data say anything of each parameter: its standard error is that of something known, or, where
+    /// that has no measure, the profile likelihood bounds it on both sides as closely.
     pub identified: [bool; N],
     /// The two-sided normal quantile of the level of intervals.
     pub z: f64,
-    /// Where the profile likelihood bounds the parameters that are not identified, at that level.
+    /// Where the profile likelihood bounds the parameters whose standard errors say nothing, at that level.
     pub bounds: [Option<Bounds>; N],
     pub log_likelihood: f64,
     pub termination: Termination,
@@ -31,7 +32,7 @@ pub struct Fit<const N: usize> {
     pub decrement: Option<f64>,
 }
 
-/// The bounds of a parameter that is not identified; an end is `None` where the interval is open.
+/// The bounds of a parameter by its profile likelihood; an end is `None` where the interval is open.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Bounds {
     pub low: Option<f64>,
@@ -50,23 +51,30 @@ pub struct Estimate {
 /// A parameter whose logarithm is known to less than this is as good as not known: a factor of e^5.
 const VAGUE: f64 = 5.0;
 
-/// A log-likelihood that changes by less than this when a parameter changes by a factor of e has nowhere
-/// to go: on a ridge that flattens for ever there is no top to stand on. (The ends of a 95% interval are
-/// 1.92 below the top.)
+/// A search that ended elsewhere than on top has still arrived if the slope by the logarithms of the parameters is
+/// less than this: a ridge that flattens for ever has no top to stand on, and a parameter that is moved by a
+/// factor of e from here changes the log-likelihood by little beside the 1.92 that the ends of a 95% interval
+/// are below a top.
 const LEVEL_GROUND: f64 = 0.1;
 
 /// The share of a log-likelihood that the rounding of its sum leaves open.
 const NOISE: f64 = 1e-13;
 
-/// How far a parameter that is not identified is moved, in logarithms, to see whether the likelihood minds.
-/// It minds if it falls by z²/2, half of the point of chi-square with 1 degree.
-const FAR: [f64; 5] = [5.0, 10.0, 20.0, 30.0, 40.0];
-/// It is not moved away from 1 by more than so much, nor beyond so much from 1 at all: of parameters without
-/// measure a likelihood has no digits left.
+/// How far a vague parameter is moved, in logarithms, to see whether the likelihood minds. It minds if it falls
+/// by z²/2, half of the point of chi-square with 1 degree.
+const FAR: [f64; 9] = [5.0, 10.0, 20.0, 30.0, 40.0, 60.0, 90.0, 130.0, 180.0];
+/// It is moved to so much from 1 on either side, and from an estimate that is farther out so much beyond: of
+/// parameters without measure a likelihood has no digits left.
 const AWAY: f64 = 10.0;
 const BEYOND: f64 = 20.0;
-/// So near, in logarithms, the place where it minds is known.
-const NEAR: f64 = 0.05;
+/// So near, in logarithms, the place where it minds is found by halving, and then by the slope.
+const COARSE: f64 = 0.05;
+const NEAR: f64 = 1e-6;
+/// Most steps by the slope.
+const STEPS: u32 = 40;
+
+/// Derivatives of a customer below this say nothing: they are what rounding leaves.
+const NO_SLOPE: f64 = 1e-12;
 
 /// The logarithms of parameters end here, e^160 or 10^69: a ridge that goes on for ever is not followed to
 /// where doubles end. Beyond, the likelihood is as at the end, and nearly no information holds the parameter.
@@ -88,7 +96,10 @@ impl<const N: usize> Fit<N> {
     /// ridge that no longer rises, or there is only a limit; `identified` tells the last two.
     pub fn converged(&self) -> bool {
         match self.termination {
-            Termination::Converged | Termination::Limit => true,
+            Termination::Converged
+            | Termination::Limit
+            | Termination::NoInformation
+            | Termination::NoEvents => true,
             Termination::NoImprovement | Termination::Flat | Termination::IterationLimit => {
                 let noise = (NOISE * self.log_likelihood.abs()).max(1e-8);
                 self.decrement.is_some_and(|left| left < noise) || self.gradient_norm < LEVEL_GROUND
@@ -117,8 +128,8 @@ impl<const N: usize> Fit<N> {
 
 impl<const N: usize> Fit<N> {
     /// The interval of a parameter at the level of the fit: z standard errors of its logarithm to both
-    /// sides. Of a parameter that is not identified it is that of the profile likelihood; where nothing
-    /// bounds it, it is open: `None`.
+    /// sides. Where that error says nothing it is that of the profile likelihood; where nothing bounds the
+    /// parameter, it is open: `None`.
     pub fn interval(&self, parameter: usize) -> (Option<f64>, Option<f64>) {
         if let Some(Bounds { low, high }) = self.bounds[parameter] {
             return (low, high);
@@ -174,13 +185,23 @@ pub(super) fn fit<const N: usize, Row: Clone, Part: Sync>(
     // The start that the sample found needs the others only if it leads nowhere.
     let tries = if rows.len() > 2 * SAMPLE { &starts[..1] } else { &starts[..] };
     let found = best_of(tries, likelihood).map(|best| finish(best, z, likelihood));
-    match found {
+    let mut found = match found {
         Some(found) if found.converged() || tries.len() == starts.len() => found,
         _ => {
             let nowhere = || Fit::nowhere(z);
             best_of(&starts, likelihood).map_or_else(nowhere, |best| finish(best, z, likelihood))
         }
+    };
+    let customers: f64 = parts.iter().map(|(times, _)| times).sum();
+    let level = |start: &[f64; N]| {
+        let Derivatives { gradient, hessian, .. } = likelihood(start);
+        let mut slopes = gradient.iter().chain(hessian.iter().flatten());
+        slopes.all(|slope| slope.abs() <= NO_SLOPE * customers)
+    };
+    if starts.iter().all(level) {
+        found.termination = Termination::NoInformation;
     }
+    found
 }
 
 /// The log-likelihood of one customer's history.
@@ -254,6 +275,14 @@ impl<const N: usize> Fit<N> {
         }
     }
 
+    /// The same fit, of data in which nothing happened that the model has a rate or a chance of.
+    pub(super) fn without_events(mut self) -> Self {
+        if self.converged() && self.termination != Termination::NoInformation {
+            self.termination = Termination::NoEvents;
+        }
+        self
+    }
+
     /// What is said when there was no start.
     fn nowhere(z: f64) -> Self {
         Fit {
@@ -294,15 +323,16 @@ fn finish<const N: usize>(
         let step = inverse.map(|row| row.iter().zip(&gradient).map(|(c, g)| c * g).sum::<f64>());
         step.iter().zip(&gradient).map(|(s, g)| s * g).sum::<f64>()
     });
-    let identified = errors.map_or([false; N], |errors| errors.map(|error| error < VAGUE));
-    let mut bounds = [None; N];
-    for i in (0..N).filter(|&i| !identified[i]) {
+    let known = errors.map_or([false; N], |errors| errors.map(|error| error < VAGUE));
+    let (mut identified, mut bounds) = (known, [None; N]);
+    for i in (0..N).filter(|&i| !known[i]) {
         let level = value - 0.5 * z * z;
         let end = |sign| {
-            let end = (z > 0.0).then(|| profile_end(best.point, level, i, sign, &likelihood));
-            end.flatten().map(f64::exp)
+            (z > 0.0).then(|| profile_end(best.point, level, i, sign, &likelihood)).flatten()
         };
-        bounds[i] = Some(Bounds { low: end(-1.0), high: end(1.0) });
+        let (low, high) = (end(-1.0), end(1.0));
+        identified[i] = low.zip(high).is_some_and(|(low, high)| high - low < 2.0 * z * VAGUE);
+        bounds[i] = Some(Bounds { low: low.map(f64::exp), high: high.map(f64::exp) });
     }
     let weak = || {
         WEAK.iter().find_map(|weak| {
@@ -314,7 +344,7 @@ fn finish<const N: usize>(
     Fit {
         parameters,
         standard_errors,
-        covariance: inverse.filter(|_| identified == [true; N]).or_else(weak),
+        covariance: inverse.filter(|_| known == [true; N]).or_else(weak),
         identified,
         z,
         bounds,
@@ -335,40 +365,72 @@ fn profile_end<const N: usize>(
     sign: f64,
     likelihood: impl Fn(&[f64; N]) -> Derivatives<N>,
 ) -> Option<f64> {
+    let place = |far: f64| top[parameter] + sign * far;
+    let value = |there: &Maximum<N>| there.derivatives.value;
     // From one place to the next along the ridge.
     let (mut point, mut near) = (top, 0.0);
     let mut end = None;
-    let reach = (top[parameter].abs() + AWAY).max(BEYOND);
+    let out = top[parameter].abs().min(END);
+    let outward = sign * top[parameter] >= 0.0;
+    let most = if outward { AWAY.max(BEYOND - out) } else { out + BEYOND };
     for far in FAR {
-        if (top[parameter] + sign * far).abs() > reach {
-            break;
-        }
-        let there = held(point, parameter, top[parameter] + sign * far, level, &likelihood);
-        if there.derivatives.value < level {
+        let far = far.min(most);
+        let there =
+            held(point, parameter, place(far), |at, others| climb(at, others, level), &likelihood);
+        if value(&there) < level {
             end = Some(far);
             break;
         }
         (point, near) = (there.point, far);
+        if far == most {
+            break;
+        }
     }
     let mut far = end?;
-    while far - near > NEAR {
+    while far - near > COARSE {
         let middle = 0.5 * (near + far);
-        let there = held(point, parameter, top[parameter] + sign * middle, level, &likelihood);
-        if there.derivatives.value < level {
+        let there = held(
+            point,
+            parameter,
+            place(middle),
+            |at, others| climb(at, others, level),
+            &likelihood,
+        );
+        if value(&there) < level {
             far = middle;
         } else {
             (point, near) = (there.point, middle);
         }
     }
-    Some(top[parameter] + sign * 0.5 * (near + far))
+    // Where the others are at their best, the profile's slope is the likelihood's by the parameter alone.
+    let mut at = 0.5 * (near + far);
+    for _ in 0..STEPS {
+        let there =
+            held(point, parameter, place(at), |at, others| maximise(at, others), &likelihood);
+        let beyond = value(&there) - level;
+        if beyond < 0.0 {
+            far = at;
+        } else {
+            (point, near) = (there.point, at);
+        }
+        let slope = sign * likelihood(&there.point).gradient[parameter];
+        let by_slope = at - beyond / slope;
+        let next = if near < by_slope && by_slope < far { by_slope } else { 0.5 * (near + far) };
+        let step = (next - at).abs();
+        at = next;
+        if step < 0.5 * NEAR {
+            break;
+        }
+    }
+    Some(place(at))
 }
 
-/// What the other parameters make of one that is held where it is put: a level, or less if they cannot.
+/// What the other parameters make of one that is held where it is put, by a search among them.
 fn held<const N: usize>(
     mut start: [f64; N],
     parameter: usize,
     target: f64,
-    level: f64,
+    search: impl Fn([f64; N], &dyn Fn(&[f64; N]) -> Derivatives<N>) -> Maximum<N>,
     likelihood: impl Fn(&[f64; N]) -> Derivatives<N>,
 ) -> Maximum<N> {
     start[parameter] = target;
@@ -377,7 +439,7 @@ fn held<const N: usize>(
         hold(&mut here, parameter, 1.0);
         here
     };
-    let mut there = climb(start, others, level);
+    let mut there = search(start, &others);
     if !there.derivatives.value.is_finite() {
         there.derivatives.value = f64::NEG_INFINITY;
     }
@@ -403,20 +465,70 @@ mod tests {
     /// likelihood is e^(−n λ), and n λ is at most z²/2 at the level of z.
     #[test]
     fn bounds_of_what_is_not_identified_follow_the_level() {
-        let term = |customers: &f64, &[rate]: &[f64; 1]| Derivatives {
-            value: -customers * rate,
-            gradient: [-customers],
-            hessian: [[0.0]],
-        };
-        let parts = |rows: &[f64]| rows.iter().map(|row| (1.0, *row)).collect();
         for level in [0.5, 0.8, 0.95, 0.999] {
             let z = normal_quantile(level);
-            let fit = fit(&[30.0, 70.0], z, &[[1.0]], &Likelihood::of(parts, term));
+            let fit = fit(&[30.0, 70.0], z, &[[1.0]], &Likelihood::of(parts, nobody_left));
             assert!(fit.converged() && fit.identified == [false], "{fit:?}");
             let (low, high) = fit.interval(0);
             let expected = 0.5 * z * z / 100.0;
             let high = high.expect("it is bounded above");
-            assert!(low.is_none() && (high / expected).ln().abs() < NEAR, "{level} {fit:?}");
+            assert!(low.is_none() && (high / expected).ln().abs() < 1e-5, "{level} {fit:?}");
         }
+    }
+
+    /// So many customers that the rate's bound lies far below the estimate's neighbourhood, or so few and so
+    /// shortly watched that it lies 16 above it in logarithms: between the grid's 10 and its 20.
+    #[test]
+    fn bounds_are_found_wherever_they_lie() {
+        let z = normal_quantile(0.95);
+        for customers in [1e-7, 1e-3, 1.0, 1e5] {
+            let fit = fit(&[customers], z, &[[1.0]], &Likelihood::of(parts, nobody_left));
+            let expected = 0.5 * z * z / customers;
+            let (_, high) = fit.interval(0);
+            let high = high.expect("it is bounded above");
+            assert!((high / expected).ln().abs() < 1e-5, "{customers} {fit:?}");
+        }
+    }
+
+    fn parts(rows: &[f64]) -> Vec<(f64, f64)> {
+        rows.iter().map(|row| (1.0, *row)).collect()
+    }
+
+    fn nobody_left(customers: &f64, &[rate]: &[f64; 1]) -> Derivatives<1> {
+        Derivatives { value: -customers * rate, gradient: [-customers], hessian: [[0.0]] }
+    }
+
+    /// A parameter that the likelihood does not know of makes the information singular, and nothing less of
+    /// the other one: the rate at which 50 events came in 100 units of time.
+    #[test]
+    fn what_is_known_beside_what_is_not() {
+        let term = |time: &f64, &[rate, _]: &[f64; 2]| Derivatives {
+            value: 50.0 * rate.ln() - time * rate,
+            gradient: [50.0 / rate - time, 0.0],
+            hessian: [[-50.0 / (rate * rate), 0.0], [0.0, 0.0]],
+        };
+        let z = normal_quantile(0.95);
+        let fit = fit(&[100.0], z, &[[1.0, 1.0]], &Likelihood::of(parts, term));
+        assert!(fit.converged() && fit.identified == [true, false], "{fit:?}");
+        assert_eq!((fit.standard_errors, fit.interval(1)), (None, (None, None)));
+        let (low, high) = fit.interval(0);
+        let fallen = |rate: f64| 50.0 * (rate / 0.5).ln() - 100.0 * (rate - 0.5) + 0.5 * z * z;
+        for end in [low, high] {
+            let end = end.expect("a bound");
+            assert!(fallen(end).abs() < 1e-4, "{end} {fit:?}");
+        }
+        assert!(low < Some(0.5) && high > Some(0.5), "{fit:?}");
+    }
+
+    /// A likelihood that is the same everywhere is not one that was climbed.
+    #[test]
+    fn no_information_is_told_from_no_slope_at_the_end() {
+        let level = |_: &f64, _: &[f64; 1]| Derivatives::default();
+        let z = normal_quantile(0.95);
+        let nothing = fit(&[3.0], z, &[[1.0], [4.0]], &Likelihood::of(parts, level));
+        assert_eq!(nothing.termination, Termination::NoInformation);
+        assert!(nothing.converged() && nothing.interval(0) == (None, None), "{nothing:?}");
+        let some = fit(&[3.0], z, &[[1.0], [4.0]], &Likelihood::of(parts, nobody_left));
+        assert!(some.termination != Termination::NoInformation, "{some:?}");
     }
 }

@@ -93,7 +93,7 @@ pub fn outlooks(
     with_model!(kind, Model => outlooks_of::<Model>(parameters, histories, ahead, true))
 }
 
-/// The same without gradients, which take nine times as long.
+/// The same without gradients, which intervals alone need.
 pub(super) fn plain_outlooks(
     kind: ModelKind,
     parameters: &[f64; 4],

@@ -162,9 +162,12 @@ impl ModelKind {
         with_model!(self, Model => <Model as PurchaseModel>::NAMES)
     }
 
-    /// Fits the model. `z` is the two-sided normal quantile of the level of intervals.
+    /// Fits the model. `z` is the two-sided normal quantile of the level of intervals. Where nobody came back
+    /// the fit ends with [`NoEvents`](crate::stats::Termination::NoEvents).
     pub fn fit(self, rows: &[Purchases], z: f64) -> Fit<4> {
-        with_model!(self, Model => <Model as PurchaseModel>::fit(rows, z))
+        let fit = with_model!(self, Model => <Model as PurchaseModel>::fit(rows, z));
+        let came_back = rows.iter().any(|row| row.frequency > 0.0);
+        if came_back { fit } else { fit.without_events() }
     }
 
     /// The model with the parameters of a fit.

@@ -44,7 +44,7 @@ impl RetentionCurve {
     pub const NAMES: [&'static str; 3] = ["alpha", "beta", "c"];
 
     /// Fits the shifted beta-geometric distribution. `z` is the two-sided normal quantile of the level of
-    /// intervals.
+    /// intervals. Where nobody left the fit ends with [`NoEvents`](crate::stats::Termination::NoEvents).
     pub fn fit_sbg(rows: &[Renewal], z: f64) -> Fit<2> {
         let starts = [[1.0, 1.0], [0.5, 5.0], [5.0, 20.0]];
         let term = |row: &Renewal, &[alpha, beta]: &[f64; 2]| {
@@ -58,17 +58,17 @@ impl RetentionCurve {
                 ],
             }
         };
-        fit(rows, z, &starts, &Likelihood::of(parts, term))
+        marked(rows, fit(rows, z, &starts, &Likelihood::of(parts, term)))
     }
 
     /// Fits the beta-discrete-Weibull distribution. `z` is the two-sided normal quantile of the level of
-    /// intervals.
+    /// intervals. Where nobody left it ends as the other does.
     pub fn fit_bdw(rows: &[Renewal], z: f64) -> Fit<3> {
         let starts = [[1.0, 1.0, 1.0], [0.5, 1.0, 1.5], [2.0, 10.0, 0.7]];
         let term = |row: &Renewal, &[alpha, beta, c]: &[f64; 3]| {
             term(row, &RetentionCurve { alpha, beta, c })
         };
-        fit(rows, z, &starts, &Likelihood::of(parts, term))
+        marked(rows, fit(rows, z, &starts, &Likelihood::of(parts, term)))
     }
 
     /// ln S(t).
@@ -181,6 +181,12 @@ impl RetentionCurve {
         let slope = (term(DIRECT + 0.5) - term(DIRECT - 0.5)).min(0.0);
         direct + integral + term(DIRECT) / 2.0 - slope / 12.0
     }
+}
+
+/// The fit, marked where nobody left.
+fn marked<const N: usize>(rows: &[Renewal], fit: Fit<N>) -> Fit<N> {
+    let left = rows.iter().any(|row| row.left && row.customers > 0.0);
+    if left { fit } else { fit.without_events() }
 }
 
 fn parts(rows: &[Renewal]) -> Vec<(f64, Renewal)> {

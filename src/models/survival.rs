@@ -153,7 +153,7 @@ impl SurvivalCurves {
                     Value::Int(found.degrees_of_freedom.into()),
                     Value::finite(found.p_value),
                 ]),
-                // Nobody ever left while others could have left instead.
+                // Whenever somebody left, one curve alone had anybody there, or all left at once.
                 None => row.extend([Value::Null, Value::Null, Value::Null]),
             }
             tests.push(row);

@@ -138,8 +138,8 @@ fn named_by(rel: &RelRef, by: &[Dimension]) -> Vec<Named<Expr>> {
     by.iter().filter_map(of).collect()
 }
 
-/// A part of a value has so many digits more than the value: rounded to its own, those of a thousand spans
-/// would add up to something else.
+/// The decimals that a part of a value has beyond those of the value: with none, the roundings of a thousand
+/// spans would add up to more than a few cents.
 const MORE_DIGITS: u8 = 4;
 const MOST_DIGITS: u8 = 18;
 

@@ -28,7 +28,8 @@
 //! (null where not reached), `restricted_mean` (the mean time within `horizon`) with its bounds, and
 //! `horizon`. `_tests` says for each of `tests` whether the curves of the dimensions differ: `test`,
 //! `chi_square`, `degrees_of_freedom`, `p_value`. It has no rows where there is one curve only, and nulls
-//! where nothing tells the curves apart: where nobody left while customers of another curve could have.
+//! where nothing tells the curves apart: whenever somebody left, customers of one curve alone were there, or
+//! all who were there left at once.
 //!
 //! Rules: of a source of spans (`subscription`) a relationship lasts from `starts` to `ends`, or is last seen
 //! at `as_of`. Spans of a customer that touch or overlap are one, so a change of plan is no end; after a

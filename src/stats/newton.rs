@@ -59,6 +59,10 @@ pub enum Termination {
     IterationLimit,
     /// There is no top: the function grows without end towards this point, which is known in advance.
     Limit,
+    /// The function is the same wherever it was looked at.
+    NoInformation,
+    /// A likelihood of data in which what it is about never happened: it has no top but the rate 0.
+    NoEvents,
     /// The function has no finite value at the start.
     NotFinite,
 }
@@ -72,6 +76,8 @@ impl Termination {
             Termination::Flat => "flat",
             Termination::IterationLimit => "iteration_limit",
             Termination::Limit => "limit",
+            Termination::NoInformation => "no_information",
+            Termination::NoEvents => "no_events",
             Termination::NotFinite => "not_finite",
         }
     }

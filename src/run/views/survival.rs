@@ -179,8 +179,8 @@ fn differences(tests: &Frame) -> Vec<String> {
         let name = at("test", row).to_string().replace('_', "-");
         let Some(p) = at("p_value", row).as_f64() else {
             return Some(format!(
-                "{} test of the curves being one: none, for nobody left while customers of another curve could \
-                 have left instead.",
+                "{} test of the curves being one: none. Whenever somebody left, customers of one curve alone were \
+                 there, or all who were there left at once.",
                 capital(&name)
             ));
         };
