@@ -184,10 +184,12 @@ fn all_models_give_the_published_forecast() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = run(folder.path(), ", purchases: auto, decimals: 2");
     let fits = read_parquet(&out.join("value_fits.parquet"));
-    for (model, likelihood, sum, mae, rmse, msle, correlation) in [
-        ("bg_nbd", -9582.4256, 1653.42, 0.78546, 1.60801, 0.23427, 0.62563),
-        ("mbg_nbd", -9582.1327, 1576.74, 0.76478, 1.60720, 0.23144, 0.62724),
-        ("pareto_nbd", -9594.9739, 1665.53, 0.75453, 1.60287, 0.23774, 0.63021),
+    // The mean error of the cumulative curve over the 39 weeks of the holdout was computed apart, from the published
+    // formulas of E[X(t)] at the maxima and the orders as they are.
+    for (model, likelihood, sum, mae, rmse, msle, correlation, tracking) in [
+        ("bg_nbd", -9582.4256, 1653.42, 0.78546, 1.60801, 0.23427, 0.62563, 0.0252340),
+        ("mbg_nbd", -9582.1327, 1576.74, 0.76478, 1.60720, 0.23144, 0.62724, 0.0400183),
+        ("pareto_nbd", -9594.9739, 1665.53, 0.75453, 1.60287, 0.23774, 0.63021, 0.0133389),
     ] {
         let keys = [("fit", Value::text("calibration")), ("model", Value::text(model))];
         let of = |column: &str| number(&fits, &keys, column);
@@ -198,9 +200,9 @@ fn all_models_give_the_published_forecast() {
         close(of("msle"), msle, 1e-4);
         close(of("correlation"), correlation, 1e-5);
         // Of those that were not chosen too.
-        assert!(of("tracking_mape") > 0.005 && of("tracking_mape") < 0.08, "{model}");
+        close(of("tracking_mape"), tracking, 1e-5);
     }
-    // The smallest root of the mean squared error is that of Pareto/NBD.
+    // Pareto/NBD has both the smallest root of the mean squared error and the nearest curve.
     let parameters = read_parquet(&out.join("value_parameters.parquet"));
     for (parameter, estimate, error) in [
         ("r", 0.5532755, 0.047629),
@@ -347,4 +349,70 @@ fn data_that_tell_nothing_are_said_to() {
         assert!(report.contains("Data that tell nothing"), "{report}");
         assert!(!report.contains("are expected to make"), "{report}");
     }
+}
+
+/// Who was watched for months and did not come back tells much: next to nothing is expected of such customers, and
+/// the report says so instead of calling the data empty.
+#[test]
+fn one_time_buyers_alone_are_said_to_be_that() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let orders: String = (0..400)
+        .map(|customer| {
+            let (month, day) = (1 + customer % 5, 1 + customer % 28);
+            format!("{customer},2026-{month:02}-{day:02},5\n")
+        })
+        .collect();
+    for model in ["bg_nbd", "mbg_nbd", "pareto_nbd", "bg_bb", "auto"] {
+        let out = run_orders(folder.path(), &orders, "", &format!("purchases: {model}"));
+        let fits = read_parquet(&out.join("value_fits.parquet"));
+        let column = |name: &str| fits.column(name).expect("a column");
+        for row in 0..fits.rows() {
+            assert_eq!(column("termination")[row], Value::text("no_events"), "{model}");
+            assert_eq!(column("converged")[row], Value::Bool(true), "{model}");
+        }
+        let sums = column("expected_purchases_sum");
+        let expected = sums.iter().find_map(Value::as_f64).expect("a sum");
+        assert!(expected < 1.0, "{model}: {expected}");
+        let report = fs::read_to_string(out.join("report.md")).expect("written");
+        assert!(report.contains("Nobody came back"), "{model}: {report}");
+        assert!(!report.contains("Data that tell nothing"), "{model}: {report}");
+        assert!(!report.contains("Parameters that the data do not tell"), "{model}: {report}");
+        assert!(report.contains("are expected to make 0 purchases"), "{model}: {report}");
+    }
+}
+
+/// Customers of BG/NBD, one of whom buys far more than the others: Pareto/NBD comes nearer to that one by chance and
+/// has the smaller squared error, with a cumulative curve that is far off. The curve decides.
+#[test]
+fn one_heavy_buyer_does_not_choose_the_model() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let tenure = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
+            .current_dir(folder.path())
+            .args(arguments)
+            .output()
+            .expect("it starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    tenure(&["generate", "world", "--orders", "10k", "--seed", "4", "--tables", "orders"]);
+    let text = "version: 1\nname: world\nas_of: 2026-01-01\nsources:\n  orders: {parquet: 'world/orders/*.parquet', \
+                customer: customer_id, time: ordered_at, value: amount}\nstages:\n  value: {from: orders, where: \
+                \"status = 'completed'\", clv: {purchases: auto, holdout: 52 weeks, interval: none}}\nreport: \
+                {formats: [markdown]}\n";
+    fs::write(folder.path().join("world.yaml"), text).expect("written");
+    tenure(&["run", "world.yaml", "--quiet"]);
+    let out = folder.path().join("out/world");
+    let fits = read_parquet(&out.join("value_fits.parquet"));
+    let of = |model: &str, column: &str| {
+        number(&fits, &[("fit", Value::text("calibration")), ("model", Value::text(model))], column)
+    };
+    let (truth, other) = (of("bg_nbd", "rmse"), of("pareto_nbd", "rmse"));
+    assert!(other < 0.9 * truth, "{other} {truth}");
+    assert!(of("pareto_nbd", "tracking_mape") > 0.3 && of("bg_nbd", "tracking_mape") < 0.05);
+    let parameters = read_parquet(&out.join("value_parameters.parquet"));
+    let models = parameters.column("model").expect("a column");
+    let near = |model: &Value| [Value::text("bg_nbd"), Value::text("mbg_nbd")].contains(model);
+    assert!(models.iter().any(near) && !models.contains(&Value::text("pareto_nbd")), "{models:?}");
+    let report = fs::read_to_string(out.join("report.md")).expect("written");
+    assert!(report.contains("the mean error of its cumulative curve"), "{report}");
 }

@@ -27,9 +27,10 @@ pub(super) struct Accuracy {
 pub(super) struct Test {
     /// Actual and expected purchases in the holdout.
     pub pairs: Vec<(f64, f64)>,
-    frequencies: Vec<i64>,
+    /// Repeat purchases before the holdout.
+    pub frequencies: Vec<i64>,
     /// What the rate so far, carried on, would have given.
-    naive: f64,
+    pub naive: f64,
 }
 
 /// What came of each customer in the holdout.
@@ -84,6 +85,18 @@ pub(super) fn tests(
 }
 
 impl Test {
+    /// Whether the squared errors do not tell this forecast from a better one of the same customers: the mean by
+    /// which they are larger is within `z` of its standard errors.
+    pub fn is_as_good_as(&self, better: &Test, z: f64) -> bool {
+        let square = |(actual, expected): &(f64, f64)| (actual - expected).powi(2);
+        let pairs = self.pairs.iter().zip(&better.pairs);
+        let larger: Vec<f64> = pairs.map(|(own, other)| square(own) - square(other)).collect();
+        let n = larger.len() as f64;
+        let mean = larger.iter().sum::<f64>() / n;
+        let spread = larger.iter().map(|by| (by - mean).powi(2)).sum::<f64>() / (n - 1.0);
+        mean <= 0.0 || mean <= z * (spread / n).sqrt()
+    }
+
     pub fn accuracy(&self) -> Accuracy {
         let n = self.pairs.len() as f64;
         let sum =

@@ -2,7 +2,9 @@
 
 use super::accuracy::{Test, tests};
 use super::customers::Customers;
+use super::tracking::{Step, Tracking, mape};
 use super::{LifetimeValue, Purchased, Spend};
+use crate::frame::Frame;
 use crate::models::{AnyModel, Fit, GammaGamma, ModelKind, Purchases};
 
 /// The models that `auto` chooses from. BG/BB counts opportunities instead of time: its likelihood is of
@@ -45,13 +47,6 @@ impl CellFit {
     pub fn spend_model(&self) -> Option<GammaGamma> {
         self.spend.as_ref().map(|fit| GammaGamma::of(fit.parameters))
     }
-
-    /// The model that is used instead.
-    fn take(&mut self, kind: ModelKind) {
-        if let Some(place) = self.candidates.iter().position(|candidate| candidate.kind == kind) {
-            self.candidates.swap(0, place);
-        }
-    }
 }
 
 /// Pearson's correlation; `None` where one side does not vary.
@@ -72,19 +67,36 @@ pub(super) struct Fits {
     pub cells: Vec<CellFit>,
 }
 
-/// The fits before the holdout, and the test of each candidate of each cell.
+/// The fits before the holdout, and the test and the curve of each candidate of each cell.
 pub(super) struct Tested {
     pub fits: Fits,
     pub tests: Vec<Vec<Test>>,
+    pub tracks: Vec<Vec<Vec<Step>>>,
+}
+
+/// The place of the best of some candidates of one cell, by their tests and the errors of their cumulative curves.
+///
+/// It is the one with the smallest squared error, or of those that this does not tell from it at the level of
+/// `z` the one with the nearest curve. A few heavy buyers make most of the squared error, so what it says of two
+/// models is often chance; and it says nothing of whether a model has the population right.
+fn best(tests: &[Test], curves: &[Option<f64>], z: f64) -> Option<usize> {
+    let error = |place: &usize| tests[*place].accuracy().rmse.unwrap_or(f64::INFINITY);
+    let errors: Vec<f64> = (0..tests.len()).map(|place| error(&place)).collect();
+    let first = (0..tests.len()).min_by(|&a, &b| errors[a].total_cmp(&errors[b]))?;
+    let off = |place: usize| curves[place].unwrap_or(f64::INFINITY);
+    (0..tests.len())
+        .filter(|&place| tests[place].is_as_good_as(&tests[first], z))
+        .min_by(|&a, &b| off(a).total_cmp(&off(b)).then(errors[a].total_cmp(&errors[b])))
 }
 
 impl LifetimeValue {
     /// Fits the calibration, if there is one, and all data. With a choice of models the calibration makes
-    /// it; without one Akaike's criterion.
+    /// it; without one Akaike's criterion. `repeats` has the repeat purchases by cell and day.
     pub(super) fn fits(
         &self,
         whole: &Customers,
         before: Option<&Customers>,
+        repeats: &Frame,
     ) -> (Fits, Option<Tested>) {
         let all = match self.purchases {
             Purchased::One(kind) => vec![kind],
@@ -102,15 +114,19 @@ impl LifetimeValue {
         };
         let mut calibration = self.fit(before, |_| all.clone());
         let mut tested = tests(self, whole, before, &calibration);
-        for (cell, of_cell) in calibration.cells.iter_mut().zip(&mut tested) {
-            // The smallest root of the mean squared error; of equals, the first.
-            let errors: Vec<f64> =
-                of_cell.iter().map(|test| test.accuracy().rmse.unwrap_or(f64::INFINITY)).collect();
-            let best = (0..errors.len()).min_by(|&a, &b| errors[a].total_cmp(&errors[b]));
-            if let Some(best) = best {
-                of_cell.swap(0, best);
-                let kind = cell.candidates[best].kind;
-                cell.take(kind);
+        let tracking = Tracking::of(self, before, repeats);
+        let curves = |(cell, fit): (usize, &CellFit)| -> Vec<Vec<Step>> {
+            fit.candidates.iter().map(|candidate| tracking.curve(cell, candidate)).collect()
+        };
+        let mut tracks: Vec<Vec<Vec<Step>>> =
+            calibration.cells.iter().enumerate().map(curves).collect();
+        let of_cells = calibration.cells.iter_mut().zip(&mut tested).zip(&mut tracks);
+        for ((cell, tests), tracks) in of_cells {
+            let curves: Vec<Option<f64>> = tracks.iter().map(|steps| mape(steps)).collect();
+            if let Some(best) = best(tests, &curves, self.z()) {
+                cell.candidates.swap(0, best);
+                tests.swap(0, best);
+                tracks.swap(0, best);
             }
         }
         // Cells without anybody before the holdout are of customers who came in it.
@@ -120,7 +136,7 @@ impl LifetimeValue {
             known.map_or_else(|| vec![all[0]], |kind| vec![kind])
         };
         let fits = self.fit(whole, choice);
-        (fits, Some(Tested { fits: calibration, tests: tested }))
+        (fits, Some(Tested { fits: calibration, tests: tested, tracks }))
     }
 
     /// Fits every cell, the small ones with all customers.
@@ -185,5 +201,43 @@ impl LifetimeValue {
             spenders: spending.len() as u64,
             pooled: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The test of a forecast that is off by so much for each customer, all of whom bought 10 times.
+    fn test(off: &[f64]) -> Test {
+        Test { pairs: off.iter().map(|off| (10.0, 10.0 + off)).collect(), ..Test::default() }
+    }
+
+    #[test]
+    fn squared_errors_choose_where_they_tell_forecasts_apart() {
+        let steady = |by: f64| test(&[by, -by].repeat(100));
+        let tests = [steady(1.0), steady(0.9), steady(2.0)];
+        // The curves say otherwise, and are not asked.
+        assert_eq!(best(&tests, &[Some(0.01), Some(0.5), Some(0.0)], 1.96), Some(1));
+    }
+
+    /// One customer of a hundred makes the difference: it may be chance, and the curve decides.
+    #[test]
+    fn curves_choose_among_forecasts_that_squared_errors_do_not_tell_apart() {
+        let mut heavy = vec![1.0; 100];
+        heavy[7] = 30.0;
+        let mut lucky = vec![1.1; 100];
+        lucky[7] = 2.0;
+        let far = vec![40.0; 100];
+        let tests = [test(&heavy), test(&lucky), test(&far)];
+        let error = |test: &Test| test.accuracy().rmse.expect("customers");
+        assert!(error(&tests[0]) > 2.0 * error(&tests[1]));
+        assert_eq!(best(&tests, &[Some(0.03), Some(0.5), Some(0.0)], 1.96), Some(0));
+        assert_eq!(best(&tests, &[Some(0.5), Some(0.03), Some(0.0)], 1.96), Some(1));
+        // At a level that asks for next to nothing one customer is enough.
+        assert_eq!(best(&tests, &[Some(0.03), Some(0.5), Some(0.0)], 0.1), Some(1));
+        // Without a curve the errors choose alone.
+        assert_eq!(best(&tests, &[None; 3], 1.96), Some(1));
+        assert_eq!(best(&[], &[], 1.96), None);
     }
 }

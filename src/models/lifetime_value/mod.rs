@@ -74,8 +74,10 @@ pub struct LifetimeValue {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purchased {
     One(ModelKind),
-    /// Of those that count time, the one whose forecast of the holdout is nearest by the root of the mean
-    /// squared error; without a holdout the one with the smallest Akaike criterion.
+    /// Of those that count time, the one whose forecast of the holdout has the smallest squared error. Where
+    /// customers differ too much for that to tell one from another at the level of intervals, the one of them
+    /// whose cumulative curve is nearest in the holdout. Without a holdout the one with the smallest Akaike
+    /// criterion.
     Best,
 }
 
@@ -153,10 +155,10 @@ impl FrameFunction for LifetimeValue {
         };
         let whole = Customers::of(whole, self)?;
         let before = before.map(|before| Customers::of(before, self)).transpose()?;
-        let (fits, calibration) = self.fits(&whole, before.as_ref());
+        let (fits, calibration) = self.fits(&whole, before.as_ref(), repeats);
         let calibration = match (&before, &calibration) {
-            (Some(customers), Some(fitting::Tested { fits, tests })) => {
-                Some(tables::Calibration { customers, fits, tests })
+            (Some(customers), Some(fitting::Tested { fits, tests, tracks })) => {
+                Some(tables::Calibration { customers, fits, tests, tracks })
             }
             _ => None,
         };

@@ -10,7 +10,7 @@ use super::accuracy::{Accuracy, Test};
 use super::customers::Customers;
 use super::fitting::{CellFit, Fits};
 use super::scoring::{Bounded, Scores};
-use super::tracking::{Step, mape, tracks};
+use super::tracking::{Step, Tracking, mape};
 use super::{LifetimeValue, Spend};
 use crate::frame::{DataType, Field, Frame, FrameError, Schema, Unit, Value};
 use crate::models::{Fit, GammaGamma};
@@ -130,12 +130,13 @@ pub(super) struct Results<'a> {
     pub repeats: &'a Frame,
 }
 
-/// Customers and fits before the holdout, and the tests of the latter: of each candidate of each cell.
+/// Customers and fits before the holdout, and the tests and curves of the latter: of each candidate of each cell.
 #[derive(Clone, Copy)]
 pub(super) struct Calibration<'a> {
     pub customers: &'a Customers,
     pub fits: &'a Fits,
     pub tests: &'a [Vec<Test>],
+    pub tracks: &'a [Vec<Vec<Step>>],
 }
 
 type Rows = Vec<Vec<Value>>;
@@ -168,18 +169,23 @@ pub(super) fn deciles(rows: usize, worth: impl Fn(usize) -> Option<f64> + Sync) 
 
 impl Results<'_> {
     pub fn frames(&self) -> Result<Vec<Frame>, FrameError> {
-        let tracked =
-            self.calibration.map_or((self.whole, self.fits), |of| (of.customers, of.fits));
-        // Of candidates that were not chosen only the error in the holdout is told.
-        let others = self.calibration.is_some();
-        let tracks = tracks(self.of, tracked.0, tracked.1, self.repeats, others);
+        let own: Vec<Vec<Vec<Step>>>;
+        let tracks = match self.calibration {
+            Some(of) => of.tracks,
+            None => {
+                let tracking = Tracking::of(self.of, self.whole, self.repeats);
+                let cells = self.fits.cells.iter().enumerate();
+                own = cells.map(|(cell, fit)| vec![tracking.curve(cell, fit.chosen())]).collect();
+                own.as_slice()
+            }
+        };
         let scores = self.of.scores(self.whole, self.fits);
         let [main, parameters, fits, tracking, calibration] = schemas(self.of);
         Ok(vec![
             self.customers(main, &scores)?,
             Frame::from_rows(parameters, &self.parameters())?,
-            Frame::from_rows(fits, &self.fits(&tracks, &scores))?,
-            Frame::from_rows(tracking, &self.tracking(&tracks))?,
+            Frame::from_rows(fits, &self.fits(tracks, &scores))?,
+            Frame::from_rows(tracking, &self.tracking(tracks))?,
             Frame::from_rows(calibration, &self.calibration())?,
         ])
     }

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::LifetimeValue;
 use super::customers::Customers;
-use super::fitting::{Candidate, Fits};
+use super::fitting::Candidate;
 use crate::frame::{Frame, Value};
 use crate::models::{AnyModel, ModelKind};
 
@@ -21,34 +21,44 @@ pub(super) struct Step {
     pub cumulative_expected: f64,
 }
 
-/// The curves of each cell of the customers, one for each candidate, or with `others` false for the chosen
-/// one alone. `repeats` has their repeat purchases by cell and day.
-pub(super) fn tracks(
-    clv: &LifetimeValue,
-    customers: &Customers,
-    fits: &Fits,
-    repeats: &Frame,
-    others: bool,
-) -> Vec<Vec<Vec<Step>>> {
-    let mut starts: Vec<BTreeMap<i32, f64>> = vec![BTreeMap::new(); fits.cells.len()];
-    for (&cell, &first) in customers.cells.of_row.iter().zip(&customers.first) {
-        *starts[cell as usize].entry(first).or_default() += 1.0;
-    }
-    let mut by_day: BTreeMap<Vec<Value>, Vec<(i32, f64)>> = BTreeMap::new();
-    for row in repeats.to_rows() {
-        if let [cell @ .., Value::Date(day), count] = row.as_slice() {
-            let count = count.as_f64().unwrap_or(0.0);
-            by_day.entry(cell.to_vec()).or_default().push((*day, count));
+/// What the curves of some customers are made of.
+pub(super) struct Tracking<'a> {
+    clv: &'a LifetimeValue,
+    cells: Vec<Tracked>,
+}
+
+/// When the customers of a cell came, and their repeat purchases by day.
+struct Tracked {
+    starts: BTreeMap<i32, f64>,
+    repeats: Vec<(i32, f64)>,
+}
+
+impl<'a> Tracking<'a> {
+    /// `repeats` has the repeat purchases of these customers by cell and day.
+    pub fn of(clv: &'a LifetimeValue, customers: &Customers, repeats: &Frame) -> Self {
+        let mut by_day: BTreeMap<Vec<Value>, Vec<(i32, f64)>> = BTreeMap::new();
+        for row in repeats.to_rows() {
+            if let [cell @ .., Value::Date(day), count] = row.as_slice() {
+                let count = count.as_f64().unwrap_or(0.0);
+                by_day.entry(cell.to_vec()).or_default().push((*day, count));
+            }
         }
+        let tracked = |cell: &Vec<Value>| Tracked {
+            starts: BTreeMap::new(),
+            repeats: by_day.remove(cell).unwrap_or_default(),
+        };
+        let mut cells: Vec<Tracked> = customers.cells.values.iter().map(tracked).collect();
+        for (&cell, &first) in customers.cells.of_row.iter().zip(&customers.first) {
+            *cells[cell as usize].starts.entry(first).or_default() += 1.0;
+        }
+        Tracking { clv, cells }
     }
-    let track = |cell: usize| {
-        let repeats = by_day.get(&customers.cells.values[cell]).map_or(&[][..], Vec::as_slice);
-        let candidates =
-            fits.cells[cell].candidates.iter().take(if others { usize::MAX } else { 1 });
-        let track = |of: &Candidate| track(clv, &of.model(), &starts[cell], repeats);
-        candidates.map(track).collect()
-    };
-    (0..fits.cells.len()).map(track).collect()
+
+    /// The curve of a cell, and what a model expects of it.
+    pub fn curve(&self, cell: usize, candidate: &Candidate) -> Vec<Step> {
+        let Tracked { starts, repeats } = &self.cells[cell];
+        track(self.clv, &candidate.model(), starts, repeats)
+    }
 }
 
 fn track(

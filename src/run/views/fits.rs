@@ -18,6 +18,8 @@ enum Doubt {
     Unfinished { model: String, termination: String },
     /// Any parameters fit as well.
     Nothing { model: String },
+    /// Nobody bought again; of a curve of retention, nobody left.
+    Nobody { model: String },
     /// These parameters are not identified.
     Unknown { model: String, parameters: Vec<String> },
     /// There is no difference between customers to fit a model to.
@@ -42,6 +44,21 @@ impl Doubt {
                     "Whatever the parameters of `{model}`, they fit these customers as well ({of}): nobody was \
                      observed for long enough. The estimates are where the search began, all intervals are \
                      open, and forecasts that rest on them say nothing."
+                ),
+            ),
+            Doubt::Nobody { model } if is_curve(model) => (
+                "Nobody left",
+                format!(
+                    "Of these customers nobody left while they were observed ({of}), so the best curve of \
+                     `{model}` is level, and any that falls slowly enough fits nearly as well."
+                ),
+            ),
+            Doubt::Nobody { model } => (
+                "Nobody came back",
+                format!(
+                    "Of these customers nobody bought again while they were observed ({of}), so the best rate of \
+                     `{model}` is 0, and any that is low enough fits nearly as well. Next to nothing is expected \
+                     of them; how often customers come back, and when they stop, the data do not tell."
                 ),
             ),
             Doubt::Unknown { model, parameters } => (
@@ -88,20 +105,19 @@ pub(super) fn fits(by: &[String], fits: &Frame, parameters: Option<&Frame>) -> V
             let termination = at("termination", row).to_string();
             doubt(Doubt::Unfinished { model: model.clone(), termination }, which.clone());
         }
-        let alike = at("termination", row) == Value::text(Termination::Limit.word());
-        if alike {
+        let ended = |with: Termination| at("termination", row) == Value::text(with.word());
+        if ended(Termination::Limit) {
             doubt(Doubt::Alike { model: model.clone() }, which.clone());
-        }
-        let unknown = parameters.filter(|_| !alike).map(|frame| unidentified(frame, by, fits, row));
-        match unknown {
-            Some(Unidentified::Everything) => {
-                doubt(Doubt::Nothing { model: model.clone() }, which.clone());
-                empty.push(row);
-            }
-            Some(Unidentified::Some(parameters)) if !parameters.is_empty() => {
+        } else if ended(Termination::NoInformation) {
+            doubt(Doubt::Nothing { model: model.clone() }, which.clone());
+            empty.push(row);
+        } else if ended(Termination::NoEvents) {
+            doubt(Doubt::Nobody { model: model.clone() }, which.clone());
+        } else if let Some(frame) = parameters {
+            let parameters = unidentified(frame, by, fits, row);
+            if !parameters.is_empty() {
                 doubt(Doubt::Unknown { model: model.clone(), parameters }, which.clone());
             }
-            _ => {}
         }
         let correlation = number("spend_correlation", row).filter(|c| c.abs() >= CORRELATED);
         if let Some(correlation) = correlation
@@ -144,11 +160,16 @@ fn choices(by: &[String], fits: &Frame) -> Vec<Block> {
     let several = candidates.into_iter().filter(|(_, rows)| rows.len() > 1);
     let sentence = |((cell, fit), rows): ((Vec<Value>, Value), Vec<usize>)| {
         let chosen = *rows.iter().find(|&&row| at("chosen", row) == Value::Bool(true))?;
-        // Models of purchases are judged by the holdout, if there is one.
+        // Models of purchases are judged by the holdout, if there is one: by the errors of customers, and where
+        // these do not tell models apart, by the cumulative curve.
         let tested = at("rmse", chosen) != Value::Null;
-        let figure = |row: usize| match tested {
-            true => at("rmse", row).as_f64().map(|rmse| format!("{rmse:.4}")),
-            false => at("aic", row).as_f64().map(|aic| format!("{aic:.1}")),
+        let curves = tested && at("tracking_mape", chosen) != Value::Null;
+        let figure = |row: usize| {
+            let aic = || at("aic", row).as_f64().map(|aic| format!("{aic:.1}"));
+            let rmse = || at("rmse", row).as_f64().map(|rmse| format!("{rmse:.4}"));
+            let own = if tested { rmse() } else { aic() }?;
+            let curve = at("tracking_mape", row).as_f64().filter(|_| curves);
+            Some(curve.map_or(own.clone(), |off| format!("{own} ({})", percent(off))))
         };
         let others: Vec<String> = rows
             .iter()
@@ -156,6 +177,10 @@ fn choices(by: &[String], fits: &Frame) -> Vec<Block> {
             .filter_map(|&row| Some(format!("`{}` {}", at("model", row), figure(row)?)))
             .collect();
         let what = match tested {
+            true if curves => {
+                "root of the mean squared error in the holdout (and the mean error of its cumulative curve, which \
+                 decides where the first does not tell models apart)"
+            }
             true => "root of the mean squared error in the holdout",
             false => "Akaike criterion",
         };
@@ -212,27 +237,19 @@ fn totals(by: &[String], fits: &Frame, without: &[usize]) -> Vec<Block> {
     told.filter_map(sentence).take(MOST).collect()
 }
 
-/// What of a fit is not identified.
-enum Unidentified {
-    /// All parameters, and nothing bounds any of them.
-    Everything,
-    /// These, between backticks.
-    Some(Vec<String>),
-}
-
-fn unidentified(parameters: &Frame, by: &[String], fits: &Frame, fit: usize) -> Unidentified {
+/// The parameters of a fit that are not identified, between backticks.
+fn unidentified(parameters: &Frame, by: &[String], fits: &Frame, fit: usize) -> Vec<String> {
     let keys = || by.iter().map(String::as_str).chain(["fit", "model"]);
     let same =
         |row: usize| keys().all(|name| column(parameters, name)(row) == column(fits, name)(fit));
     let at = |name: &str, row: usize| column(parameters, name)(row);
-    let own: Vec<usize> = (0..parameters.rows()).filter(|&row| same(row)).collect();
     let unknown = |row: &usize| at("identified", *row) == Value::Bool(false);
-    let open = |row: &usize| ["low", "high"].iter().all(|end| at(end, *row) == Value::Null);
-    if !own.is_empty() && own.iter().all(|row| unknown(row) && open(row)) {
-        return Unidentified::Everything;
-    }
-    let names = own.iter().filter(|row| unknown(row));
-    Unidentified::Some(names.map(|&row| format!("`{}`", at("parameter", row))).collect())
+    let own = (0..parameters.rows()).filter(|&row| same(row)).filter(unknown);
+    own.map(|row| format!("`{}`", at("parameter", row))).collect()
+}
+
+fn is_curve(model: &str) -> bool {
+    matches!(model, "sbg" | "bdw")
 }
 
 fn signed(share: f64) -> String {
@@ -245,70 +262,138 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::frame::{DataType, Field, Schema};
+    use crate::frame::{DataType, Field, Schema, Unit};
 
     fn frame(columns: &[(&str, DataType)], rows: &[Vec<Value>]) -> Frame {
-        let fields = columns.iter().map(|(name, data_type)| Field::new(*name, *data_type));
+        let unit = |name: &str| if name.ends_with("_sum") { Unit::Count } else { Unit::None };
+        let field = |&(name, data_type): &(&str, DataType)| {
+            Field::new(name, data_type).with_unit(unit(name))
+        };
+        let fields = columns.iter().map(field);
         Frame::from_rows(Arc::new(Schema::new(fields.collect())), rows).expect("the rows fit")
+    }
+
+    /// A row of `fits` with the purchases that are expected of its customers.
+    fn fit(
+        plan: &str,
+        model: &str,
+        end: Termination,
+        correlation: f64,
+        expected: f64,
+    ) -> Vec<Value> {
+        let mut row = [plan, "final", model, end.word()].map(Value::text).to_vec();
+        let converged = end != Termination::IterationLimit;
+        row.extend([Value::Bool(converged), Value::Float(correlation), Value::finite(expected)]);
+        row
+    }
+
+    fn fits_of(rows: &[Vec<Value>]) -> Frame {
+        use DataType::{Bool, Float64, String};
+        let columns = [
+            ("plan", String),
+            ("fit", String),
+            ("model", String),
+            ("termination", String),
+            ("converged", Bool),
+            ("spend_correlation", Float64),
+            ("expected_purchases_sum", Float64),
+        ];
+        frame(&columns, rows)
+    }
+
+    fn parameter(plan: &str, model: &str, name: &str, identified: bool) -> Vec<Value> {
+        let words = [plan, "final", model, name].map(Value::text);
+        let bound = if identified { Value::Float(1.0) } else { Value::Null };
+        words.into_iter().chain([Value::Bool(identified), bound.clone(), bound]).collect()
+    }
+
+    fn parameters_of(rows: &[Vec<Value>]) -> Frame {
+        use DataType::{Bool, Float64, String};
+        let columns = [
+            ("plan", String),
+            ("fit", String),
+            ("model", String),
+            ("parameter", String),
+            ("identified", Bool),
+            ("low", Float64),
+            ("high", Float64),
+        ];
+        frame(&columns, rows)
+    }
+
+    fn texts(blocks: &[Block]) -> Vec<&str> {
+        let blocks = blocks.iter().map(|block| match block {
+            Block::Notice(notice) => notice.text.as_str(),
+            Block::Paragraph(text) => text.as_str(),
+            other => panic!("{other:?} is no text"),
+        });
+        blocks.collect()
     }
 
     /// One fit ended early, one parameter of another is not known, and spend goes with frequency.
     #[test]
     fn each_doubt_is_one_notice_that_names_its_fits() {
-        use DataType::{Bool, Float64, String};
-        let fit = |plan: &str, model: &str, converged: bool, correlation: f64| {
-            let end = if converged { "converged" } else { "iteration_limit" };
-            let words = [plan, "final", model, end].map(Value::text);
-            let mut row = words.to_vec();
-            row.extend([Value::Bool(converged), Value::Float(correlation)]);
-            row
-        };
-        let found = frame(
-            &[
-                ("plan", String),
-                ("fit", String),
-                ("model", String),
-                ("termination", String),
-                ("converged", Bool),
-                ("spend_correlation", Float64),
-            ],
-            &[
-                fit("a", "bg_nbd", false, 0.1),
-                fit("a", "gamma_gamma", true, 0.1),
-                fit("b", "bg_nbd", false, -0.4),
-                fit("b", "gamma_gamma", true, -0.4),
-            ],
-        );
-        let parameter = |plan: &str, name: &str, identified: bool| {
-            let words = [plan, "final", "bg_nbd", name].map(Value::text);
-            words.into_iter().chain([Value::Bool(identified)]).collect()
-        };
-        let parameters = frame(
-            &[
-                ("plan", String),
-                ("fit", String),
-                ("model", String),
-                ("parameter", String),
-                ("identified", Bool),
-            ],
-            &[
-                parameter("a", "r", true),
-                parameter("b", "r", true),
-                parameter("b", "a", false),
-                parameter("b", "b", false),
-            ],
-        );
+        use Termination::{Converged, IterationLimit};
+        let found = fits_of(&[
+            fit("a", "bg_nbd", IterationLimit, 0.1, f64::NAN),
+            fit("a", "gamma_gamma", Converged, 0.1, f64::NAN),
+            fit("b", "bg_nbd", IterationLimit, -0.4, f64::NAN),
+            fit("b", "gamma_gamma", Converged, -0.4, f64::NAN),
+        ]);
+        let parameters = parameters_of(&[
+            parameter("a", "bg_nbd", "r", true),
+            parameter("b", "bg_nbd", "r", true),
+            parameter("b", "bg_nbd", "a", false),
+            parameter("b", "bg_nbd", "b", false),
+        ]);
         let blocks = fits(&["plan".to_owned()], &found, Some(&parameters));
-        let texts: Vec<&str> = blocks
-            .iter()
-            .map(|block| match block {
-                Block::Notice(notice) => notice.text.as_str(),
-                other => panic!("{other:?} is no notice"),
-            })
-            .collect();
+        let texts = texts(&blocks);
         let [unfinished, unknown, correlated] = texts.as_slice() else { panic!("{texts:?}") };
         assert!(unfinished.contains("`iteration_limit` (a, final; b, final)"), "{unfinished}");
         assert!(unknown.starts_with("`a`, `b` of `bg_nbd` (b, final)"), "{unknown}");
         assert!(correlated.contains("(b, final: correlation -0.40)"), "{correlated}");
+    }
+
+    /// Whether the data tell nothing is what the fit says, not what its open bounds look like: nobody who came
+    /// back leaves them as open, and so may spend that hardly differs.
+    #[test]
+    fn open_bounds_alone_do_not_mean_that_the_data_tell_nothing() {
+        use Termination::{Flat, NoEvents, NoInformation};
+        let found = fits_of(&[
+            fit("a", "bg_nbd", NoInformation, 0.0, 5.0),
+            fit("b", "bg_nbd", NoEvents, 0.0, 7.0),
+            fit("c", "gamma_gamma", Flat, 0.0, f64::NAN),
+            fit("d", "sbg", NoEvents, 0.0, f64::NAN),
+        ]);
+        let unknown = [
+            ("a", "bg_nbd", "r"),
+            ("b", "bg_nbd", "r"),
+            ("c", "gamma_gamma", "p"),
+            ("d", "sbg", "beta"),
+        ];
+        let rows = unknown.map(|(plan, model, name)| parameter(plan, model, name, false));
+        let blocks = fits(&["plan".to_owned()], &found, Some(&parameters_of(&rows)));
+        let titles: Vec<&str> = blocks
+            .iter()
+            .filter_map(|block| match block {
+                Block::Notice(notice) => Some(notice.title.as_str()),
+                _ => None,
+            })
+            .collect();
+        let expected = [
+            "Data that tell nothing",
+            "Nobody came back",
+            "Nobody left",
+            "Parameters that the data do not tell",
+        ];
+        assert_eq!(titles, expected);
+        let texts = texts(&blocks);
+        assert!(texts[0].contains("`bg_nbd`") && texts[0].contains("(a, final)"), "{texts:?}");
+        assert!(texts[3].starts_with("`p` of `gamma_gamma` (c, final)"), "{texts:?}");
+        // Of what rests on nothing no total is told; of those who do not come back one is.
+        assert_eq!(
+            texts[4..],
+            ["Over the horizon the customers of b are expected to make 7 purchases."]
+        );
     }
 }
