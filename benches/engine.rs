@@ -131,7 +131,7 @@ fn aggregate(bencher: Bencher, key: &str) {
         let mut state = fold.start(&ScanFacts::of_rows(ROWS as u64));
         for first in (0..ROWS).step_by(MORSEL) {
             let batch = ORDERS.batch.slice(first, MORSEL.min(ROWS - first));
-            let morsel = Morsel { batch: &batch, ordinal: first as u64 };
+            let morsel = Morsel { batch: &batch, selected: None, ordinal: first as u64 };
             fold.take(&mut state, &morsel).expect("it takes");
         }
         fold.finish(state).expect("it finishes")

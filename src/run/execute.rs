@@ -362,23 +362,26 @@ fn work(
 
     let further = of_checks.iter().chain(&of_alerts).map(|(table, frame)| (table, frame));
     let written: Vec<(&PlannedTable, &Frame)> = published.iter().copied().chain(further).collect();
-    let records: Vec<Result<TableRecord, RunError>> = engine.on_threads(|| {
-        let record = |(table, frame): (&PlannedTable, &Frame)| match monitor.stopped() {
-            true => Err(EngineError::Interrupted.into()),
-            false => write_table(prepared, staging, table, frame, &|| engine.ease()),
-        };
+    let record = |(table, frame): (&PlannedTable, &Frame)| match monitor.stopped() {
+        true => Err(EngineError::Interrupted.into()),
+        false => write_table(prepared, staging, table, frame, &|| engine.ease()),
+    };
+    let records = || -> Vec<Result<TableRecord, RunError>> {
         written.into_par_iter().with_max_len(1).map(record).collect()
-    });
+    };
+    let texts = || -> Vec<(&str, String)> {
+        let report = report::build(prepared, &published, &touched, manifest);
+        let formats = &prepared.pipeline.report.formats.value;
+        let wanted = FORMATS.iter().filter(|(format, ..)| formats.contains(format));
+        wanted.map(|(_, file, render)| (*file, render(&report))).collect()
+    };
+    let (texts, records) = engine.on_threads(|| rayon::join(texts, records));
     for record in records {
         manifest.tables.push(record?);
     }
-    let report = report::build(prepared, &published, &touched, manifest);
-    for (format, file, render) in FORMATS {
-        if !prepared.pipeline.report.formats.value.contains(format) {
-            continue;
-        }
-        let written = write::text(&staging.folder().join(file), &render(&report))?;
-        let (file, bytes, hash) = ((*file).to_owned(), written.bytes, written.hash);
+    for (file, text) in texts {
+        let written = write::text(&staging.folder().join(file), &text)?;
+        let (file, bytes, hash) = (file.to_owned(), written.bytes, written.hash);
         manifest.reports.push(FileRecord { file, bytes, hash });
     }
     Ok(())

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::buffer::BooleanBuffer;
 use arrow::compute;
 use arrow::datatypes::{Field as ArrowField, Schema as ArrowSchema};
 
@@ -88,6 +89,20 @@ enum Work {
     },
 }
 
+impl Work {
+    /// The node whose rows it takes.
+    fn input(&self) -> Option<usize> {
+        match self {
+            Work::Start | Work::Rejected { .. } => None,
+            Work::Filter { input, .. }
+            | Work::Project { input, .. }
+            | Work::Lookup { input, .. }
+            | Work::Dedupe { input, .. }
+            | Work::Beside { input, .. } => Some(*input),
+        }
+    }
+}
+
 /// How a row of a table is found.
 enum Finder {
     /// By the values of expressions.
@@ -102,8 +117,23 @@ struct BoundNode {
     schema: Schema,
     /// The columns that hold the customer whose number is the last column; none if there is no number.
     persons: Vec<String>,
+    /// True for a filter that leaves all rows where they are and says which pass.
+    selects: bool,
     /// Rows that came out, over all morsels.
     rows: AtomicU64,
+}
+
+/// What a node gives of a morsel.
+pub(super) struct Flow {
+    pub batch: RecordBatch,
+    /// The rows of the batch that are there, if not all are.
+    pub selected: Option<BooleanBuffer>,
+}
+
+impl Flow {
+    fn rows(&self) -> usize {
+        self.selected.as_ref().map_or(self.batch.num_rows(), BooleanBuffer::count_set_bits)
+    }
 }
 
 /// All chains over one leaf, bound.
@@ -251,7 +281,8 @@ impl Chains {
                 return Err(EngineError::Internal("a chain through what does not stream".into()));
             }
         };
-        Ok(BoundNode { identity: identity(rel), work, schema, persons, rows: AtomicU64::new(0) })
+        let rows = AtomicU64::new(0);
+        Ok(BoundNode { identity: identity(rel), work, schema, persons, selects: false, rows })
     }
 
     /// The columns of a relation that hold the numbered customer, if they do below it.
@@ -310,7 +341,8 @@ impl Chains {
             schema.fields.push(Field::new(PERSON, DataType::Int64));
         }
         let rows = AtomicU64::new(0);
-        Ok(BoundNode { identity: identity(rel), work: Work::Start, schema, persons, rows })
+        let work = Work::Start;
+        Ok(BoundNode { identity: identity(rel), work, schema, persons, selects: false, rows })
     }
 
     /// The contract of the scan they begin at, if they do.
@@ -328,6 +360,13 @@ impl Chains {
         self.nodes.iter().position(|node| node.identity == identity(rel))
     }
 
+    /// Has a filter that no other node reads leave the rows where they are: for who takes selections.
+    pub fn select_at(&mut self, place: usize) {
+        let read = self.nodes.iter().any(|node| node.work.input() == Some(place));
+        let node = &mut self.nodes[place];
+        node.selects = !read && matches!(node.work, Work::Filter { .. });
+    }
+
     /// The columns a node gives.
     pub fn schema(&self, place: usize) -> &Schema {
         &self.nodes[place].schema
@@ -338,16 +377,17 @@ impl Chains {
         self.nodes.iter().map(|node| (node.identity, node.rows.load(Ordering::Relaxed)))
     }
 
-    /// Runs all chains over one morsel of the leaf: one batch per node. `ordinal` is its number in the
+    /// Runs all chains over one morsel of the leaf: what each node gives. `ordinal` is its number in the
     /// pass.
     ///
     /// # Errors
     /// A value for which an expression has no result.
-    pub fn run(&self, morsel: Admitted, ordinal: u64) -> Result<Vec<RecordBatch>, EngineError> {
+    pub fn run(&self, morsel: Admitted, ordinal: u64) -> Result<Vec<Flow>, EngineError> {
         let Admitted { rows, rejected, lost: _ } = morsel;
         let mut morsel = Some(rows);
-        let mut batches: Vec<RecordBatch> = Vec::with_capacity(self.nodes.len());
+        let mut flows: Vec<Flow> = Vec::with_capacity(self.nodes.len());
         for node in &self.nodes {
+            let mut selection = None;
             let batch = match &node.work {
                 Work::Start => {
                     let rows = morsel.take().ok_or_else(|| {
@@ -366,23 +406,27 @@ impl Chains {
                     }
                 },
                 Work::Filter { input, program, keep } => {
-                    let selected = program.select(&batches[*input], &self.calendar)?;
-                    let kept = batches[*input].project(keep).map_err(arrow_error)?;
+                    let input = &flows[*input].batch;
+                    let selected = program.select(input, &self.calendar)?;
+                    let kept = input.project(keep).map_err(arrow_error)?;
                     if selected.true_count() == kept.num_rows() {
+                        kept
+                    } else if node.selects {
+                        selection = Some(selected.into_parts().0);
                         kept
                     } else {
                         compute::filter_record_batch(&kept, &selected).map_err(arrow_error)?
                     }
                 }
                 Work::Project { input, program } => {
-                    let input = &batches[*input];
+                    let input = &flows[*input].batch;
                     let mut columns = program.run(input, &self.calendar)?;
                     let person = input.columns().last().filter(|_| !node.persons.is_empty());
                     columns.extend(person.cloned());
                     batch_of(&node.schema, columns, input.num_rows())?
                 }
                 Work::Dedupe { input, keep, first_rows } => {
-                    let kept = batches[*input].project(keep).map_err(arrow_error)?;
+                    let kept = flows[*input].batch.project(keep).map_err(arrow_error)?;
                     let rows = first_rows.of_morsel(ordinal);
                     if rows.len() == kept.num_rows() {
                         kept
@@ -397,7 +441,7 @@ impl Chains {
                     }
                 }
                 Work::Beside { input, keep, values } => {
-                    let input = &batches[*input];
+                    let input = &flows[*input].batch;
                     let person = input.columns().last().filter(|_| !node.persons.is_empty());
                     let mut columns = super::intern::columns_at(input, keep);
                     let rows = UInt32Array::from(vec![0; input.num_rows()]);
@@ -408,7 +452,7 @@ impl Chains {
                     batch_of(&node.schema, columns, input.num_rows())?
                 }
                 Work::Lookup { input, keep, finder, values } => {
-                    let input = &batches[*input];
+                    let input = &flows[*input].batch;
                     let person = input.columns().last().filter(|_| !node.persons.is_empty());
                     let mut found = super::intern::columns_at(input, keep);
                     if !values.is_empty() {
@@ -432,10 +476,11 @@ impl Chains {
                     batch_of(&node.schema, found, input.num_rows())?
                 }
             };
-            node.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
-            batches.push(batch);
+            let flow = Flow { batch, selected: selection };
+            node.rows.fetch_add(flow.rows() as u64, Ordering::Relaxed);
+            flows.push(flow);
         }
-        Ok(batches)
+        Ok(flows)
     }
 }
 

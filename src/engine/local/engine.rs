@@ -428,8 +428,8 @@ impl<'a> Local<'a> {
         // Behind the columns that are wanted may stand the number of the customer.
         let wanted: Vec<usize> = (0..count).collect();
         let run = |(first, batch): &(usize, RecordBatch)| {
-            let batches = chains.run(Admitted::all(batch.clone()), *first as u64)?;
-            batches[place].project(&wanted).map_err(arrow_error)
+            let flows = chains.run(Admitted::all(batch.clone()), *first as u64)?;
+            flows[place].batch.project(&wanted).map_err(arrow_error)
         };
         for pieces in pieces(&input, MORSEL_ROWS).chunks(at_once) {
             let found: Vec<Result<RecordBatch, EngineError>> = pieces.par_iter().map(run).collect();
@@ -478,7 +478,7 @@ impl<'a> Local<'a> {
         let part = |morsels: &[(usize, RecordBatch)]| {
             let mut state = fold.start(&facts);
             for (first, batch) in morsels {
-                fold.take(&mut state, &Morsel { batch, ordinal: *first as u64 })?;
+                fold.take(&mut state, &Morsel { batch, selected: None, ordinal: *first as u64 })?;
                 self.memory.ease();
             }
             Ok(state)

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, new_empty_array};
+use arrow::buffer::BooleanBuffer;
 use arrow::compute;
 use arrow::datatypes::{DataType as ArrowType, Int32Type};
 
@@ -125,6 +126,11 @@ impl Program {
             .collect()
     }
 
+    /// True if it does nothing but name columns.
+    pub fn is_plain(&self) -> bool {
+        self.steps.iter().all(|step| matches!(step, Step::Column(_)))
+    }
+
     /// The single expression's result as a selection: null counts as false.
     ///
     /// # Errors
@@ -143,6 +149,11 @@ impl Program {
 }
 
 fn repeat(value: &Value, data_type: DataType, rows: usize) -> Result<ArrayRef, FrameError> {
+    if let (Value::Bool(truth), DataType::Bool) = (value, data_type) {
+        let truths =
+            if *truth { BooleanBuffer::new_set(rows) } else { BooleanBuffer::new_unset(rows) };
+        return Ok(Arc::new(BooleanArray::new(truths, None)));
+    }
     Ok(crate::frame::column_of(data_type, std::iter::repeat_n(value, rows))?)
 }
 
@@ -193,6 +204,13 @@ fn apply(
         // A dictionary with nulls among its values would hide them from who looks at its codes.
         let gathered = if result == DataType::String && computed.null_count() == 0 {
             Arc::new(dictionary.with_values(computed))
+        } else if result == DataType::Bool && computed.null_count() == 0 {
+            let (truths, codes) = (computed.as_boolean().values(), dictionary.keys());
+            let truths: Vec<bool> = truths.iter().collect();
+            // The code of a null may be any.
+            let truth = |row: usize| truths.get(codes.value(row) as usize) == Some(&true);
+            let gathered = BooleanBuffer::collect_bool(rows, truth);
+            Arc::new(BooleanArray::new(gathered, codes.nulls().cloned()))
         } else {
             compute::take(&computed, dictionary.keys(), None)
                 .map_err(|error| EngineError::Frame(error.into()))?
@@ -252,6 +270,16 @@ mod tests {
         assert_eq!(run("s is null"), "false true false false");
         assert_eq!(run("coalesce(s, 'x') || s"), "aa null bb aa");
         assert_eq!(run("length(s) + 1"), "2 null 2 2");
+        assert_eq!(run("coalesce(s = 'a', false)"), "true false false true");
+        assert_eq!(run("coalesce(s = 'a', s is null)"), "true true false true");
+        assert_eq!(
+            run("case when s = 'b' then s is null else s = 'a' end"),
+            "true null false true"
+        );
+        assert_eq!(
+            run("case when s is null then true else nullif(s, 'a') = 'b' end"),
+            "null true true null"
+        );
     }
 
     #[test]

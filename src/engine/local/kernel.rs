@@ -6,6 +6,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
     PrimitiveArray, Scalar, StringArray, TimestampMicrosecondArray,
 };
+use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute::kernels::{boolean, cmp, zip};
 use arrow::datatypes::{
     ArrowPrimitiveType, Date32Type, Decimal128Type, DurationMicrosecondType, Float64Type,
@@ -143,8 +144,7 @@ pub(super) fn call(
             for pair in pairs.chunks(2).rev() {
                 let [condition, value] = pair else { continue };
                 let condition = mask(condition.as_boolean());
-                chosen =
-                    zip::zip(&condition, &typed(value, result)?, &chosen).map_err(arrow_error)?;
+                chosen = choose(&condition, &typed(value, result)?, &chosen)?;
             }
             chosen
         }
@@ -152,9 +152,14 @@ pub(super) fn call(
             let (last, firsts) = split_last(args)?;
             let mut chosen = typed(last, result)?;
             for value in firsts.iter().rev() {
-                let present = boolean::is_not_null(value).map_err(arrow_error)?;
-                chosen =
-                    zip::zip(&present, &typed(value, result)?, &chosen).map_err(arrow_error)?;
+                let value = typed(value, result)?;
+                chosen = match value.null_count() {
+                    0 => value,
+                    _ => {
+                        let present = boolean::is_not_null(&value).map_err(arrow_error)?;
+                        choose(&present, &value, &chosen)?
+                    }
+                };
             }
             chosen
         }
@@ -346,6 +351,30 @@ pub(super) fn mask(condition: &BooleanArray) -> BooleanArray {
         0 => condition.clone(),
         _ => arrow::compute::prep_null_mask_filter(condition),
     }
+}
+
+/// The first where a condition is true, else the second; the condition has no nulls.
+fn choose(
+    condition: &BooleanArray,
+    first: &ArrayRef,
+    second: &ArrayRef,
+) -> Result<ArrayRef, EngineError> {
+    let (Some(a), Some(b)) = (first.as_boolean_opt(), second.as_boolean_opt()) else {
+        return zip::zip(condition, first, second).map_err(arrow_error);
+    };
+    // Truths are chosen 64 at a time.
+    let of = |a: &BooleanBuffer, b: &BooleanBuffer| {
+        let chosen = condition.values();
+        &(chosen & a) | &(&!chosen & b)
+    };
+    let nulls = (a.null_count() + b.null_count() > 0).then(|| {
+        let valid = |array: &BooleanArray| match array.nulls() {
+            Some(nulls) => nulls.inner().clone(),
+            None => BooleanBuffer::new_set(array.len()),
+        };
+        NullBuffer::new(of(&valid(a), &valid(b)))
+    });
+    Ok(Arc::new(BooleanArray::new(of(a.values(), b.values()), nulls)))
 }
 
 /// The array under the Arrow type of the result: decimals differ in precision only.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use super::chain::{Chains, Numbering};
+use super::chain::{Chains, Flow, Numbering};
 use super::contract::{Admitted, Contract};
 use super::decode::Decoding;
 use super::engine::{Computed, Frames, Local};
@@ -101,9 +101,16 @@ impl Local<'_> {
         of_scan.extend(numbering.as_ref().map(|numbering| numbering.column.clone()));
         ends.push((scan_rel.clone(), of_scan));
         let mut known = Computed { frames };
-        let chains = Chains::bind(&ends, None, numbering, &self.calendar, &mut known)?;
+        let mut chains = Chains::bind(&ends, None, numbering, &self.calendar, &mut known)?;
         let period = parts.iter().find_map(|part| period_of(part, jobs).map(|(_, _, of)| of));
         let (folds, places) = self.folds(parts, jobs, &chains, period.as_ref())?;
+        for &place in &places {
+            let mut there = folds.iter().zip(&places).filter(|(_, at)| **at == place);
+            if there.all(|(fold, _)| fold.selects()) {
+                chains.select_at(place);
+            }
+        }
+        let chains = chains;
         let facts = self.facts(source.files.iter().map(|file| file.rows).sum());
 
         let decoding = Decoding {
@@ -157,10 +164,11 @@ impl Local<'_> {
                 // Of a run that fails already only the bad rows are still counted.
                 if !admitted.lost && !late.before(ordinal as usize) {
                     let fold = || -> Result<(), EngineError> {
-                        let batches = chains.run(admitted, ordinal)?;
+                        let flows = chains.run(admitted, ordinal)?;
                         for (number, part) in parts.iter().enumerate() {
-                            let batch = &batches[places[number]];
-                            let morsel = Morsel { batch, ordinal: (part.leg << 56) | ordinal };
+                            let Flow { batch, selected } = &flows[places[number]];
+                            let ordinal = (part.leg << 56) | ordinal;
+                            let morsel = Morsel { batch, selected: selected.as_ref(), ordinal };
                             folds[number].take(&mut states[number], &morsel)?;
                         }
                         Ok(())

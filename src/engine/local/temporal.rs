@@ -53,6 +53,17 @@ impl<'a> Periods<'a> {
         }
         self.period
     }
+
+    /// The period of all instants, if they fall into one.
+    fn of_all(&mut self, instants: &TimestampMicrosecondArray) -> Option<i64> {
+        let first = instants.values().first().filter(|_| instants.null_count() == 0)?;
+        let (least, most) = instants
+            .values()
+            .iter()
+            .fold((*first, *first), |(least, most), &at| (least.min(at), most.max(at)));
+        let period = self.of_instant(least);
+        (self.start <= least && most < self.end).then_some(period)
+    }
 }
 
 /// A function of each time's period.
@@ -70,6 +81,9 @@ fn by_period<T: ArrowPrimitiveType>(
         }
         _ => {
             let instants = array.as_primitive::<TimestampMicrosecondType>();
+            if let Some(period) = periods.of_all(instants) {
+                return PrimitiveArray::from_value(f(period), instants.len());
+            }
             each(instants, |at| f(periods.of_instant(at)))
         }
     }

@@ -92,6 +92,29 @@ pub struct AggregateFold {
     calendar: Calendar,
 }
 
+impl Slot {
+    /// True if it counts the rows in which these values are.
+    fn counts(&self, of: &[Expr]) -> bool {
+        let all = || self.arguments.iter().all(|value| asks_for(&self.filter, value));
+        self.kind == Kind::Exact && (self.arguments == of || of.is_empty() && all())
+    }
+}
+
+/// True if a filter only lets rows pass that have a value.
+fn asks_for(filter: &Option<Expr>, value: &Expr) -> bool {
+    fn asks(filter: &Expr, value: &Expr) -> bool {
+        match &filter.node {
+            ExprNode::Call(Func::And, both) => both.iter().any(|part| asks(part, value)),
+            ExprNode::Call(Func::Not, of) => of.iter().any(|part| match &part.node {
+                ExprNode::Call(Func::IsNull, of) => of.iter().any(|part| part == value),
+                _ => false,
+            }),
+            _ => false,
+        }
+    }
+    filter.as_ref().is_some_and(|filter| asks(filter, value))
+}
+
 /// Groups and what is kept of them.
 pub struct AggregateState {
     groups: Groups,
@@ -199,9 +222,16 @@ impl AggregateFold {
             })
         };
         let mut slots: Vec<Slot> = Vec::new();
-        let mut readings = Vec::new();
-        for measure in &aggregate.measures {
-            let (mut kind, arguments, reading) = plan(&measure.value.func, is_person);
+        let mut readings = vec![(0, Reading::Count); aggregate.measures.len()];
+        // Counts come last: other accumulators may know them.
+        let counts = |measure: &Measure| {
+            matches!(measure.func, MeasureFunc::CountRows | MeasureFunc::Count(_))
+        };
+        let mut measures: Vec<usize> = (0..aggregate.measures.len()).collect();
+        measures.sort_by_key(|&place| counts(&aggregate.measures[place].value));
+        for place in measures {
+            let measure = &aggregate.measures[place];
+            let (mut kind, mut arguments, reading) = plan(&measure.value.func, is_person);
             let filter = measure.value.filter.clone();
             // Where a variance is wanted too, one accumulator has both.
             let varies = |other: &Measure| match &other.func {
@@ -211,8 +241,13 @@ impl AggregateFold {
             if kind == Kind::Means && aggregate.measures.iter().any(|other| varies(&other.value)) {
                 kind = Kind::Moments;
             }
+            // Rows where a value is, if the filter lets no others pass, are simply rows.
+            if kind == Kind::Rows && arguments.iter().all(|value| asks_for(&filter, value)) {
+                arguments.clear();
+            }
             let known = slots.iter().position(|slot| {
-                slot.kind == kind && slot.arguments == arguments && slot.filter == filter
+                let alike = slot.kind == kind && slot.arguments == arguments;
+                (alike || kind == Kind::Rows && slot.counts(&arguments)) && slot.filter == filter
             });
             let slot = match known {
                 Some(slot) => slot,
@@ -231,7 +266,7 @@ impl AggregateFold {
                     slots.len() - 1
                 }
             };
-            readings.push((slot, reading));
+            readings[place] = (slot, reading);
         }
         // One program for all: keys, then each slot's arguments.
         let expressions: Vec<Expr> = aggregate.keys.iter().map(|key| key.value.clone()).collect();

@@ -206,6 +206,62 @@ impl Days {
     }
 }
 
+/// Puts the events of customers in the order of their days, one customer after the other.
+///
+/// Threads mostly read files in the order of time, so that the events of a customer come as a few ascending
+/// runs. Those are merged (Knuth, TAOCP 5.2.4, algorithm N); of many short ones a sort makes less work.
+#[derive(Default)]
+struct ByDay {
+    /// Where the runs begin, and where the last one ends.
+    runs: Vec<usize>,
+    merged: Vec<DayEvent>,
+}
+
+/// More runs than this are sorted.
+const MOST_RUNS: usize = 8;
+
+impl ByDay {
+    fn sort(&mut self, events: &mut [DayEvent]) {
+        self.runs.clear();
+        self.runs.push(0);
+        let steps = events.windows(2).enumerate();
+        self.runs.extend(steps.filter(|(_, two)| two[1].day < two[0].day).map(|(at, _)| at + 1));
+        if self.runs.len() > MOST_RUNS {
+            events.sort_unstable_by_key(|event| event.day);
+            return;
+        }
+        self.runs.push(events.len());
+        while self.runs.len() > 2 {
+            self.merged.clear();
+            let (mut read, mut written) = (0, 0);
+            while read + 1 < self.runs.len() {
+                let (begin, middle) = (self.runs[read], self.runs[read + 1]);
+                let end = self.runs.get(read + 2).copied().unwrap_or(middle);
+                merge(&events[begin..middle], &events[middle..end], &mut self.merged);
+                (read, written) = (read + 2, written + 1);
+                self.runs[written] = end;
+            }
+            self.runs.truncate(written + 1);
+            events.copy_from_slice(&self.merged);
+        }
+    }
+}
+
+/// Puts two lists in the order of their days behind others, as one.
+fn merge(mut left: &[DayEvent], mut right: &[DayEvent], merged: &mut Vec<DayEvent>) {
+    while let (Some(first), Some(other)) = (left.first(), right.first()) {
+        if other.day < first.day {
+            merged.push(*other);
+            right = &right[1..];
+        } else {
+            merged.push(*first);
+            left = &left[1..];
+        }
+    }
+    merged.extend_from_slice(left);
+    merged.extend_from_slice(right);
+}
+
 impl DaysFold {
     /// A fold of events over a numbered input.
     ///
@@ -237,11 +293,10 @@ impl DaysFold {
         let found = state.events.into_grouped(self.people.len(), |mut grouped| {
             let people: Vec<_> = grouped.people().collect();
             let mut firsts = Vec::with_capacity(people.len());
+            let mut sorter = ByDay::default();
             for (person, rows) in people {
                 let events = &mut grouped.rows[rows];
-                if !events.is_sorted_by_key(|event| event.day) {
-                    events.sort_unstable_by_key(|event| event.day);
-                }
+                sorter.sort(events);
                 firsts.push((person, events[0].day));
             }
             let kept = match &memory {
@@ -273,6 +328,11 @@ impl Fold for DaysFold {
         BTreeSet::new()
     }
 
+    /// Values of rows that are not there may have no result.
+    fn selects(&self) -> bool {
+        self.program.is_plain()
+    }
+
     fn start(&self, facts: &ScanFacts) -> DaysState {
         DaysState { events: Gather::of_input(facts), days: None }
     }
@@ -288,9 +348,11 @@ impl Fold for DaysFold {
         let values = self.has_value.then(|| columns[2].as_primitive::<Decimal128Type>());
         let no_value = values.and_then(|values| values.nulls().filter(|n| n.null_count() > 0));
         let (mut first, mut last) = state.days.unwrap_or((i32::MAX, i32::MIN));
-        for (row, (&person, &day)) in people.values().iter().zip(&days).enumerate() {
+        let people = people.values();
+        let mut take = |row: usize| -> Result<(), EngineError> {
+            let (person, day) = (people[row], days[row]);
             if person == NOBODY || no_time.is_some_and(|nulls| nulls.is_null(row)) {
-                continue;
+                return Ok(());
             }
             let value = match values {
                 Some(values) if no_value.is_none_or(|nulls| nulls.is_valid(row)) => {
@@ -300,7 +362,11 @@ impl Fold for DaysFold {
                 _ => NO_VALUE,
             };
             (first, last) = (first.min(day), last.max(day));
-            state.events.push(DayEvent { person, day, value })?;
+            state.events.push(DayEvent { person, day, value })
+        };
+        match morsel.selected {
+            None => (0..people.len()).try_for_each(&mut take)?,
+            Some(selected) => selected.set_indices().try_for_each(&mut take)?,
         }
         state.days = (first <= last).then_some((first, last));
         Ok(())
@@ -436,5 +502,37 @@ impl Periods {
         let place = usize::try_from(i64::from(day) - i64::from(self.first)).ok();
         let known = place.and_then(|place| self.periods.get(place)).copied();
         known.unwrap_or_else(|| calendar.period_of(unit, day))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_merged_into_the_order_of_days() {
+        let mut sorter = ByDay::default();
+        for runs in 1..=2 * MOST_RUNS {
+            for longest in [1, 2, 7, 40] {
+                let mut events: Vec<DayEvent> = Vec::new();
+                for run in 0..runs {
+                    let days = 0..1 + (run * 5 + longest) % longest.max(2);
+                    let event = |day: usize| DayEvent {
+                        person: 3,
+                        day: (day * (run + 1)) as i32 - 20,
+                        value: (run * 100 + day) as i64,
+                    };
+                    events.extend(days.map(event));
+                }
+                let key = |event: &DayEvent| (event.day, event.value);
+                let mut expected: Vec<_> = events.iter().map(key).collect();
+                sorter.sort(&mut events);
+                assert!(events.is_sorted_by_key(|event| event.day), "{runs} runs");
+                let mut found: Vec<_> = events.iter().map(key).collect();
+                expected.sort_unstable();
+                found.sort_unstable();
+                assert_eq!(found, expected);
+            }
+        }
     }
 }

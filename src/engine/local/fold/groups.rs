@@ -187,6 +187,14 @@ impl Pairing {
     }
 }
 
+/// The value that all are, if they are alike.
+fn same<T: Copy + PartialEq>(values: &[T]) -> Option<T> {
+    let first = *values.first()?;
+    // Whole pieces are compared without a branch.
+    let alike = |piece: &[T]| piece.iter().fold(true, |alike, value| alike & (*value == first));
+    values.chunks(256).all(alike).then_some(first)
+}
+
 impl Coder {
     /// The code of each row's value.
     fn codes(&mut self, column: &ArrayRef) -> Result<Vec<u32>, EngineError> {
@@ -195,6 +203,10 @@ impl Coder {
         macro_rules! numbers {
             ($type:ty) => {{
                 let values = column.as_primitive::<$type>().values();
+                if let Some(value) = same(values).filter(|_| nulls.is_none()) {
+                    let code = self.of_numbers(std::iter::once(value.into()), valid)[0];
+                    return Ok(vec![code; values.len()]);
+                }
                 self.of_numbers(values.iter().map(|&value| i64::from(value)), valid)
             }};
         }

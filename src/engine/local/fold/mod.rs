@@ -29,6 +29,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::buffer::BooleanBuffer;
 
 use super::memory::Memory;
 use super::people::People;
@@ -49,6 +50,8 @@ pub(super) use summary::SummaryFold;
 #[derive(Debug)]
 pub struct Morsel<'a> {
     pub batch: &'a RecordBatch,
+    /// The rows of it that there are, if not all are: for folds that take [selections](Fold::selects).
+    pub selected: Option<&'a BooleanBuffer>,
     /// Where the morsel stands in the input: the same for the same files and row groups.
     pub ordinal: u64,
 }
@@ -99,6 +102,11 @@ pub trait Fold: Sync {
     /// A sum that overflows its type.
     fn finish(&self, state: Self::State) -> Result<Frame, EngineError>;
 
+    /// True if it takes morsels of which only some rows are there.
+    fn selects(&self) -> bool {
+        false
+    }
+
     /// True if groups can be settled when the days they are of are past.
     fn settles(&self) -> bool {
         false
@@ -123,6 +131,7 @@ pub(super) trait AnyFold: Sync + Send {
     fn take(&self, state: &mut AnyState, morsel: &Morsel) -> Result<(), EngineError>;
     fn merge(&self, left: AnyState, right: AnyState) -> Result<AnyState, EngineError>;
     fn finish(&self, state: AnyState) -> Result<Frame, EngineError>;
+    fn selects(&self) -> bool;
     fn settles(&self) -> bool;
     fn settle(&self, state: &mut AnyState, bound: i32) -> Result<(), EngineError>;
     /// The events of a [`DaysFold`].
@@ -156,6 +165,10 @@ where
     fn finish(&self, state: AnyState) -> Result<Frame, EngineError> {
         let state = state.downcast::<F::State>().map_err(|_| foreign())?;
         Fold::finish(self, *state)
+    }
+
+    fn selects(&self) -> bool {
+        Fold::selects(self)
     }
 
     fn settles(&self) -> bool {

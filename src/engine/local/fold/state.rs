@@ -599,6 +599,9 @@ impl Accumulator {
                     optional((n > 0).then(|| sum as f64 / pow10(scale) as f64 / n as f64))
                 })
                 .collect(),
+            (Accumulator::Exact(sums), Reading::Count) => {
+                sums.iter().map(|&(_, n)| Value::Int(n)).collect()
+            }
             (Accumulator::Exact(sums), _) => sums
                 .iter()
                 .map(|&(sum, _)| match data_type {

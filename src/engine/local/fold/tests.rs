@@ -136,7 +136,7 @@ fn folded(fold: &dyn AnyFold, frame: &Frame, cuts: &[usize], order: &[usize]) ->
             states.push(fold.start(&facts));
         }
         let state = states.last_mut().expect("the first part has begun one");
-        let morsel = Morsel { batch: &batch, ordinal: first as u64 };
+        let morsel = Morsel { batch: &batch, selected: None, ordinal: first as u64 };
         fold.take(state, &morsel).expect("it takes");
         first = cut.max(first);
     }
