@@ -205,14 +205,16 @@ pub struct RunArguments {
 pub struct MetricsArguments {
     /// A metric or a kind of metrics
     pub name: Option<String>,
-    /// Print the metric as a block of `metrics:`, which gives the same numbers as a metric of your own
+    /// Print the metric as a block of `metrics:`, to be pasted and changed
     #[arg(long, requires = "name")]
     pub as_yaml: bool,
-    /// Write it over the columns of this pipeline's sources; its own metrics may be named too
+    /// Write it over the columns of this pipeline's tables, where it gives the same numbers; the pipeline's own
+    /// metrics may be named too
     #[arg(long, value_name = "PIPELINE", requires = "as_yaml")]
     pub pipeline: Option<PathBuf>,
-    /// Of which source [default: the first that has what the metric needs]
-    #[arg(long, value_name = "SOURCE", requires = "pipeline")]
+    /// The table that is measured where the metric names none [default: that of a stage with the metric, or the
+    /// source whose rows it is about]
+    #[arg(long, value_name = "TABLE", requires = "pipeline")]
     pub from: Option<String>,
     /// First day or instant not seen, as for `run`
     #[arg(long, value_name = "DATE", requires = "pipeline")]
@@ -232,8 +234,12 @@ Examples:
   tenure metrics csat --as-yaml
   tenure metrics reply_in_4h --as-yaml --pipeline pipelines/support_sla.yaml
 
+Without a pipeline the columns of the block stand for roles, which comments name: it holds for a source
+that has those roles and no others.
+
 Exit status:
-  0 printed   2 no such metric, or one that users' metrics cannot say, with what they lack";
+  0 printed   2 command line or pipeline, no such metric, or one that users' metrics cannot say, with
+  what they lack   4 a file is unreadable";
 
 #[derive(Debug, Args)]
 pub struct ShowArguments {

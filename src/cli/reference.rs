@@ -138,9 +138,10 @@ fn all_metrics(page: &mut String) {
     page.push_str(
         "## Metrics\n\n\
          Named in `metrics: […]` of a stage. With options they are declared under `metrics:` like a \
-         metric of the pipeline's own. They are made of the same kinds: `tenure metrics NAME --as-yaml` \
-         prints one as a metric of your own that gives the same numbers, with `--pipeline PIPELINE` over \
-         the columns of a source, or says what the kinds lack for it.\n\n",
+         metric of the pipeline's own. Most are made of the same kinds: `tenure metrics NAME --as-yaml` \
+         prints one as a metric of your own, or says what the kinds lack for it. With `--pipeline PIPELINE` \
+         it is over the columns of the pipeline's tables and gives the same numbers; without, its columns \
+         stand for roles.\n\n",
     );
     of_metrics(true).for_each(|kind| metric(page, kind));
     page.push_str(

@@ -152,3 +152,8 @@ impl IntoIterator for Diagnostics {
         self.list.into_iter()
     }
 }
+
+/// Of some lists of mistakes the shortest, of several the first.
+pub fn fewest(lists: impl IntoIterator<Item = Vec<Diagnostic>>) -> Option<Vec<Diagnostic>> {
+    lists.into_iter().min_by_key(Vec::len)
+}

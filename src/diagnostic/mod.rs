@@ -14,6 +14,6 @@ mod source;
 mod suggest;
 
 pub use code::Code;
-pub use diagnostics::{Diagnostic, Diagnostics, Label, Severity};
+pub use diagnostics::{Diagnostic, Diagnostics, Label, Severity, fewest};
 pub use source::{Position, SourceText, Span, Spanned};
 pub use suggest::{list, nearest};

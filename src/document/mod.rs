@@ -15,6 +15,7 @@
 mod collection;
 mod decode;
 mod options;
+pub mod quote;
 mod reference;
 mod scalar;
 pub mod schema;

@@ -2,9 +2,10 @@
 
 use super::profile::{Column, NEARLY, Profile};
 use super::roles::{Role, Time};
-use super::text::{self, count, literal, percent};
+use super::text::{self, count, percent};
 use super::words::{self, Became, MoneyName};
 use crate::frame::{DataType, Value};
+use crate::ir::sql;
 
 /// The role `value`.
 #[derive(Debug, Clone)]
@@ -201,7 +202,7 @@ fn outcome(
     });
     match cancelled {
         Some((column, prefix, ids)) => {
-            let begins = format!("starts_with({}, {})", bare(&column), literal(&prefix));
+            let begins = format!("starts_with({}, {})", bare(&column), sql::string(&prefix));
             let because = format!(
                 "{} of the rows have an id such as {ids}, and a quantity below 0",
                 percent_of(profile, &column, &prefix)
@@ -250,14 +251,14 @@ fn by_status(column: &Column, bare: &dyn Fn(&str) -> String, rows: &mut OrderRow
         return false;
     }
     let any_of = |values: &[&str]| {
-        let written: Vec<String> = values.iter().map(|value| literal(value)).collect();
+        let written: Vec<String> = values.iter().map(|value| sql::string(value)).collect();
         match written.as_slice() {
             [one] => format!("{} = {one}", bare(&column.name)),
             several => format!("{} in ({})", bare(&column.name), several.join(", ")),
         }
     };
     let none_of = |values: &[&str]| {
-        let written: Vec<String> = values.iter().map(|value| literal(value)).collect();
+        let written: Vec<String> = values.iter().map(|value| sql::string(value)).collect();
         match written.as_slice() {
             [one] => format!("{} <> {one}", bare(&column.name)),
             several => format!("{} not in ({})", bare(&column.name), several.join(", ")),

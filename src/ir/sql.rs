@@ -1,10 +1,25 @@
-//! An expression as somebody would write it: SQL that [`parse`](super::parse) reads back with the same meaning.
+//! An expression as somebody would write it: SQL that [`parse`](super::parse) reads back as the same expression.
+//!
+//! **Invariants**
+//! - What is written was read back: a text that means anything else is never given.
+//! - Before it is written an expression becomes [`readable`], with the same values in every row.
+//! - A function that is added to [`Func`] does not compile until it is said here how it is written.
 
+mod names;
+mod readable;
+
+use std::collections::BTreeMap;
+
+pub use self::names::{identifier, string};
+pub use self::readable::readable;
 use super::calendar::Calendar;
 use super::expression::{Expr, ExprNode};
 use super::function::Func;
-use super::typing::common_type;
-use crate::frame::{DataType, Value};
+use super::parse::{self, Scope};
+use super::typing::call;
+use crate::diagnostic::{Diagnostics, Span};
+use crate::document::{Expression, Interval};
+use crate::frame::{DataType, Field, Schema, Value};
 
 /// What the language of expressions has no word for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,8 +31,39 @@ pub struct NoWord(pub &'static str);
 /// # Errors
 /// What there is no word for.
 pub fn sql(expr: &Expr, calendar: &Calendar, as_of: i64) -> Result<String, NoWord> {
-    let writer = Writer { calendar, as_of };
-    Ok(writer.write(expr)?.text)
+    let expr = readable(expr, calendar, as_of);
+    for bare in [true, false] {
+        let text = Writer { calendar, as_of, bare }.write(&expr)?.text;
+        if reads_as(&text, &expr, calendar, as_of) {
+            return Ok(text);
+        }
+    }
+    Err(NoWord("a value that no literal stands for"))
+}
+
+/// Whether a text is read as an expression.
+fn reads_as(text: &str, expr: &Expr, calendar: &Calendar, as_of: i64) -> bool {
+    let mut fields = Vec::new();
+    columns(expr, &mut fields);
+    let schema = Schema::new(fields);
+    let parameters = BTreeMap::new();
+    let scope = Scope { table: "table", schema: &schema, parameters: &parameters, calendar, as_of };
+    let written = Expression { text: text.to_owned(), span: Span::default(), verbatim: None };
+    parse::expression(&written, &scope, &mut Diagnostics::default()).as_ref() == Some(expr)
+}
+
+fn columns(expr: &Expr, fields: &mut Vec<Field>) {
+    match &expr.node {
+        ExprNode::Column(name) => {
+            if !fields.iter().any(|field| *field.name == **name) {
+                fields.push(Field::new(&**name, expr.data_type));
+            }
+        }
+        ExprNode::Literal(_) => {}
+        ExprNode::Call(_, arguments) => {
+            arguments.iter().for_each(|argument| columns(argument, fields));
+        }
+    }
 }
 
 /// How tightly a text holds together; what is looser than its surroundings stands in parentheses.
@@ -52,42 +98,36 @@ impl Written {
 struct Writer<'a> {
     calendar: &'a Calendar,
     as_of: i64,
+    /// Whether names that need no quotes have none.
+    bare: bool,
 }
 
 impl Writer<'_> {
     fn write(&self, expr: &Expr) -> Result<Written, NoWord> {
         match &expr.node {
-            ExprNode::Column(name) => Ok(Written::whole(identifier(name))),
+            ExprNode::Column(name) if self.bare => {
+                Ok(Written::whole(identifier(name, expr.data_type)))
+            }
+            ExprNode::Column(name) => Ok(Written::whole(names::quoted(name))),
             ExprNode::Literal(value) => Ok(self.literal(value, expr.data_type)),
-            ExprNode::Call(func, arguments) => self.call(func, arguments),
+            ExprNode::Call(func, arguments) => self.call(func, &shortest(func, arguments, expr)),
         }
     }
 
     fn literal(&self, value: &Value, data_type: DataType) -> Written {
         match value {
-            Value::String(text) => Written::whole(format!("'{}'", text.replace('\'', "''"))),
+            Value::String(text) => Written::whole(string(text)),
             Value::Timestamp(at) if *at == self.as_of => Written::whole("as_of"),
-            Value::Date(day) if *day == self.calendar.date_of(self.as_of - 1_000_000) => {
-                Written::whole("date(as_of - interval '1 second')")
-            }
             Value::Date(_) | Value::Timestamp(_) => {
                 Written::whole(format!("{data_type} '{value}'"))
             }
             Value::Duration(micros) => {
-                Written::whole(format!("interval '{} s'", *micros as f64 / 1e6))
+                let interval = Interval { months: 0, micros: *micros };
+                Written::whole(format!("interval '{interval}'"))
             }
-            Value::Float(number) => Written::whole(format!("{number:e}")),
-            other => Written::whole(other.to_string()),
-        }
-    }
-
-    /// A number beside a double: its digits say enough.
-    fn beside_double(&self, expr: &Expr) -> Result<Written, NoWord> {
-        match expr.as_literal() {
-            Some(Value::Float(number)) if number.abs() < 1e9 => {
-                Ok(Written::whole(number.to_string()))
-            }
-            _ => self.write(expr),
+            Value::Float(number) => signed(format!("{number:e}")),
+            Value::Int(_) | Value::Decimal { .. } => signed(value.to_string()),
+            Value::Null | Value::Bool(_) => Written::whole(value.to_string()),
         }
     }
 
@@ -96,285 +136,251 @@ impl Writer<'_> {
         Ok(texts.collect::<Result<Vec<_>, _>>()?.join(", "))
     }
 
-    /// Two sides of a sign, between which types widen by themselves.
-    fn sides(&self, func: &Func, left: &Expr, right: &Expr) -> Result<[Written; 2], NoWord> {
-        let compares = matches!(
-            func,
-            Func::Equal
-                | Func::NotEqual
-                | Func::Less
-                | Func::LessEqual
-                | Func::Greater
-                | Func::GreaterEqual
-                | Func::IsDistinct
-        );
-        let (bare_left, bare_right) = (uncast(left), uncast(right));
-        let number = |expr: &Expr| matches!(expr.as_literal(), Some(Value::Float(_)));
-        let widens = *func == Func::Divide
-            || common_type(bare_left.data_type, bare_right.data_type) == Some(left.data_type)
-            || compares && (number(right) || number(left));
-        let (left, right) = if widens { (bare_left, bare_right) } else { (left, right) };
-        let exact = !compares && *func != Func::Divide;
-        let double = |other: &Expr| other.data_type == DataType::Float64 || !exact;
-        Ok([
-            if double(right) { self.beside_double(left)? } else { self.write(left)? },
-            if double(left) { self.beside_double(right)? } else { self.write(right)? },
-        ])
+    /// Two sides of a sign. What is on its right holds together more tightly, but in a chain of `and` or `or`, which
+    /// has no other order.
+    fn binary(&self, sides: &[Expr], sign: &str, bond: Bond) -> Result<Written, NoWord> {
+        let [left, right] = sides else { return Err(malformed()) };
+        let (on_left, on_right) = match bond {
+            Bond::Or => (Bond::Or, Bond::And),
+            Bond::And => (Bond::And, Bond::Not),
+            Bond::Add => (Bond::Add, Bond::Multiply),
+            Bond::Multiply => (Bond::Multiply, Bond::Sign),
+            // Nothing compares with a comparison.
+            _ => (Bond::Add, Bond::Add),
+        };
+        let (left, right) =
+            (self.write(left)?.within(on_left), self.write(right)?.within(on_right));
+        Ok(Written { text: format!("{left} {sign} {right}"), bond })
     }
 
-    fn binary(
-        &self,
-        func: &Func,
-        (left, right): (&Expr, &Expr),
-        sign: &str,
-        bond: Bond,
-    ) -> Result<Written, NoWord> {
-        let [left, right] = self.sides(func, left, right)?;
-        // What is on the right of a minus keeps its parentheses, and nothing compares with a comparison.
-        let tighter = match bond {
-            Bond::Add => Bond::Multiply,
-            Bond::Multiply => Bond::Sign,
-            _ => Bond::Add,
+    /// What follows a value that is compared: `is null`, `in (…)`.
+    fn of(&self, value: &Expr, what: &str) -> Result<Written, NoWord> {
+        let value = self.write(value)?.within(Bond::Add);
+        Ok(Written { text: format!("{value} {what}"), bond: Bond::Compare })
+    }
+
+    fn not(&self, argument: &Expr) -> Result<Written, NoWord> {
+        if let ExprNode::Call(func, arguments) = &argument.node {
+            let arguments = shortest(func, arguments, argument);
+            match (func, arguments.as_slice()) {
+                (Func::IsNull, [a]) => return self.of(a, "is not null"),
+                (Func::In, [a, values @ ..]) => {
+                    return self.of(a, &format!("not in ({})", self.list(values)?));
+                }
+                (Func::Like, sides) => return self.binary(sides, "not like", Bond::Compare),
+                (Func::IsDistinct, sides) => {
+                    return self.binary(sides, "is not distinct from", Bond::Compare);
+                }
+                _ => {}
+            }
+        }
+        let text = format!("not {}", self.write(argument)?.within(Bond::Compare));
+        Ok(Written { text, bond: Bond::Not })
+    }
+
+    /// A time and how much later.
+    fn later(&self, sides: &[Expr]) -> Result<Written, NoWord> {
+        let [time, by] = sides else { return Err(malformed()) };
+        let (sign, by) = match &by.node {
+            ExprNode::Call(Func::Negate, back) => ("-", back.first().ok_or_else(malformed)?),
+            _ => ("+", by),
         };
-        let own = if bond == Bond::Compare { Bond::Add } else { bond };
-        let text = format!("{} {sign} {}", left.within(own), right.within(tighter));
-        Ok(Written { text, bond })
+        let text = match by.as_literal() {
+            // Without parentheses it would be one shift of the calendar.
+            Some(Value::Duration(_)) => format!("({})", self.write(by)?.text),
+            _ => self.write(by)?.within(Bond::Multiply),
+        };
+        let time = self.write(time)?.within(Bond::Add);
+        Ok(Written { text: format!("{time} {sign} {text}"), bond: Bond::Add })
+    }
+
+    fn shifted(&self, interval: Interval, time: &Expr) -> Result<Written, NoWord> {
+        let back = interval.months < 0 || interval.micros < 0;
+        let (sign, by) = if back { ("-", interval.negated()) } else { ("+", interval) };
+        let time = self.write(time)?.within(Bond::Add);
+        Ok(Written { text: format!("{time} {sign} interval '{by}'"), bond: Bond::Add })
+    }
+
+    fn case(&self, arguments: &[Expr]) -> Result<Written, NoWord> {
+        let [pairs @ .., otherwise] = arguments else { return Err(malformed()) };
+        let mut text = "case".to_owned();
+        for pair in pairs.chunks(2) {
+            let [when, then] = pair else { return Err(malformed()) };
+            let (when, then) = (self.write(when)?.text, self.write(then)?.text);
+            text.push_str(&format!(" when {when} then {then}"));
+        }
+        let otherwise = self.write(otherwise)?.text;
+        Ok(Written::whole(format!("{text} else {otherwise} end")))
     }
 
     fn call(&self, func: &Func, arguments: &[Expr]) -> Result<Written, NoWord> {
         let name = func.name();
-        match (func, arguments) {
-            (Func::Or, [left, right]) => {
-                if let Some((of, values)) = one_of(func, arguments) {
-                    let values =
-                        values.into_iter().map(|value| Ok(self.beside_double(value)?.text));
-                    let values = values.collect::<Result<Vec<_>, _>>()?.join(", ");
-                    let of = self.write(of)?.within(Bond::Add);
-                    return Ok(Written {
-                        text: format!("{of} in ({values})"),
-                        bond: Bond::Compare,
-                    });
-                }
-                let (left, right) = (self.write(left)?, self.write(right)?);
-                let text = format!("{} or {}", left.within(Bond::Or), right.within(Bond::Or));
-                Ok(Written { text, bond: Bond::Or })
+        let first = || arguments.first().ok_or_else(malformed);
+        let only_made = || Err(NoWord("a step that only stages and built-in metrics take"));
+        match func {
+            Func::Or => self.binary(arguments, name, Bond::Or),
+            Func::And => self.binary(arguments, name, Bond::And),
+            Func::Not => self.not(first()?),
+            Func::IsNull => self.of(first()?, name),
+            Func::In => {
+                let [a, values @ ..] = arguments else { return Err(malformed()) };
+                self.of(a, &format!("in ({})", self.list(values)?))
             }
-            (Func::And, [left, right]) => {
-                let (left, right) = (self.write(left)?, self.write(right)?);
-                let text = format!("{} and {}", left.within(Bond::And), right.within(Bond::And));
-                Ok(Written { text, bond: Bond::And })
+            Func::Like
+            | Func::Equal
+            | Func::NotEqual
+            | Func::Less
+            | Func::LessEqual
+            | Func::Greater
+            | Func::GreaterEqual
+            | Func::IsDistinct => self.binary(arguments, name, Bond::Compare),
+            Func::Add => self.binary(arguments, name, Bond::Add),
+            Func::Subtract | Func::Between => self.binary(arguments, "-", Bond::Add),
+            Func::AddDuration | Func::AddDays => self.later(arguments),
+            Func::Concat => self.binary(arguments, name, Bond::Add),
+            Func::Multiply | Func::Divide | Func::Modulo => {
+                self.binary(arguments, name, Bond::Multiply)
             }
-            (Func::Not, [a]) => {
-                if let ExprNode::Call(Func::IsNull, inner) = &a.node
-                    && let [inner] = inner.as_slice()
-                {
-                    let inner = self.write(whatever_type(inner))?.within(Bond::Add);
-                    return Ok(Written {
-                        text: format!("{inner} is not null"),
-                        bond: Bond::Compare,
-                    });
-                }
-                let text = format!("not {}", self.write(a)?.within(Bond::Compare));
-                Ok(Written { text, bond: Bond::Not })
+            Func::Negate => {
+                let argument = first()?;
+                let text = self.write(argument)?;
+                // A number after a sign is a number with that sign.
+                let bond = if argument.as_literal().is_some() { Bond::Compare } else { text.bond };
+                let text = Written { bond, ..text }.within(Bond::Whole);
+                Ok(Written { text: format!("-{text}"), bond: Bond::Sign })
             }
-            (Func::IsNull, [a]) => {
-                let inner = self.write(whatever_type(a))?.within(Bond::Add);
-                Ok(Written { text: format!("{inner} is null"), bond: Bond::Compare })
+            Func::Shift(interval) => self.shifted(*interval, first()?),
+            Func::Case => self.case(arguments),
+            Func::Cast(DataType::Int32) | Func::TryCast(DataType::Int32) => {
+                Err(NoWord("numbers of 32 bits"))
             }
-            (Func::In, [a, values @ ..]) => {
-                let of = self.write(a)?.within(Bond::Add);
-                let text = format!("{of} in ({})", self.list(values)?);
-                Ok(Written { text, bond: Bond::Compare })
+            Func::Cast(DataType::Date) => {
+                Ok(Written::whole(format!("date({})", self.list(arguments)?)))
             }
-            (Func::Like, [a, pattern]) => {
-                let (a, pattern) = (self.write(a)?, self.write(pattern)?);
-                let text = format!("{} like {}", a.within(Bond::Add), pattern.within(Bond::Add));
-                Ok(Written { text, bond: Bond::Compare })
+            Func::Cast(to) | Func::TryCast(to) => {
+                Ok(Written::whole(format!("{name}({} as {to})", self.list(arguments)?)))
             }
-            (
-                Func::Equal
-                | Func::NotEqual
-                | Func::Less
-                | Func::LessEqual
-                | Func::Greater
-                | Func::GreaterEqual
-                | Func::IsDistinct,
-                [a, b],
-            ) => self.binary(func, (a, b), name, Bond::Compare),
-            (Func::Add | Func::AddDuration | Func::AddDays, [a, b]) => {
-                self.binary(func, (a, b), "+", Bond::Add)
+            Func::Extract(part) => {
+                Ok(Written::whole(format!("{name}({part} from {})", self.list(arguments)?)))
             }
-            (Func::Subtract | Func::Between, [a, b]) => self.binary(func, (a, b), "-", Bond::Add),
-            (Func::Concat, [a, b]) => self.binary(func, (a, b), "||", Bond::Add),
-            (Func::Multiply | Func::Divide | Func::Modulo, [a, b]) => {
-                self.binary(func, (a, b), name, Bond::Multiply)
-            }
-            (Func::Negate, [a]) => {
-                let text = format!("-{}", self.write(a)?.within(Bond::Whole));
-                Ok(Written { text, bond: Bond::Sign })
-            }
-            (Func::Shift(interval), [a]) => {
-                let a = self.write(a)?.within(Bond::Add);
-                Ok(Written { text: format!("{a} + interval '{interval}'"), bond: Bond::Add })
-            }
-            (Func::Case, [pairs @ .., otherwise]) => {
-                let mut text = "case".to_owned();
-                for pair in pairs.chunks(2) {
-                    let [when, then] = pair else { return Err(NoWord("half a case")) };
-                    let (when, then) = (self.write(when)?.text, self.write(then)?.text);
-                    text.push_str(&format!(" when {when} then {then}"));
-                }
-                let otherwise = self.write(otherwise)?.text;
-                Ok(Written::whole(format!("{text} else {otherwise} end")))
-            }
-            (Func::Cast(to) | Func::TryCast(to), [a]) => {
-                let to = match to {
-                    DataType::Int32 => DataType::Int64,
-                    other => *other,
-                };
-                Ok(Written::whole(format!("{name}({} as {to})", self.write(a)?.text)))
-            }
-            (Func::Extract(part), [a]) => {
-                Ok(Written::whole(format!("extract({part} from {})", self.write(a)?.text)))
-            }
-            (Func::DateTrunc(unit) | Func::DateDiff(unit), _) => {
+            Func::DateTrunc(unit) | Func::DateDiff(unit) | Func::Elapsed(unit) => {
                 Ok(Written::whole(format!("{name}('{unit}', {})", self.list(arguments)?)))
             }
-            (Func::Elapsed(unit), [from, to]) => {
-                let [from, to] = self.sides(func, from, to)?;
-                Ok(Written::whole(format!("{name}('{unit}', {}, {})", from.text, to.text)))
-            }
-            (Func::OpenHours(hours), [from, to]) => {
+            Func::OpenHours(hours) => {
                 let own = self.calendar.hours_names().nth(usize::from(*hours));
-                let own = own.ok_or(NoWord("opening hours that are not declared"))?;
-                let (from, to) = (self.write(uncast(from))?.text, self.write(uncast(to))?.text);
-                Ok(Written::whole(format!("{name}('{own}', {from}, {to})")))
+                let own = string(own.ok_or(NoWord("opening hours that are not declared"))?);
+                Ok(Written::whole(format!("{name}({own}, {})", self.list(arguments)?)))
             }
-            (
-                Func::Coalesce
-                | Func::NullIf
-                | Func::Abs
-                | Func::Sign
-                | Func::Round
-                | Func::Floor
-                | Func::Ceil
-                | Func::Least
-                | Func::Greatest
-                | Func::Sqrt
-                | Func::Exp
-                | Func::Ln
-                | Func::Power
-                | Func::Lower
-                | Func::Upper
-                | Func::Trim
-                | Func::Length
-                | Func::Substring
-                | Func::Replace
-                | Func::StartsWith
-                | Func::EndsWith
-                | Func::Contains
-                | Func::Mentions
-                | Func::Sentiment
-                | Func::RegexpMatches,
-                _,
-            ) => Ok(Written::whole(format!("{name}({})", self.list(arguments)?))),
-            (Func::ToMoney(_), _) => {
-                Err(NoWord("money that is rounded to whole cents as it is read"))
+            Func::Substring => {
+                let all = Value::Int(i64::from(i32::MAX));
+                let told = match arguments {
+                    [text, from, count] if count.as_literal() == Some(&all) => {
+                        &[text.clone(), from.clone()]
+                    }
+                    _ => arguments,
+                };
+                Ok(Written::whole(format!("{name}({})", self.list(told)?)))
             }
-            _ => Err(NoWord("a step that only stages and built-in metrics take")),
+            Func::Coalesce
+            | Func::NullIf
+            | Func::Abs
+            | Func::Sign
+            | Func::Round
+            | Func::Floor
+            | Func::Ceil
+            | Func::Least
+            | Func::Greatest
+            | Func::Sqrt
+            | Func::Exp
+            | Func::Ln
+            | Func::Power
+            | Func::Lower
+            | Func::Upper
+            | Func::Trim
+            | Func::Length
+            | Func::Replace
+            | Func::StartsWith
+            | Func::EndsWith
+            | Func::Contains
+            | Func::Mentions
+            | Func::Sentiment
+            | Func::RegexpMatches => {
+                Ok(Written::whole(format!("{name}({})", self.list(arguments)?)))
+            }
+            Func::ToMoney(_) => Err(NoWord("money that is rounded to whole cents as it is read")),
+            Func::Steps(_)
+            | Func::PeriodOf(_)
+            | Func::PeriodStart(_)
+            | Func::DrawNumber(_)
+            | Func::WilsonLow
+            | Func::WilsonHigh
+            | Func::MultinomialLow
+            | Func::MultinomialHigh
+            | Func::StudentT => only_made(),
         }
     }
 }
 
-/// The name of a column; one that would be read as something else stands in quotes.
-fn identifier(name: &str) -> String {
-    let plain = name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    // Words that begin something in SQL.
-    let keyword = matches!(
-        name,
-        "all"
-            | "and"
-            | "any"
-            | "array"
-            | "as_of"
-            | "between"
-            | "case"
-            | "cast"
-            | "ceil"
-            | "date"
-            | "distinct"
-            | "else"
-            | "end"
-            | "exists"
-            | "extract"
-            | "false"
-            | "floor"
-            | "from"
-            | "if"
-            | "in"
-            | "interval"
-            | "is"
-            | "like"
-            | "not"
-            | "null"
-            | "or"
-            | "position"
-            | "select"
-            | "substring"
-            | "then"
-            | "time"
-            | "timestamp"
-            | "trim"
-            | "true"
-            | "when"
-            | "where"
-    );
-    if plain && !keyword { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+/// A number with its sign.
+fn signed(text: String) -> Written {
+    let bond = if text.starts_with('-') { Bond::Sign } else { Bond::Whole };
+    Written { text, bond }
 }
 
-/// What is cast to a wider type, which the language does by itself between two sides.
-fn uncast(expr: &Expr) -> &Expr {
-    match &expr.node {
-        ExprNode::Call(Func::Cast(to), inner) => match inner.as_slice() {
-            [inner] if common_type(inner.data_type, *to) == Some(*to) => inner,
-            _ => expr,
-        },
-        _ => expr,
+/// A call with fewer arguments than its function takes, which typing does not make.
+fn malformed() -> NoWord {
+    NoWord("half a call")
+}
+
+/// The arguments of a call as they need to be written: without what typing adds by itself, which are casts to a
+/// wider type and digits of numbers.
+fn shortest(func: &Func, arguments: &[Expr], whole: &Expr) -> Vec<Expr> {
+    let is_whole = |arguments: &[Expr]| call(*func, arguments.to_vec()).as_ref() == Ok(whole);
+    let mut written = arguments.to_vec();
+    let short: Vec<Vec<Expr>> = arguments.iter().map(shorter).collect();
+    let all = arguments.iter().zip(&short).map(|(own, short)| short.first().unwrap_or(own));
+    let all: Vec<Expr> = all.cloned().collect();
+    if is_whole(&all) {
+        return all;
     }
-}
-
-/// An expression of which only matters whether it is null.
-fn whatever_type(expr: &Expr) -> &Expr {
-    match &expr.node {
-        ExprNode::Call(Func::Cast(to), inner) => match inner.as_slice() {
-            [inner]
-                if common_type(inner.data_type, *to) == Some(*to) || *to == DataType::String =>
-            {
-                inner
+    // One after another: literals first, because a cast says more than a zero.
+    let (literals, others): (Vec<usize>, Vec<usize>) =
+        (0..arguments.len()).partition(|&place| arguments[place].as_literal().is_some());
+    for place in literals.into_iter().chain(others) {
+        for candidate in &short[place] {
+            let own = std::mem::replace(&mut written[place], candidate.clone());
+            if is_whole(&written) {
+                break;
             }
-            _ => expr,
-        },
-        _ => expr,
+            written[place] = own;
+        }
+    }
+    written
+}
+
+/// What an argument may be written as if typing makes the argument of it, the shortest first.
+fn shorter(argument: &Expr) -> Vec<Expr> {
+    let decimal = |minor: i128, scale: u8| {
+        let (mut minor, mut scale) = (minor, scale);
+        while scale > 0 && minor % 10 == 0 {
+            (minor, scale) = (minor / 10, scale - 1);
+        }
+        match (scale, i64::try_from(minor)) {
+            (0, Ok(whole)) => Expr::int(whole),
+            _ => Expr::literal(Value::Decimal { minor, scale }, DataType::money(scale)),
+        }
+    };
+    match &argument.node {
+        ExprNode::Call(Func::Cast(_), inner) => inner.clone(),
+        ExprNode::Literal(Value::Null) => vec![Expr::null(DataType::String)],
+        ExprNode::Literal(Value::Decimal { minor, scale }) => vec![decimal(*minor, *scale)],
+        ExprNode::Literal(Value::Float(number)) if number.abs() < 1e15 => {
+            let digits = crate::frame::parse_decimal(&number.to_string());
+            digits.map(|(minor, scale)| decimal(minor, scale)).into_iter().collect()
+        }
+        _ => Vec::new(),
     }
 }
 
-/// What equals one of several values: `a = 1 or a = 2`.
-fn one_of<'a>(func: &Func, arguments: &'a [Expr]) -> Option<(&'a Expr, Vec<&'a Expr>)> {
-    match (func, arguments) {
-        (Func::Equal, [of, value]) if value.as_literal().is_some() => {
-            let number = matches!(value.as_literal(), Some(Value::Float(_)));
-            Some((if number { uncast(of) } else { of }, vec![value]))
-        }
-        (Func::Or, [left, right]) => {
-            let part = |expr: &'a Expr| match &expr.node {
-                ExprNode::Call(func, arguments) => one_of(func, arguments),
-                _ => None,
-            };
-            let ((of, mut values), (same, more)) = (part(left)?, part(right)?);
-            values.extend(more);
-            (of == same).then_some((of, values))
-        }
-        _ => None,
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 
 use super::lowering::IntervalMethod;
-use super::registry::{Metric, MetricKind, find, registry};
+use super::registry::{Metric, MetricKind, find, meant, registry};
 use super::statistic::Statistic;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
 use crate::document::{
@@ -52,6 +52,8 @@ pub struct Declared {
     pub condition: Option<Expression>,
     pub unit: Option<Spanned<String>>,
     pub interval: Setting<IntervalMethod>,
+    /// What it says, or what its kind says.
+    pub direction: Direction,
     pub description: Option<String>,
 }
 
@@ -107,13 +109,18 @@ impl Catalog {
         catalog
     }
 
+    /// The pipeline's own metric of that name.
+    pub fn own(&self, name: &str) -> Option<&Declared> {
+        self.declared.iter().find(|declared| declared.name.value == name)
+    }
+
     /// The metric called `name`; an unknown one is noted.
     pub fn resolve(
         &self,
         name: &Spanned<String>,
         diagnostics: &mut Diagnostics,
     ) -> Option<Found<'_>> {
-        if let Some(declared) = self.declared.iter().find(|d| d.name.value == name.value) {
+        if let Some(declared) = self.own(&name.value) {
             self.named.borrow_mut().insert(name.value.clone());
             return Some(Found::Declared(declared));
         }
@@ -123,11 +130,6 @@ impl Catalog {
         if self.broken.contains(&name.value) {
             return None;
         }
-        let of_statistic = name.value.rsplit_once('_').and_then(|(stem, suffix)| {
-            Statistic::from_word(suffix)?;
-            find(stem)
-        });
-        let kind = find(&name.value).or(of_statistic);
         let mut diagnostic = Diagnostic::unknown(
             Code::UnknownMetric,
             name.span,
@@ -135,7 +137,7 @@ impl Catalog {
             &name.value,
             self.names().iter().map(String::as_str),
         );
-        if let Some(kind) = kind {
+        if let Some((kind, _)) = meant(&name.value) {
             diagnostic = diagnostic.help(match kind.statistics {
                 true => format!(
                     "say which statistic: `{0}_mean`, `{0}_median`, `{0}_max` or `{0}_p01` to `{0}_p99`",
@@ -165,8 +167,7 @@ impl Catalog {
         let mut next = 0;
         while let Some(name) = names.get(next) {
             next += 1;
-            let declared = self.declared.iter().find(|declared| declared.name.value == *name);
-            let Some(Declared { metric, from, .. }) = declared else { continue };
+            let Some(Declared { metric, from, .. }) = self.own(name) else { continue };
             tables.extend(from.clone());
             tables.extend(metric.reads());
             for part in metric.parts() {
@@ -201,7 +202,7 @@ impl Catalog {
         if path.iter().any(|outer| outer == name) {
             return;
         }
-        let declared = self.declared.iter().find(|declared| declared.name.value == name);
+        let declared = self.own(name);
         let from = declared.and_then(|declared| declared.from.as_ref()).or(around);
         let parts = declared.map(|declared| declared.metric.parts()).unwrap_or_default();
         let itself = declared.is_none_or(|declared| declared.metric.measures_itself());
@@ -220,7 +221,7 @@ impl Catalog {
     /// True for the name of a metric, be it well or badly declared.
     pub fn knows(&self, name: &str) -> bool {
         self.broken.iter().any(|broken| broken == name)
-            || self.declared.iter().any(|declared| declared.name.value == name)
+            || self.own(name).is_some()
             || built_in(name).is_some()
     }
 
@@ -278,13 +279,9 @@ impl Decode for MetricName {
 
 /// A built-in metric by its bare name or by a name with a statistic.
 fn built_in(name: &str) -> Option<(&'static MetricKind, Box<dyn Metric>)> {
-    if let Some(kind) = find(name).filter(|kind| kind.built_in && !kind.statistics) {
-        return Some((kind, (kind.plain)(None)?));
-    }
-    let (stem, suffix) = name.rsplit_once('_')?;
-    let statistic = Statistic::from_word(suffix)?;
-    let kind = find(stem).filter(|kind| kind.built_in && kind.statistics)?;
-    Some((kind, (kind.plain)(Some(statistic))?))
+    let (kind, statistic) = meant(name)?;
+    let named = kind.built_in && kind.statistics == statistic.is_some();
+    Some((kind, (kind.plain)(statistic).filter(|_| named)?))
 }
 
 fn declared(name: &Spanned<String>, node: &Node, decoder: &mut Decoder) -> Option<Declared> {
@@ -321,7 +318,7 @@ fn declared(name: &Spanned<String>, node: &Node, decoder: &mut Decoder) -> Optio
     };
     let kind = find(&kind.value)?;
     let metric = (kind.decode)(body, decoder)?;
-    let CommonKeys { from, r#where, unit, interval, description, .. } = common?;
+    let CommonKeys { from, r#where, unit, interval, direction, description } = common?;
     Some(Declared {
         name: name.clone(),
         kind: kind.name,
@@ -330,6 +327,7 @@ fn declared(name: &Spanned<String>, node: &Node, decoder: &mut Decoder) -> Optio
         condition: r#where.value,
         unit: unit.value,
         interval,
+        direction: if direction.is_default() { kind.direction } else { direction.value },
         description: description.value,
     })
 }

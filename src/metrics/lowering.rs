@@ -133,7 +133,7 @@ impl<'a> Lowering<'a> {
         diagnostics: &'a mut Diagnostics,
     ) -> Self {
         Lowering {
-            subject: &subjects[0],
+            subject: &subjects[at.unwrap_or(0)],
             subjects,
             at,
             catalog,
@@ -311,7 +311,7 @@ impl<'a> Lowering<'a> {
 
     /// The unit of the input's money.
     pub fn money(&self) -> Unit {
-        Unit::Money(self.subject.roles.value.as_ref().and_then(|value| value.currency.clone()))
+        self.subject.money()
     }
 
     /// Adds a measure; gives the column it will be.
@@ -338,6 +338,13 @@ impl<'a> Lowering<'a> {
         };
         let name = format!("{}{suffix}", self.name);
         self.columns.push(MetricColumn { name, expr, unit, mean: false });
+    }
+
+    /// A column of the metric at hand that was added under a suffix.
+    pub(super) fn column_of(&self, suffix: &str) -> Option<Expr> {
+        let name = format!("{}{suffix}", self.name);
+        let found = self.columns.iter().find(|column| column.name == name);
+        found.map(|column| column.expr.clone())
     }
 
     /// Whether an interval is wanted; one that the kind does not have is noted.

@@ -36,7 +36,7 @@ pub use fields::{
 pub use following::{COUNTED_COLUMN, Following};
 pub use lowering::{Each, IntervalMethod, Level, Lowering, MetricColumn};
 pub(crate) use registry::no_options;
-pub use registry::{Metric, MetricKind, find, registry};
+pub use registry::{Metric, MetricKind, block_of, find, meant, registry};
 pub use statistic::Statistic;
 pub use subject::{Asked, Subject};
 pub use weights::WeightedValue;

@@ -1,6 +1,7 @@
 //! The list of metrics.
 
 use std::fmt::Debug;
+use std::sync::LazyLock;
 
 use super::catalog::Direction;
 use super::lowering::Lowering;
@@ -28,6 +29,7 @@ pub trait Metric: Debug + Send + Sync {
 }
 
 /// An entry of the registry.
+#[derive(Clone, Copy)]
 pub struct MetricKind {
     pub name: &'static str,
     /// The text of the file; its doc comment is the manual page.
@@ -68,70 +70,111 @@ impl MetricKind {
     }
 }
 
+/// Every metric, in reading order, by the block of a source whose rows it is about; the kinds that users' metrics
+/// are made of are about any.
+static FAMILIES: &[(Option<&str>, &[MetricKind])] = &[
+    (
+        None,
+        &[
+            kinds::count::KIND,
+            kinds::count_distinct::KIND,
+            kinds::sum::KIND,
+            kinds::min::KIND,
+            kinds::max::KIND,
+            kinds::mean::KIND,
+            kinds::quantile::KIND,
+            kinds::share::KIND,
+            kinds::balance::KIND,
+            kinds::ratio::KIND,
+        ],
+    ),
+    (
+        Some("order"),
+        &[
+            orders::revenue::KIND,
+            orders::order_count::KIND,
+            orders::customer_count::KIND,
+            orders::units::KIND,
+            orders::average_order_value::KIND,
+            orders::order_value::KIND,
+            orders::orders_per_customer::KIND,
+            orders::repeat_purchase_rate::KIND,
+            orders::gap_days::KIND,
+            orders::historic_clv::KIND,
+            orders::top_decile_value_share::KIND,
+            orders::return_rate::KIND,
+            orders::unit_return_rate::KIND,
+            orders::value_return_rate::KIND,
+        ],
+    ),
+    (
+        Some("survey"),
+        &[
+            survey::csat::KIND,
+            survey::csat_mean::KIND,
+            survey::nps::KIND,
+            survey::ces_low_effort::KIND,
+            survey::ces_mean::KIND,
+            survey::pulse::KIND,
+            survey::response_count::KIND,
+            survey::response_rate::KIND,
+            survey::follow_up_rate::KIND,
+            survey::follow_up_time::KIND,
+        ],
+    ),
+    (
+        Some("ticket"),
+        &[
+            service::ticket_count::KIND,
+            service::tickets_per_customer::KIND,
+            service::first_response_time::KIND,
+            service::resolution_time::KIND,
+            service::full_resolution_time::KIND,
+            service::complaint_resolution_time::KIND,
+            service::handling_time::KIND,
+            service::first_contact_resolution::KIND,
+            service::resolution_rate::KIND,
+            service::reopen_rate::KIND,
+            service::abandonment_rate::KIND,
+            service::sla_compliance::KIND,
+        ],
+    ),
+    (
+        Some("review"),
+        &[
+            voice::review_rating::KIND,
+            voice::review_rating_bayes::KIND,
+            voice::review_positive_lower::KIND,
+            voice::sentiment_positive::KIND,
+            voice::sentiment_neutral::KIND,
+            voice::sentiment_negative::KIND,
+            voice::net_sentiment::KIND,
+            voice::sentiment_coverage::KIND,
+            voice::theme_share::KIND,
+            voice::theme_score::KIND,
+        ],
+    ),
+    (
+        Some("invoice"),
+        &[
+            payments::late_payment_rate::KIND,
+            payments::days_overdue::KIND,
+            payments::overdue_value::KIND,
+        ],
+    ),
+];
+
 /// Every metric, in reading order.
 pub fn registry() -> &'static [MetricKind] {
-    static REGISTRY: &[MetricKind] = &[
-        kinds::count::KIND,
-        kinds::count_distinct::KIND,
-        kinds::sum::KIND,
-        kinds::min::KIND,
-        kinds::max::KIND,
-        kinds::mean::KIND,
-        kinds::quantile::KIND,
-        kinds::share::KIND,
-        kinds::balance::KIND,
-        kinds::ratio::KIND,
-        orders::revenue::KIND,
-        orders::order_count::KIND,
-        orders::customer_count::KIND,
-        orders::units::KIND,
-        orders::average_order_value::KIND,
-        orders::order_value::KIND,
-        orders::orders_per_customer::KIND,
-        orders::repeat_purchase_rate::KIND,
-        orders::gap_days::KIND,
-        orders::historic_clv::KIND,
-        orders::top_decile_value_share::KIND,
-        orders::return_rate::KIND,
-        orders::unit_return_rate::KIND,
-        orders::value_return_rate::KIND,
-        survey::csat::KIND,
-        survey::csat_mean::KIND,
-        survey::nps::KIND,
-        survey::ces_low_effort::KIND,
-        survey::ces_mean::KIND,
-        survey::pulse::KIND,
-        survey::response_count::KIND,
-        survey::response_rate::KIND,
-        survey::follow_up_rate::KIND,
-        survey::follow_up_time::KIND,
-        service::ticket_count::KIND,
-        service::tickets_per_customer::KIND,
-        service::first_response_time::KIND,
-        service::resolution_time::KIND,
-        service::full_resolution_time::KIND,
-        service::complaint_resolution_time::KIND,
-        service::handling_time::KIND,
-        service::first_contact_resolution::KIND,
-        service::resolution_rate::KIND,
-        service::reopen_rate::KIND,
-        service::abandonment_rate::KIND,
-        service::sla_compliance::KIND,
-        voice::review_rating::KIND,
-        voice::review_rating_bayes::KIND,
-        voice::review_positive_lower::KIND,
-        voice::sentiment_positive::KIND,
-        voice::sentiment_neutral::KIND,
-        voice::sentiment_negative::KIND,
-        voice::net_sentiment::KIND,
-        voice::sentiment_coverage::KIND,
-        voice::theme_share::KIND,
-        voice::theme_score::KIND,
-        payments::late_payment_rate::KIND,
-        payments::days_overdue::KIND,
-        payments::overdue_value::KIND,
-    ];
-    REGISTRY
+    static REGISTRY: LazyLock<Vec<MetricKind>> =
+        LazyLock::new(|| FAMILIES.iter().flat_map(|(_, kinds)| *kinds).copied().collect());
+    &REGISTRY
+}
+
+/// The block of a source whose rows a kind of metrics is about; nothing for those that are about any.
+pub fn block_of(kind: &MetricKind) -> Option<&'static str> {
+    let of = |(_, kinds): &&(_, &[MetricKind])| kinds.iter().any(|one| one.name == kind.name);
+    FAMILIES.iter().find(of).and_then(|(block, _)| *block)
 }
 
 /// Reads the options of a metric that has none: `{}`.
@@ -143,6 +186,17 @@ pub(crate) fn no_options<M: Metric + 'static>(
 ) -> Option<Box<dyn Metric>> {
     decoder.map(node, &format!("`{name}`"))?.finish(decoder);
     Some(Box::new(metric))
+}
+
+/// The entry that a name means: its own, or one with a statistic behind it, such as `gap_days_p90`.
+pub fn meant(name: &str) -> Option<(&'static MetricKind, Option<Statistic>)> {
+    if let Some(kind) = find(name) {
+        return Some((kind, None));
+    }
+    let (stem, suffix) = name.rsplit_once('_')?;
+    let statistic = Statistic::from_word(suffix)?;
+    let kind = find(stem).filter(|kind| kind.statistics)?;
+    Some((kind, Some(statistic)))
 }
 
 /// The entry called `name`.

@@ -28,6 +28,22 @@ pub struct Subject<'a> {
     pub others: &'a BTreeMap<String, Table>,
 }
 
+impl Subject<'_> {
+    /// The unit of its money.
+    pub fn money(&self) -> Unit {
+        Unit::Money(self.roles.value.as_ref().and_then(|value| value.currency.clone()))
+    }
+
+    /// The unit of an expression over its rows: that of its column, or money if it is the role `value`.
+    pub fn unit_of(&self, value: &Expr) -> Unit {
+        if self.roles.value.as_ref().is_some_and(|money| money.expr == *value) {
+            return self.money();
+        }
+        let column = value.as_column().and_then(|name| self.schema.field(name));
+        column.map_or(Unit::None, |field| field.unit.clone())
+    }
+}
+
 /// What metrics ask of one table.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {

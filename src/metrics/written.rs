@@ -6,9 +6,11 @@
 use std::fmt::Write;
 
 use super::catalog::Direction;
-use super::lowering::{Level, Lowering};
+use super::lowering::{IntervalMethod, Level, Lowering, MetricColumn};
+use super::registry::meant;
+use crate::document::quote::{Place, scalar};
 use crate::frame::Unit;
-use crate::ir::sql::{NoWord, sql};
+use crate::ir::sql::{NoWord, readable, sql};
 use crate::ir::typing::build;
 use crate::ir::{Expr, ExprNode, Func, Measure, MeasureFunc};
 
@@ -16,8 +18,12 @@ use crate::ir::{Expr, ExprNode, Func, Measure, MeasureFunc};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     pub name: String,
-    pub keys: Vec<(&'static str, String)>,
+    /// What it does not say, a sentence each.
+    pub notes: Vec<String>,
+    pub keys: Keys,
 }
+
+type Keys = Vec<(&'static str, String)>;
 
 /// Why a metric cannot be written in the terms of users' metrics: what it needs that those lack.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,23 +39,21 @@ fn lacking<T>(what: &str) -> Result<T, Lacking> {
     Err(Lacking(what.to_owned()))
 }
 
+/// What the columns of a metric are called behind its name, where users' metrics have them.
+const PARTS: [&str; 8] =
+    ["", "_n", "_low", "_high", "_numerator", "_denominator", "_plus", "_minus"];
+
 impl Lowering<'_> {
     /// The one metric that was lowered, under another name; what it is made of comes first.
     ///
     /// # Errors
     /// What the language of users' metrics lacks for it.
-    pub fn written(
-        &self,
-        metric: &str,
-        name: &str,
-        direction: Direction,
-    ) -> Result<Vec<Entry>, Lacking> {
+    pub fn written(&self, metric: &str, name: &str) -> Result<Vec<Entry>, Lacking> {
         let column = |suffix: &str| {
             let wanted = format!("{metric}{suffix}");
             self.columns.iter().find(|column| column.name == wanted)
         };
         let Some(main) = column("") else { return lacking("a value") };
-        let reader = Reader { lowering: self };
         if column("_open").is_some() {
             return lacking(
                 "quantiles in which what is still open counts as having lasted until now (Kaplan and Meier); with \
@@ -59,46 +63,67 @@ impl Lowering<'_> {
         if column("_prior").is_some() {
             return lacking("a prior that is taken from all groups");
         }
+        let own = self.catalog.own(metric);
+        let tables = self.catalog.measured_of([metric.to_owned()]);
+        let reader = Reader { lowering: self, says_from: !tables.is_empty() };
         let has_bounds = column("_low").is_some();
         let mut entries = Vec::new();
-        let own = if let (Some(numerator), Some(n)) = (column("_numerator"), column("_n")) {
+        let mut keys = if let (Some(numerator), Some(n)) = (column("_numerator"), column("_n")) {
             if !has_bounds {
                 return lacking(
                     "a bound of an interval as a value of its own; a `share` has it as its column `_low`",
                 );
             }
-            reader.share(&numerator.expr, &n.expr)?
+            reader.share(&numerator.expr, &n.expr, &main.unit)?
         } else if let (Some(plus), Some(minus), Some(n)) =
             (column("_plus"), column("_minus"), column("_n"))
         {
-            reader.balance([&plus.expr, &minus.expr], &n.expr)?
+            let scale = scaled(&main.expr).map_or(1.0, |(_, scale)| scale);
+            reader.balance([&plus.expr, &minus.expr], &n.expr, scale, &main.unit)?
         } else if let (Some(above), Some(below)) = (column("_numerator"), column("_denominator")) {
-            match &main.expr.node {
-                ExprNode::Call(Func::Divide, sides)
-                    if parts_of(sides) == [&above.expr, &below.expr] => {}
-                _ => return lacking("more than one metric over another"),
+            let (value, scale) = scaled(&main.expr).unwrap_or((&main.expr, 1.0));
+            if quotient(value) != Some([&above.expr, &below.expr]) {
+                return lacking("more than one metric over another");
             }
-            let mut ratio = String::from("{");
-            for (part, column) in [("numerator", above), ("denominator", below)] {
-                let part_name = format!("{name}_{part}");
-                let keys = reader.plain(&column.expr, &column.unit)?;
-                entries.push(Entry { name: part_name.clone(), keys });
-                let comma = if part == "numerator" { ", " } else { "}" };
-                let _ = write!(ratio, "{part}: {part_name}{comma}");
+            for (column, part) in [(above, "numerator"), (below, "denominator")] {
+                let (name, keys) = (format!("{name}_{part}"), reader.value(column)?);
+                entries.push(Entry { name, notes: Vec::new(), keys });
             }
-            vec![("ratio", ratio)]
-        } else if let (Some(_), true) = (column("_n"), has_bounds) {
-            reader.plain(&main.expr, &main.unit)?
-        } else if has_bounds {
+            reader.ratio(name, (&above.unit, &below.unit), scale, &main.unit)?
+        } else if column("_n").is_some() != has_bounds {
             return lacking("an interval of another kind");
         } else {
-            reader.plain(&main.expr, &main.unit)?
+            reader.value(main)?
         };
-        let mut keys = own;
-        if direction != Direction::Neither {
+        let of_metric = |column: &&MetricColumn| {
+            let rest = column.name.strip_prefix(metric);
+            rest.is_some_and(|rest| !PARTS.contains(&rest))
+        };
+        if let Some(more) = self.columns.iter().find(of_metric) {
+            return Err(Lacking(format!("a further column, `{}`", more.name)));
+        }
+        if let Some(interval) = own.map(|own| own.interval.value)
+            && interval != IntervalMethod::Auto
+        {
+            keys.push(("interval", interval.to_string()));
+        }
+        let of_kind = || meant(metric).map(|(kind, _)| kind.direction);
+        let direction = own.map(|own| own.direction).or_else(of_kind);
+        if let Some(direction) = direction.filter(|direction| *direction != Direction::Neither) {
             keys.push(("direction", direction.to_string()));
         }
-        entries.push(Entry { name: name.to_owned(), keys });
+        if let Some(description) = own.and_then(|own| own.description.as_ref()) {
+            keys.push(("description", scalar(description, Place::Block)));
+        }
+        let goals = self.goals.iter().filter(|(name, _)| name == metric);
+        let notes = goals.map(|(_, goal)| {
+            format!(
+                "Its `goal` of {} is a line in the report that other kinds of metrics do not have.",
+                percent(*goal)
+            )
+        });
+        let notes = notes.collect();
+        entries.push(Entry { name: name.to_owned(), notes, keys });
         Ok(entries)
     }
 }
@@ -106,16 +131,28 @@ impl Lowering<'_> {
 /// What was lowered, read back.
 struct Reader<'a> {
     lowering: &'a Lowering<'a>,
+    /// Whether the metric, or one that it is made of, says which table it is measured of.
+    says_from: bool,
+}
+
+/// A measure, and the place of the table that it is taken of.
+#[derive(Clone, Copy)]
+struct Found<'a> {
+    table: usize,
+    measure: &'a Measure,
 }
 
 impl Reader<'_> {
     /// A measure of rows by its column; what is measured of anything else has no kind.
-    fn of_rows(&self, column: &Expr) -> Result<&Measure, Lacking> {
+    fn of_rows(&self, column: &Expr) -> Result<Found<'_>, Lacking> {
         let found = column.as_column().and_then(|name| {
-            let mut all = self.lowering.asked.iter().flat_map(|asked| &asked.measures);
-            all.find(|(_, measure)| measure.name == name)
+            let tables = self.lowering.asked.iter().enumerate();
+            let mut all = tables.flat_map(|(table, asked)| {
+                asked.measures.iter().map(move |(level, measure)| (table, level, measure))
+            });
+            all.find(|(_, _, measure)| measure.name == name)
         });
-        let Some((level, measure)) = found else {
+        let Some((table, level, measure)) = found else {
             return lacking("a step between measuring and dividing");
         };
         match level {
@@ -144,27 +181,49 @@ impl Reader<'_> {
         if read.flat_map(|expr| expr.columns()).any(|name| name.starts_with('#')) {
             return lacking("another row of the same customer, before or behind");
         }
-        Ok(measure)
+        Ok(Found { table, measure })
     }
 
     fn text(&self, expr: &Expr) -> Result<String, Lacking> {
         Ok(sql(expr, self.lowering.subject.calendar, self.lowering.subject.as_of)?)
     }
 
-    fn condition_of(
+    /// The keys that say which rows of which table are measured, and the unit, if the kind gives another.
+    fn keys(
         &self,
-        filter: Option<&Expr>,
-        keys: &mut Vec<(&'static str, String)>,
-    ) -> Result<(), Lacking> {
+        kind: (&'static str, String),
+        (table, filter): (usize, Option<&Expr>),
+        (unit, of_kind): (&Unit, &Unit),
+    ) -> Result<Keys, Lacking> {
+        let mut keys = vec![kind];
         if let Some(filter) = filter.filter(|filter| **filter != Expr::bool(true)) {
-            keys.push(("where", scalar(&self.text(filter)?)));
+            keys.push(("where", scalar(&self.text(filter)?, Place::Block)));
         }
-        Ok(())
+        if self.says_from {
+            keys.push(("from", self.lowering.subjects[table].table.to_owned()));
+        }
+        keys.extend(self.unit(unit, of_kind)?);
+        Ok(keys)
+    }
+
+    /// The key `unit`, if the kind gives another.
+    fn unit(&self, unit: &Unit, of_kind: &Unit) -> Result<Option<(&'static str, String)>, Lacking> {
+        let word = match unit {
+            _ if unit == of_kind => return Ok(None),
+            Unit::None | Unit::Money(None) => {
+                return lacking("a number without the unit of its column");
+            }
+            Unit::Count => "count".to_owned(),
+            Unit::Share => "share".to_owned(),
+            Unit::Points => "points".to_owned(),
+            Unit::Time(word) | Unit::Money(Some(word)) => word.clone(),
+        };
+        Ok(Some(("unit", scalar(&word, Place::Block))))
     }
 
     /// A share or a side of a balance: which of the rows that are divided by.
     fn part_of(&self, part: &Expr, among: Option<&Expr>) -> Result<String, Lacking> {
-        let measure = self.of_rows(part)?;
+        let measure = self.of_rows(part)?.measure;
         if measure.func != MeasureFunc::CountRows {
             return lacking(
                 "a share of customers, by how often they did something; users' shares are of rows",
@@ -175,89 +234,141 @@ impl Reader<'_> {
         let rest = own.into_iter().filter(|own| !among.contains(own)).cloned();
         let holds = build::all(rest).ok().flatten().unwrap_or_else(|| Expr::bool(true));
         // Of rows of which it is not known they are none, but they are divided by.
-        let known = never_null(&holds, &among);
-        let text = self.text(&holds)?;
-        Ok(if known { text } else { format!("coalesce({text}, false)") })
+        let holds = match never_null(&holds, &among) {
+            true => holds,
+            false => build::coalesce(holds.clone(), Expr::bool(false)).unwrap_or(holds),
+        };
+        self.text(&holds)
     }
 
     /// The rows that are divided by.
-    fn counted(&self, n: &Expr) -> Result<Option<Expr>, Lacking> {
-        let measure = self.of_rows(n)?;
-        match &measure.func {
-            MeasureFunc::CountRows => Ok(measure.filter.clone()),
+    fn counted(&self, n: &Expr) -> Result<(usize, Option<Expr>), Lacking> {
+        let Found { table, measure } = self.of_rows(n)?;
+        let among = match &measure.func {
+            MeasureFunc::CountRows => measure.filter.clone(),
             MeasureFunc::Count(value) => {
                 let known = build::is_null(value.clone()).and_then(build::not).ok();
-                Ok(build::all(measure.filter.clone().into_iter().chain(known)).ok().flatten())
+                build::all(measure.filter.clone().into_iter().chain(known)).ok().flatten()
             }
-            _ => lacking(
-                "a share of customers, by how often they did something; users' shares are of rows",
-            ),
-        }
-    }
-
-    fn share(&self, numerator: &Expr, n: &Expr) -> Result<Vec<(&'static str, String)>, Lacking> {
-        let among = self.counted(n)?;
-        let mut keys = vec![("share", scalar(&self.part_of(numerator, among.as_ref())?))];
-        self.condition_of(among.as_ref(), &mut keys)?;
-        Ok(keys)
-    }
-
-    fn balance(&self, sides: [&Expr; 2], n: &Expr) -> Result<Vec<(&'static str, String)>, Lacking> {
-        let among = self.counted(n)?;
-        let [plus, minus] = sides.map(|side| self.part_of(side, among.as_ref()));
-        let balance = format!("{{plus: {}, minus: {}}}", quoted(&plus?), quoted(&minus?));
-        let mut keys = vec![("balance", balance)];
-        self.condition_of(among.as_ref(), &mut keys)?;
-        Ok(keys)
-    }
-
-    /// One measure as its kind.
-    fn plain(&self, column: &Expr, unit: &Unit) -> Result<Vec<(&'static str, String)>, Lacking> {
-        let measure = self.of_rows(column)?;
-        let (kind, text) = match &measure.func {
-            MeasureFunc::CountRows => ("count", "{}".to_owned()),
-            MeasureFunc::Count(of) => ("count", scalar(&self.text(of)?)),
-            MeasureFunc::CountDistinct(of) => ("count_distinct", scalar(&self.text(of)?)),
-            MeasureFunc::Sum(of) => ("sum", scalar(&self.text(of)?)),
-            MeasureFunc::Min(of) => ("min", scalar(&self.text(of)?)),
-            MeasureFunc::Max(of) => ("max", scalar(&self.text(of)?)),
-            MeasureFunc::Mean(of) => ("mean", scalar(&self.text(of)?)),
-            MeasureFunc::Quantile { value, at } => {
-                let at = format!("{}%", (at * 100.0 * 1e6).round() / 1e6);
-                ("quantile", format!("{{value: {}, at: {at}}}", quoted(&self.text(value)?)))
+            _ => {
+                return lacking(
+                    "a share of customers, by how often they did something; users' shares are of rows",
+                );
             }
-            _ => return lacking("a measure of another kind"),
         };
-        let mut keys = vec![(kind, text)];
-        self.condition_of(measure.filter.as_ref(), &mut keys)?;
-        if kind != "count" && kind != "count_distinct" {
-            keys.extend(unit_of(unit).map(|unit| ("unit", unit)));
+        Ok((table, among))
+    }
+
+    fn share(&self, numerator: &Expr, n: &Expr, unit: &Unit) -> Result<Keys, Lacking> {
+        let (table, among) = self.counted(n)?;
+        let holds = scalar(&self.part_of(numerator, among.as_ref())?, Place::Block);
+        self.keys(("share", holds), (table, among.as_ref()), (unit, &Unit::Share))
+    }
+
+    fn balance(
+        &self,
+        sides: [&Expr; 2],
+        n: &Expr,
+        scale: f64,
+        unit: &Unit,
+    ) -> Result<Keys, Lacking> {
+        let (table, among) = self.counted(n)?;
+        let [plus, minus] = sides.map(|side| self.part_of(side, among.as_ref()));
+        let [plus, minus] = [plus?, minus?].map(|side| scalar(&side, Place::Anywhere));
+        let mut balance = format!("{{plus: {plus}, minus: {minus}");
+        if scale != 100.0 {
+            let _ = write!(balance, ", scale: {scale}");
         }
+        balance.push('}');
+        self.keys(("balance", balance), (table, among.as_ref()), (unit, &Unit::Points))
+    }
+
+    /// The ratio of the parts that are declared under its name.
+    fn ratio(
+        &self,
+        name: &str,
+        (above, below): (&Unit, &Unit),
+        scale: f64,
+        unit: &Unit,
+    ) -> Result<Keys, Lacking> {
+        let mut ratio = format!("{{numerator: {name}_numerator, denominator: {name}_denominator");
+        if scale != 1.0 {
+            let _ = write!(ratio, ", scale: {scale}");
+        }
+        ratio.push('}');
+        let of_kind = super::kinds::ratio::unit_of(above, below);
+        let mut keys = vec![("ratio", ratio)];
+        keys.extend(self.unit(unit, &of_kind)?);
         Ok(keys)
+    }
+
+    /// The value of a column: one measure as its kind, or a share as a part of a ratio.
+    fn value(&self, MetricColumn { expr, unit, .. }: &MetricColumn) -> Result<Keys, Lacking> {
+        if let Some([numerator, n]) = quotient(expr) {
+            return self.share(numerator, n, unit);
+        }
+        let found = self.of_rows(expr)?;
+        let subject = &self.lowering.subjects[found.table];
+        let of = |value: &Expr| -> Result<(String, Unit), Lacking> {
+            let read = readable(value, subject.calendar, subject.as_of);
+            Ok((self.text(value)?, subject.unit_of(&read)))
+        };
+        let plain = |text: String| scalar(&text, Place::Block);
+        let (kind, text, of_kind) = match &found.measure.func {
+            MeasureFunc::CountRows => ("count", "{}".to_owned(), Unit::Count),
+            MeasureFunc::Count(value) => ("count", plain(of(value)?.0), Unit::Count),
+            MeasureFunc::CountDistinct(value) => {
+                ("count_distinct", plain(of(value)?.0), Unit::Count)
+            }
+            MeasureFunc::Sum(value) => of(value).map(|(text, unit)| ("sum", plain(text), unit))?,
+            MeasureFunc::Min(value) => of(value).map(|(text, unit)| ("min", plain(text), unit))?,
+            MeasureFunc::Max(value) => of(value).map(|(text, unit)| ("max", plain(text), unit))?,
+            MeasureFunc::Mean(value) => {
+                of(value).map(|(text, unit)| ("mean", plain(text), unit))?
+            }
+            MeasureFunc::Quantile { value, at } => {
+                let (text, unit) = of(value)?;
+                let value = scalar(&text, Place::Anywhere);
+                ("quantile", format!("{{value: {value}, at: {}}}", percent(*at)), unit)
+            }
+            MeasureFunc::Variance(_)
+            | MeasureFunc::RankBound { .. }
+            | MeasureFunc::LastingQuantile { .. }
+            | MeasureFunc::CountReaching { .. }
+            | MeasureFunc::CountVarying { .. }
+            | MeasureFunc::First { .. } => return lacking("a measure of another kind"),
+        };
+        self.keys((kind, text), (found.table, found.measure.filter.as_ref()), (unit, &of_kind))
+    }
+}
+
+/// A share as YAML has it.
+fn percent(share: f64) -> String {
+    format!("{}%", (share * 100.0 * 1e6).round() / 1e6)
+}
+
+/// What is told per so many: the value and how many.
+fn scaled(value: &Expr) -> Option<(&Expr, f64)> {
+    match &value.node {
+        ExprNode::Call(Func::Multiply, sides) => match sides.as_slice() {
+            [value, by] => match by.as_literal() {
+                Some(crate::frame::Value::Float(scale)) => Some((value, *scale)),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
     }
 }
 
 /// The sides of a quotient, which is one of doubles, whatever they are.
-fn parts_of(sides: &[Expr]) -> Vec<&Expr> {
-    let mut bare = Vec::new();
-    for side in sides {
-        bare.push(match &side.node {
-            ExprNode::Call(Func::Cast(_), inner) => inner.first().unwrap_or(side),
-            _ => side,
-        });
-    }
-    bare
-}
-
-/// The unit as the key `unit` takes it, if it takes it.
-fn unit_of(unit: &Unit) -> Option<String> {
-    match unit {
-        Unit::None | Unit::Count | Unit::Money(None) => None,
-        Unit::Share => Some("share".into()),
-        Unit::Points => Some("points".into()),
-        Unit::Time(unit) => Some(unit.clone()),
-        Unit::Money(Some(currency)) => Some(currency.clone()),
-    }
+fn quotient(value: &Expr) -> Option<[&Expr; 2]> {
+    let ExprNode::Call(Func::Divide, sides) = &value.node else { return None };
+    let [above, below] = sides.as_slice() else { return None };
+    Some([above, below].map(|side| match &side.node {
+        ExprNode::Call(Func::Cast(_), inner) => inner.first().unwrap_or(side),
+        _ => side,
+    }))
 }
 
 /// The conditions of which an expression is made by `and`.
@@ -311,49 +422,17 @@ fn never_null(expr: &Expr, among: &[&Expr]) -> bool {
     }
 }
 
-/// A text as a value of YAML, in quotes where it needs them.
-fn scalar(text: &str) -> String {
-    let plain = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '(')
-        && !text.contains(": ")
-        && !text.contains(" #")
-        && !text.ends_with(':')
-        && !matches!(text, "true" | "false" | "null")
-        && text.parse::<f64>().is_err();
-    if plain { text.to_owned() } else { quoted(text) }
-}
-
-/// A text in the quotes of YAML, as it may stand inside braces.
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
 /// The block of a pipeline that declares some metrics.
 pub fn block(entries: &[Entry]) -> String {
     let mut text = String::from("metrics:\n");
     for entry in entries {
+        for note in &entry.notes {
+            let _ = writeln!(text, "  # {note}");
+        }
         let _ = writeln!(text, "  {}:", entry.name);
         for (key, value) in &entry.keys {
             let _ = writeln!(text, "    {key}: {value}");
         }
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn texts_are_quoted_where_yaml_would_read_something_else() {
-        for (text, expected) in [
-            ("a = 1 and b = 'x'", "a = 1 and b = 'x'"),
-            ("'x' = a", "\"'x' = a\""),
-            ("\"odd name\" > 1", "\"\\\"odd name\\\" > 1\""),
-            ("a = 'b: c'", "\"a = 'b: c'\""),
-            ("true", "\"true\""),
-            ("100", "\"100\""),
-        ] {
-            assert_eq!(scalar(text), expected);
-        }
-    }
 }

@@ -26,6 +26,8 @@ pub struct Plan {
     /// The first instant not seen, in microseconds since 1970-01-01T00:00Z.
     pub as_of: i64,
     pub sources: Vec<Table>,
+    /// All tables, those of stages too, with what their columns mean.
+    pub tables: BTreeMap<String, Table>,
     /// The bad rows of sources that keep them.
     pub quarantines: Vec<PlannedTable>,
     /// What the files of a source differ in, in words.
@@ -140,9 +142,12 @@ pub fn plan(
         return None;
     }
     let (quarantines, drift) = (planner.quarantines, planner.drift);
+    let tables = planner.tables.into_iter().filter_map(|(name, table)| Some((name, table?)));
+    let tables = tables.collect();
     let hash = hash(pipeline, as_of, &planned, &quarantines, (&checks, &alerts));
     let name = pipeline.name.clone();
-    Some(Plan { name, as_of, sources, quarantines, drift, stages: planned, checks, alerts, hash })
+    let stages = planned;
+    Some(Plan { name, as_of, sources, tables, quarantines, drift, stages, checks, alerts, hash })
 }
 
 /// Everything that decides the tables, apart from the data.

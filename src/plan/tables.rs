@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::pipeline::Planner;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, fewest};
 use crate::ir::Table;
 use crate::metrics::{Lowering, Subject};
 use crate::spec::StageSpec;
@@ -164,11 +164,11 @@ impl Planner<'_> {
             let named = self.metrics.measured_of([name.value.clone()]);
             let named: Vec<&Table> =
                 named.iter().filter_map(|(from, _)| others.get(&from.value)).collect();
-            let mut least: Option<Vec<Diagnostic>> = None;
             // Sources first: where several tables would do, they are the ones to speak of.
             let sources = self.pipeline.sources.iter().map(|source| source.name.value.as_str());
-            let names: Vec<&str> = sources.chain(self.tables.keys().map(String::as_str)).collect();
-            for table in names.into_iter().filter_map(|name| self.tables.get(name)?.as_ref()) {
+            let names = sources.chain(self.tables.keys().map(String::as_str));
+            let tables = names.filter_map(|name| self.tables.get(name)?.as_ref());
+            let found = tables.map(|table| {
                 let subjects = std::iter::once(&table).chain(&named).map(|table| Subject {
                     table: &table.name,
                     schema: &table.rel.schema,
@@ -183,12 +183,10 @@ impl Planner<'_> {
                 let subjects: Vec<Subject> = subjects.collect();
                 let mut found = Diagnostics::default();
                 Lowering::of_tables(&subjects, Some(0), &self.metrics, &mut found).add(&name);
-                let found = found.into_sorted();
-                if least.as_ref().is_none_or(|least| found.len() < least.len()) {
-                    least = Some(found);
-                }
-            }
-            self.diagnostics.extend(least.into_iter().flatten());
+                found.into_sorted()
+            });
+            let found = fewest(found);
+            self.diagnostics.extend(found.into_iter().flatten());
         }
     }
 }

@@ -340,6 +340,7 @@ fn work(
             name: stage.name.clone(),
             kind: stage.kind,
             from: stage.from.clone(),
+            also: stage.also.clone(),
             rows_in: counts.of(&stage.input),
             rows_out: frame
                 .map(|(_, frame)| frame.rows() as u64)

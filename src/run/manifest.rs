@@ -92,8 +92,20 @@ pub(super) struct StageRecord {
     pub name: String,
     pub kind: &'static str,
     pub from: String,
+    /// Further tables that its metrics are measured of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
+    /// Of the table `from`.
     pub rows_in: Option<u64>,
     pub rows_out: Option<u64>,
+}
+
+impl StageRecord {
+    /// The tables that it reads, in words.
+    pub fn reads(&self) -> String {
+        let tables = std::iter::once(&self.from).chain(&self.also);
+        tables.map(String::as_str).collect::<Vec<_>>().join(", ")
+    }
 }
 
 #[derive(Debug, Serialize, JsonSchema)]

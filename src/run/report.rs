@@ -240,11 +240,12 @@ fn data_quality(manifest: &Manifest, touched: &[(&str, &Frame)]) -> Section {
         vec![
             Cell::Text(stage.name.clone()),
             Cell::Text(stage.kind.to_owned()),
-            Cell::Text(stage.from.clone()),
+            Cell::Text(stage.reads()),
             count(stage.rows_in),
             count(stage.rows_out),
         ]
     });
+    let measures_several = manifest.stages.iter().any(|stage| !stage.also.is_empty());
     let mut section = Section {
         id: "data_quality".into(),
         title: "Data quality".into(),
@@ -267,7 +268,8 @@ fn data_quality(manifest: &Manifest, touched: &[(&str, &Frame)]) -> Section {
                     Column::new("rows_out", "Rows out", ReportUnit::Count),
                 ],
                 rows: stages.collect(),
-                note: None,
+                note: measures_several
+                    .then(|| "Rows in are those of the first table that a stage reads.".to_owned()),
                 total_rows: None,
             }),
             Block::Table(Table {

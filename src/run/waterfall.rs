@@ -88,7 +88,7 @@ mod tests {
 
     fn stage(name: &str, kind: &'static str, from: &str, rows_out: u64) -> StageRecord {
         let (name, from) = (name.to_owned(), from.to_owned());
-        StageRecord { name, kind, from, rows_in: None, rows_out: Some(rows_out) }
+        StageRecord { name, kind, from, also: Vec::new(), rows_in: None, rows_out: Some(rows_out) }
     }
 
     #[test]

@@ -35,6 +35,22 @@ pub struct Source {
     pub flawed: bool,
 }
 
+impl Source {
+    /// The block that says what its rows are about.
+    pub fn block(&self) -> Option<&'static str> {
+        [
+            ("order", self.order.is_some()),
+            ("subscription", self.subscription.is_some()),
+            ("ticket", self.ticket.is_some()),
+            ("survey", self.survey.is_some()),
+            ("review", self.review.is_some()),
+            ("invoice", self.invoice.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(block, said)| said.then_some(block))
+    }
+}
+
 /// How files hold their rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileForm {

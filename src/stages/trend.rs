@@ -134,6 +134,11 @@ impl Stage for Trend {
         let mut columns = Vec::new();
         let mut good = self.check(cx).is_some();
         for metric in &self.metrics.value {
+            // What is wrong with it is noted where it is made.
+            if table.rel.schema.field(&metric.value).is_some_and(|field| field.flawed) {
+                good = false;
+                continue;
+            }
             match cx.column(metric, &table) {
                 Some(expr) if expr.data_type.is_numeric() => columns.push(metric.value.clone()),
                 Some(expr) => {

@@ -178,7 +178,7 @@ fn lines_with_prices_and_cancellations_are_orders_and_returns() {
     says(&pipeline, "value: Quantity * Price");
     let guest = "# customer: 'coalesce(cast(cast(\"Customer ID\" as int64) as string), ''guest '' || cast(Invoice as string))'\n";
     says(&pipeline, guest);
-    says(&pipeline, "returned: 'starts_with(Invoice, ''C'')'");
+    says(&pipeline, "returned: \"starts_with(Invoice, 'C')\"");
     says(&pipeline, "bad_rows: {action: quarantine, tolerate: 10%}");
     says(&pipeline, "by: [Country]");
     says(&said, "8.6% without a value");

@@ -83,3 +83,77 @@ fn mistakes_are_reported_at_once_and_at_their_words() {
     let needed = mistakes.len() * 9 / 10;
     assert!(suggested >= needed, "{suggested} of {} have the right suggestion", mistakes.len());
 }
+
+/// What a pipeline is told of, with the words that it is told at.
+fn told_of(text: &str) -> Vec<(String, String)> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("it.yaml");
+    std::fs::write(&path, text).expect("written");
+    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
+        .args(["check", "--format", "json", "--root", env!("CARGO_MANIFEST_DIR")])
+        .arg(&path)
+        .output()
+        .expect("it runs");
+    let document: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let lines: Vec<&str> = text.lines().collect();
+    let diagnostics = document["diagnostics"].as_array().expect("a list").iter();
+    let told = diagnostics.map(|diagnostic| {
+        let place = &diagnostic["labels"][0]["place"];
+        let at = |end: &str, of: &str| place[end][of].as_u64().expect("a place") as usize;
+        let line: Vec<char> = lines[at("start", "line") - 1].chars().collect();
+        let word = &line[at("start", "column") - 1..at("end", "column") - 1];
+        (word.iter().collect(), diagnostic["message"].as_str().unwrap_or_default().to_owned())
+    });
+    told.collect()
+}
+
+/// Metrics of several tables: what differs between those; and numbers that must be of another kind.
+#[test]
+fn metrics_that_do_not_go_together_are_told_at_their_words() {
+    let text = "\
+version: 1
+name: it
+as_of: 1998-07-01
+sources:
+  buyers: {parquet: sample_data/cdnow/sample_orders.parquet, customer: customer_id, time: ordered_at}
+  by_text: {parquet: sample_data/cdnow/sample_orders.parquet, customer: cast(customer_id as string), time: ordered_at}
+  asked: {parquet: sample_data/shop/surveys.parquet, customer: customer_id, time: answered_at, survey: {score: score, question: question}}
+metrics:
+  kinds: {count_distinct: cds}
+  in_dated: {count: {}, from: dated}
+  in_texts: {count: {}, from: texts}
+  of_texts: {count: {}, from: by_text}
+  mixed: {ratio: {numerator: of_texts, denominator: order_count}, interval: bootstrap, from: buyers}
+  scores: {mean: score, from: asked}
+  felt: {pulse: {active: scores}, from: asked}
+  wrong: {mean: \"'a'\"}
+  per_nothing: {ratio: {numerator: kinds, denominator: order_count, scale: 0}}
+  upside_down: {balance: {plus: cds > 3, minus: cds < 2, scale: -100}}
+stages:
+  dated: {from: buyers, derive: {month: \"'x'\"}}
+  numbers: {from: buyers, derive: {code: cds}}
+  texts: {from: buyers, derive: {code: cast(cds as string)}}
+  by_grain: {from: buyers, segment_metrics: {by: [month], metrics: [kinds, in_dated]}}
+  by_column: {from: numbers, segment_metrics: {by: [code], metrics: [kinds, in_texts]}}
+  drawn: {from: buyers, segment_metrics: {metrics: [mixed, per_nothing, upside_down]}}
+  answers: {from: asked, segment_metrics: {metrics: [felt]}}
+  monthly: {from: buyers, segment_metrics: {by: [month], metrics: [kinds, wrong]}}
+  changes: {from: monthly, trend: {metrics: [kinds, wrong]}}
+  of_changes: {from: changes, filter: {where: value > 1}}
+";
+    let expected = [
+        (
+            "bootstrap",
+            "the metric `mixed` has no interval `bootstrap`: the customer of `buyers` is a int64, that of `by_text` a string, so nobody is in both",
+        ),
+        ("scores", "`active` names a metric that counts"),
+        ("wrong", "this metric needs numbers, not a string"),
+        ("0", "`scale` is more than 0, not 0"),
+        ("-100", "`scale` is more than 0, not -100"),
+        ("month", "`month` is a calendar grain of `buyers`, but a column of `dated`"),
+        ("code", "`code` is of type int64 in `numbers`, and of type string in `texts`"),
+    ];
+    let expected: Vec<(String, String)> =
+        expected.iter().map(|(word, message)| ((*word).into(), (*message).into())).collect();
+    assert_eq!(told_of(text), expected);
+}

@@ -76,6 +76,15 @@ metrics:
   solved_of_mature: {resolution_rate: {maturity: 14d}}
   decided: {sentiment_positive: {neutral: exclude}}
   delighted: {csat: {satisfied: [5]}, where: \"survey_id % 2 = 0\"}
+  drawn_csat: {csat: {}, interval: bootstrap, direction: lower}
+  bare_csat: {csat: {}, interval: none, unit: points}
+  net: {balance: {plus: score > 8, minus: score < 7, scale: 1}, description: \"from -1 to 1: net\"}
+  odd: {count: {}, where: \"question <> 'a\\n--b' and score - -5 > 6\"}
+  minutes: {first_response_time: {statistic: mean}, unit: minute}
+  per_100: {ratio: {numerator: reopened, denominator: all_tickets, scale: 100}, interval: bootstrap}
+  reopened: {count: {}, where: reopens > 0, direction: lower}
+  all_tickets: {ticket_count: {}, unit: count}
+  resolved_per_ticket: {ratio: {numerator: resolution_rate, denominator: all_tickets}}
 ";
 
 /// The kinds that no source of the pipeline can write, and what is said of them.
@@ -96,6 +105,10 @@ const LACKING: &[(&str, &str)] = &[
     ("review_rating_bayes", "a prior that is taken from all groups"),
     ("review_positive_lower", "a bound of an interval"),
 ];
+
+/// What the columns of users' metrics are called behind their names.
+const PARTS: [&str; 8] =
+    ["", "_n", "_low", "_high", "_numerator", "_denominator", "_plus", "_minus"];
 
 fn prepared(folder: &Path, text: &str) -> Prepared {
     let path = folder.join("it.yaml");
@@ -196,10 +209,13 @@ fn what_is_printed_gives_the_same_numbers() {
         for (one, other) in metrics {
             let is_its = |name: &&str| {
                 let rest = name.strip_prefix(one.as_str());
-                let parts =
-                    ["", "_n", "_low", "_high", "_numerator", "_denominator", "_plus", "_minus"];
-                rest.is_some_and(|rest| parts.contains(&rest))
+                rest.is_some_and(|rest| PARTS.contains(&rest))
             };
+            let parts = |name: &str| -> Vec<&str> {
+                let has = |part: &&str| frame.schema.field(&format!("{name}{part}")).is_some();
+                PARTS.into_iter().filter(has).collect()
+            };
+            assert_eq!(parts(one), parts(other), "{table}: the columns of {other}");
             for column in frame.schema.names().filter(is_its) {
                 let twin = column.replacen(one.as_str(), other, 1);
                 let (expected, found) = (frame.column(column), frame.column(&twin));
@@ -241,16 +257,216 @@ fn without_a_pipeline_columns_stand_for_roles() {
             (Ok(block), Some(_)) => panic!("{name} can be written:\n{block}"),
             (Err(reason), Some((_, words))) => {
                 assert!(
-                    reason.contains(words) || reason.contains("--pipeline"),
+                    reason.contains(words) || reason.contains("only with options"),
                     "{name}: {reason}"
                 );
             }
             (Err(reason), None) => {
-                let told = ["--pipeline", "what is still open"];
+                let told = ["only with options", "what is still open"];
                 assert!(told.iter().any(|words| reason.contains(words)), "{name}: {reason}");
             }
         }
     }
     let unknown = metric_as_yaml("csatt").expect_err("there is none");
     assert!(unknown.contains("a similar name exists: `csat`"), "{unknown}");
+}
+
+/// The metric of a pipeline, or why there is none.
+fn told(name: &str, prepared: &Prepared, from: Option<&str>) -> String {
+    metric_of_pipeline(name, prepared, from).unwrap_or_else(|why| why)
+}
+
+#[test]
+fn what_a_metric_says_beside_its_kind_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let more = "\
+  kept: {sla_compliance: {target: 4h, goal: 90%}, from: tickets}
+  angry: {ratio: {numerator: mine, denominator: order_count, scale: 100}, interval: bootstrap, unit: points}
+  mine: {count: {}, where: complaint, from: tickets, description: \"of those who wrote: all\"}
+stages:
+  any: {from: orders, segment_metrics: {by: [plan], metrics: [angry]}}
+";
+    let base = PIPELINE.replace("TOP", TOP);
+    let prepared = prepared(folder.path(), &format!("{base}  {more}"));
+    for (name, from, expected) in [
+        (
+            "drawn_csat",
+            None,
+            "# over the columns of `surveys`\nmetrics:\n  my_drawn_csat:\n    share: score in (4, 5)\n    \
+             where: score is not null and question = 'csat'\n    interval: bootstrap\n    direction: lower",
+        ),
+        (
+            "bare_csat",
+            Some("surveys"),
+            "# over the columns of `surveys`\nmetrics:\n  my_bare_csat:\n    share: score in (4, 5)\n    \
+             where: score is not null and question = 'csat'\n    unit: points\n    interval: none\n    direction: higher",
+        ),
+        (
+            "net",
+            None,
+            "# over the columns of `surveys`\nmetrics:\n  my_net:\n    balance: {plus: score > 8, minus: score < 7, scale: 1}\n    \
+             where: (score > 8) is not null and (score < 7) is not null\n    description: 'from -1 to 1: net'",
+        ),
+        (
+            "odd",
+            None,
+            "# over the columns of `surveys`\nmetrics:\n  my_odd:\n    count: {}\n    \
+             where: \"question <> 'a\\n--b' and score - -5 > 6\"",
+        ),
+        (
+            "kept",
+            None,
+            "# over the columns of `tickets`\nmetrics:\n  # Its `goal` of 90% is a line in the report that other kinds of metrics do not have.\n  \
+             my_kept:\n    share: coalesce(elapsed('hour', created_at, ",
+        ),
+        (
+            "angry",
+            None,
+            "# over the columns of `orders`, `tickets`\nmetrics:\n  my_angry_numerator:\n    count: {}\n    where: complaint\n    \
+             from: tickets\n  my_angry_denominator:\n    count: {}\n    where: status = 'completed'\n    from: orders\n  \
+             my_angry:\n    ratio: {numerator: my_angry_numerator, denominator: my_angry_denominator, scale: 100}\n    \
+             unit: points\n    interval: bootstrap",
+        ),
+        (
+            "mine",
+            None,
+            "# over the columns of `tickets`\nmetrics:\n  my_mine:\n    count: {}\n    where: complaint\n    from: tickets\n    \
+             description: 'of those who wrote: all'",
+        ),
+        // The first source with a customer is that of orders, but these are about tickets and surveys.
+        (
+            "ticket_count",
+            None,
+            "# over the columns of `tickets`\nmetrics:\n  my_ticket_count:\n    count: {}",
+        ),
+        (
+            "tickets_per_customer",
+            Some("orders"),
+            "# over the columns of `orders`\nmetrics:\n  my_tickets_per_customer_numerator:\n    count: customer_id\n",
+        ),
+        ("revenue", Some("nobody"), "there is no table `nobody`; known here: `any`, `"),
+        (
+            "revenue",
+            Some("tickets"),
+            "the metric `revenue` needs the role `value`, which `tickets` does not have",
+        ),
+        ("share", None, "`share` is measured only with options: declare a metric of it"),
+        ("gap_days", None, "there is no metric `gap_days`; say which statistic: `gap_days_mean`"),
+        ("csatt", None, "there is no metric `csatt`; a similar name exists: `csat`"),
+    ] {
+        let found = told(name, &prepared, from);
+        assert!(found.starts_with(expected), "{name}:\n{found}");
+    }
+}
+
+/// Orders of several lines are put together, which users' metrics cannot; of others all is printed, and gives the same
+/// numbers beside the metrics that it was made from.
+#[test]
+fn metrics_of_several_tables_are_printed_part_by_part() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = Path::new(TOP).join("pipelines/side_by_side.yaml");
+    let text = fs::read_to_string(path).expect("the pipeline is there");
+    let text = text.replace("sample_data/", &format!("{TOP}/sample_data/"));
+    let why = told("tickets_per_buyer", &prepared(folder.path(), &text), None);
+    assert!(why.contains("it needs orders put together from their lines (`order.id`)"), "{why}");
+
+    let text = text.replace("{id: order_id, sold:", "{sold:");
+    let plain = prepared(folder.path(), &text);
+    let names = [
+        "written",
+        "complaints",
+        "spent",
+        "tickets_per_buyer",
+        "complaints_per_100_orders",
+        "cost_per_order",
+        "revenue",
+        "average_order_value",
+    ];
+    let mut pasted = String::new();
+    for name in names {
+        let block = metric_of_pipeline(name, &plain, None).expect("it can be written");
+        let lines = block.lines().skip_while(|line| *line != "metrics:").skip(1);
+        lines.for_each(|line| _ = writeln!(pasted, "{line}"));
+    }
+    let (before, after) = text.split_once("\nstages:\n").expect("stages");
+    let twins = |names: &[&str]| {
+        let twins: Vec<String> = names.iter().map(|name| format!("{name}, my_{name}")).collect();
+        twins.join(", ")
+    };
+    // Costs have no customers, and so no plan.
+    let has_customers = |name: &&str| !matches!(*name, "spent" | "cost_per_order");
+    let of_customers: Vec<&str> = names.into_iter().filter(has_customers).collect();
+    let stages = format!(
+        "  by_month: {{from: orders, segment_metrics: {{by: [month], metrics: [{}]}}}}\n  \
+         by_plan: {{from: orders, segment_metrics: {{by: [plan], metrics: [{}]}}}}\n{after}",
+        twins(&names),
+        twins(&of_customers),
+    );
+    prepared(folder.path(), &format!("{before}\n{pasted}\nstages:\n{stages}"));
+    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
+        .current_dir(folder.path())
+        .args(["run", "it.yaml", "--quiet"])
+        .output()
+        .expect("it starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut columns = 0;
+    for (table, names) in [("by_month", names.as_slice()), ("by_plan", of_customers.as_slice())] {
+        let frame = read_parquet(&folder.path().join(format!("out/side_by_side/{table}.parquet")));
+        for (name, part) in names.iter().flat_map(|name| PARTS.map(|part| (name, part))) {
+            let (one, other) = (format!("{name}{part}"), format!("my_{name}{part}"));
+            assert_eq!(frame.column(&one), frame.column(&other), "{table}: {other}\n{pasted}");
+            let unit = |name: &str| frame.schema.field(name).map(|field| field.unit.clone());
+            assert_eq!(unit(&one), unit(&other), "{table}: the unit of {other}");
+            columns += usize::from(frame.column(&one).is_some());
+        }
+    }
+    // Four of one column, two ratios with bounds, two without; by plan without those of costs.
+    assert_eq!(columns, (4 + 2 * 5 + 2 * 3) + (3 + 2 * 5 + 3), "{pasted}");
+
+    // The manifest tells of all tables that are measured.
+    let manifest =
+        fs::read_to_string(folder.path().join("out/side_by_side/manifest.json")).expect("written");
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).expect("JSON");
+    let stages = manifest["stages"].as_array().expect("a list");
+    let monthly = stages.iter().find(|stage| stage["name"] == "monthly").expect("a stage");
+    assert_eq!(monthly["from"], "orders");
+    assert_eq!(monthly["also"], serde_json::json!(["tickets", "costs"]));
+    let report =
+        fs::read_to_string(folder.path().join("out/side_by_side/report.md")).expect("written");
+    assert!(report.contains("| orders, tickets, costs |"), "{report}");
+}
+
+#[test]
+fn the_command_prints_a_metric() {
+    let tenure = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
+            .current_dir(TOP)
+            .arg("metrics")
+            .args(arguments)
+            .output()
+            .expect("it starts");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let pipeline = "pipelines/side_by_side.yaml";
+    assert_eq!(
+        tenure(&["complaints", "--as-yaml", "--pipeline", pipeline]),
+        (
+            Some(0),
+            "# over the columns of `tickets`\nmetrics:\n  my_complaints:\n    count: {}\n    where: complaint\n    \
+             from: tickets\n"
+                .to_owned(),
+            String::new()
+        )
+    );
+    let (status, _, why) =
+        tenure(&["tickets_per_buyer", "--as-yaml", "--pipeline", pipeline, "--from", "orders"]);
+    assert_eq!(status, Some(2));
+    assert!(why.contains("it needs orders put together"), "{why}");
+    let (status, _, why) = tenure(&["complaints", "--from", "orders"]);
+    assert_eq!(status, Some(2));
+    assert!(why.contains("--pipeline"), "{why}");
+    let (status, block, _) = tenure(&["csat", "--as-yaml"]);
+    assert_eq!(status, Some(0));
+    assert!(block.contains("metrics:\n  my_csat:\n"), "{block}");
 }

@@ -54,6 +54,7 @@ impl Metric for BalanceOf {
     fn lower(&self, lowering: &mut Lowering) -> Option<()> {
         let plus = lowering.parse_condition(&self.plus.value);
         let minus = lowering.parse_condition(&self.minus.value);
+        super::scale(&self.scale, lowering)?;
         let (plus, minus) = (plus?, minus?);
         let condition = lowering.condition();
         let known = |conditions: Vec<crate::ir::Expr>| {

@@ -38,7 +38,7 @@ fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Metric>> {
 impl Metric for MeanOf {
     fn lower(&self, lowering: &mut Lowering) -> Option<()> {
         let value = lowering.parse(&self.0)?;
-        let unit = super::unit_of_value(&value, lowering);
+        let unit = lowering.subject.unit_of(&value);
         let value = super::number(value, lowering)?;
         let filter = lowering.condition();
         lowering.statistic(Statistic::Mean, value, filter, &Level::Rows, unit)

@@ -16,9 +16,9 @@ pub mod share;
 pub mod sum;
 
 use super::Lowering;
-use crate::diagnostic::Code;
-use crate::document::{Decode, Field};
-use crate::frame::{DataType, Unit};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::document::{Decode, Field, Setting};
+use crate::frame::DataType;
 use crate::ir::Expr;
 
 /// The manual's line for a kind that takes one value.
@@ -26,14 +26,16 @@ fn main_argument<T: Decode>(expects: &str) -> Vec<Field> {
     vec![Field { expects: expects.into(), ..Field::body::<T>("What is measured.") }]
 }
 
-/// The unit of an expression: that of its column, or money if it is the input's value.
-fn unit_of_value(value: &Expr, lowering: &Lowering) -> Unit {
-    let subject = lowering.subject;
-    if subject.roles.value.as_ref().is_some_and(|money| money.expr == *value) {
-        return lowering.money();
+/// Notes a scale on which nothing is told.
+fn scale(scale: &Setting<f64>, lowering: &mut Lowering) -> Option<()> {
+    if scale.value > 0.0 {
+        return Some(());
     }
-    let column = value.as_column().and_then(|name| subject.schema.field(name));
-    column.map_or(Unit::None, |field| field.unit.clone())
+    let message = format!("`scale` is more than 0, not {}", scale.value);
+    let help = "it is what a ratio is told per, such as `100`, or a balance if all count for";
+    let place = scale.place(lowering.place());
+    lowering.diagnostics.push(Diagnostic::at(Code::InvalidValue, place, message).help(help));
+    None
 }
 
 /// Anything but a duration, which has no place in a table of numbers with units and is noted.

@@ -57,7 +57,7 @@ impl Metric for QuantileOf {
             return None;
         }
         let value = lowering.parse(&self.value.value)?;
-        let unit = super::unit_of_value(&value, lowering);
+        let unit = lowering.subject.unit_of(&value);
         let value = super::number(value, lowering)?;
         let filter = lowering.condition();
         lowering.statistic(Statistic::Quantile(at), value, filter, &Level::Rows, unit)

@@ -55,15 +55,21 @@ fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Metric>> {
     Some(Box::new(RatioOf::decode(node, decoder)?))
 }
 
+/// The unit of one value per another, where nobody says it.
+pub(in crate::metrics) fn unit_of(numerator: &Unit, denominator: &Unit) -> Unit {
+    match (numerator, denominator) {
+        (unit @ Unit::Money(_), Unit::Count) => unit.clone(),
+        _ => Unit::None,
+    }
+}
+
 impl Metric for RatioOf {
     fn lower(&self, lowering: &mut Lowering) -> Option<()> {
         let numerator = lowering.other(&self.numerator.value, "numerator");
         let denominator = lowering.other(&self.denominator.value, "denominator");
+        super::scale(&self.scale, lowering)?;
         let (numerator, denominator) = (numerator?, denominator?);
-        let unit = match (&numerator.1, &denominator.1) {
-            (unit @ Unit::Money(_), Unit::Count) => unit.clone(),
-            _ => Unit::None,
-        };
+        let unit = unit_of(&numerator.1, &denominator.1);
         lowering.ratio_per(numerator, denominator, self.scale.value, unit)
     }
 

@@ -19,9 +19,10 @@
 //!
 //! Rules: `active` names a metric that counts the customers who could have answered, mostly of another table
 //! (`buyers: {customer_count: {}, from: orders}`). Then `m_active` is its value and `m_coverage` = customers with
-//! an answer / active customers, null where there are none; above 1 where more answered than were active.
+//! an answer / active customers, null where there are none; above 1 where more answered than were active. A metric
+//! that is no count is refused.
 
-use crate::diagnostic::Spanned;
+use crate::diagnostic::{Code, Diagnostic, Spanned};
 use crate::frame::{DataType, Unit};
 use crate::ir::typing::build;
 use crate::ir::{Expr, Mark};
@@ -94,9 +95,17 @@ impl Metric for Pulse {
         let (latest, level) = super::latest(lowering, points, customer.value, time)?;
         lowering.statistic(Statistic::Mean, latest, None, &level, Unit::Points)?;
         let Some(active) = &self.active.value else { return Some(()) };
-        let answered = lowering.columns.iter().rev().find(|column| column.unit == Unit::Count);
-        let answered = answered?.expr.clone();
+        let answered = lowering.column_of("_n")?;
+        let place = active.span;
         let (active, unit) = lowering.other_alone(active, "active")?;
+        if unit != Unit::Count {
+            lowering.diagnostics.push(
+                Diagnostic::at(Code::InvalidValue, place, "`active` names a metric that counts").help(
+                    "declare one of the customers who could have answered: `buyers: {customer_count: {}, from: orders}`",
+                ),
+            );
+            return None;
+        }
         let coverage = lowering.typed(build::div(answered, active.clone()))?;
         lowering.column("_active", active, unit);
         lowering.column("_coverage", coverage, Unit::Share);

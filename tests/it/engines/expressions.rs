@@ -1,16 +1,19 @@
 //! Expressions: every function, over whatever arguments it takes, nested at random.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tenure::document::{DAY_MICROS, Interval, TimeUnit};
+use tenure::diagnostic::{Diagnostics, Span};
+use tenure::document::{DAY_MICROS, Expression, Interval, TimeUnit};
 use tenure::frame::{DataType, Field, Frame, Schema, Value};
-use tenure::ir::function::{Part, TABLE};
+use tenure::ir::function::{Part, TABLE, is_public};
+use tenure::ir::parse::{self, Scope};
+use tenure::ir::sql::{readable, sql};
 use tenure::ir::typing::call;
-use tenure::ir::{Expr, Func, RelRef, named, relation};
+use tenure::ir::{Calendar, Expr, ExprNode, Func, RelRef, named, relation};
 
 use super::optional;
-use crate::support::{Draw, Written, agree, calendar, law, scan};
+use crate::support::{Draw, Written, agree, by_reference, calendar, equal, law, scan};
 
 /// What a function takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -408,4 +411,75 @@ fn conditions_are_lazy_on_both_engines() {
         let frame = things(draw);
         expr.map_or(Ok(()), |expr| alike(expr, &frame, draw))
     });
+}
+
+/// The first instant that is not seen: the night before it is the evening of a day in New York.
+const AS_OF: i64 = 1_709_265_600_000_000;
+
+/// The expression that the text of another is read as; `None` where there is no text for it.
+fn written_and_read(
+    expr: &Expr,
+    schema: &Schema,
+    calendar: &Calendar,
+) -> Result<Option<Expr>, String> {
+    let Ok(text) = sql(expr, calendar, AS_OF) else { return Ok(None) };
+    let parameters = BTreeMap::new();
+    let scope = Scope { table: "things", schema, parameters: &parameters, calendar, as_of: AS_OF };
+    let written = Expression { text: text.clone(), span: Span::default(), verbatim: None };
+    let mut faults = Diagnostics::default();
+    let read = parse::expression(&written, &scope, &mut faults);
+    let readable = readable(expr, calendar, AS_OF);
+    if read.as_ref() == Some(&readable) {
+        return Ok(read);
+    }
+    let faults = faults.into_sorted();
+    Err(format!("{expr}\nis written as\n{text}\nand read as\n{read:?}\n{faults:?}"))
+}
+
+/// What is written as SQL is read back as it was, and has the same values.
+#[test]
+fn what_is_written_is_read_back() {
+    let grammar = Grammar::new();
+    law(400, |draw| {
+        let (take, frame, calendar) = (draw.pick(TYPES), things(draw), calendar(draw));
+        let expr = grammar.argument(draw, take, 4);
+        let Some(read) = written_and_read(&expr, &frame.schema, &calendar)? else { return Ok(()) };
+        let input = scan(&frame.schema);
+        let run = |expr: &Expr| by_reference(&projection(&input, expr.clone()), &frame, &calendar);
+        match (run(&expr), run(&read)) {
+            (Ok(expected), Ok(found)) => {
+                equal(&expected, &found, 0.0).map_err(|why| format!("{expr}\n{read}\n{why}"))
+            }
+            (Err(_), Err(_)) => Ok(()),
+            (expected, found) => Err(format!(
+                "{expr}: {:?}\n{read}: {:?}",
+                expected.map(|_| "a value"),
+                found.map(|_| "a value")
+            )),
+        }
+    });
+}
+
+/// A text there is for every function that the language offers.
+#[test]
+fn every_public_function_is_written() {
+    let grammar = Grammar::new();
+    let mut written: BTreeSet<&str> = BTreeSet::new();
+    let calendar = calendar(&mut Draw::over(&[]));
+    let fields = COLUMNS.iter().map(|(name, _, data_type)| Field::new(*name, *data_type));
+    let schema = Schema::new(fields.collect());
+    for (func, takes, _) in &grammar.0 {
+        let expr = grammar.call(&mut Draw::over(&[]), *func, takes, 0).expect("types that fit");
+        let read = written_and_read(&expr, &schema, &calendar);
+        if let Some(read) = read.unwrap_or_else(|why| panic!("{why}"))
+            && matches!(read.node, ExprNode::Call(..))
+        {
+            written.insert(func.name());
+        }
+    }
+    let public = TABLE.iter().map(|(name, ..)| *name).filter(|name| is_public(name));
+    let missing: Vec<&str> = public.filter(|name| !written.contains(name)).collect();
+    assert!(missing.is_empty(), "no text for {missing:?}");
+    let private: Vec<&&str> = written.iter().filter(|name| !is_public(name)).collect();
+    assert!(private.is_empty(), "a text for {private:?}");
 }
