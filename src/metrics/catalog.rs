@@ -30,6 +30,9 @@ crate::options! {
         from: Option<Spanned<String>> = None,
         /// Rows for which this is not true are not measured.
         r#where: Option<Expression> = None,
+        /// The time by which rows are in the periods of a calendar grain: a column, or an expression; absent: that
+        /// of the table. Built-in metrics and ratios take none.
+        time: Option<Expression> = None,
         /// The unit, for reports.
         unit: Option<Spanned<String>> = None,
         /// How an interval is found.
@@ -50,6 +53,8 @@ pub struct Declared {
     /// The table that it is measured of, if it says.
     pub from: Option<Spanned<String>>,
     pub condition: Option<Expression>,
+    /// Another time than that of the table.
+    pub time: Option<Expression>,
     pub unit: Option<Spanned<String>>,
     pub interval: Setting<IntervalMethod>,
     /// What it says, or what its kind says.
@@ -318,13 +323,14 @@ fn declared(name: &Spanned<String>, node: &Node, decoder: &mut Decoder) -> Optio
     };
     let kind = find(&kind.value)?;
     let metric = (kind.decode)(body, decoder)?;
-    let CommonKeys { from, r#where, unit, interval, direction, description } = common?;
+    let CommonKeys { from, r#where, time, unit, interval, direction, description } = common?;
     Some(Declared {
         name: name.clone(),
         kind: kind.name,
         metric,
         from: from.value,
         condition: r#where.value,
+        time: time.value,
         unit: unit.value,
         interval,
         direction: if direction.is_default() { kind.direction } else { direction.value },

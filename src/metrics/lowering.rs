@@ -42,8 +42,8 @@ pub enum Level {
     Customers(Option<Expr>),
     /// The purchase days of customers who had one before, of the rows that pass a condition.
     Gaps(Option<Expr>),
-    /// Surveys in the cells of the times they were sent, of the rows that pass a condition.
-    Sent(Option<Expr>),
+    /// Rows in the cells of another time than that of their table.
+    Dated(Box<Dated>),
     /// The different values of an expression in each cell of another level.
     Each(Box<Each>),
     /// The rows of all cells.
@@ -60,6 +60,14 @@ pub struct Each {
     pub of: Expr,
     pub filter: Option<Expr>,
     pub kept: Vec<Named<Measure>>,
+}
+
+/// Rows by another time than that of their table, and which of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dated {
+    /// A date or a timestamp; rows without one are in a period of their own, null.
+    pub time: Expr,
+    pub condition: Option<Expr>,
 }
 
 /// A column of a metric: an expression over its measures.
@@ -110,6 +118,8 @@ pub struct Lowering<'a> {
     pub(super) condition: Option<Expr>,
     pub(super) interval: Setting<IntervalMethod>,
     unit: Option<Unit>,
+    /// The time that says in which period a row is, if it is not that of the table.
+    time: Option<Expr>,
     /// Metrics being lowered, for ratios of ratios.
     pub(super) stack: Vec<String>,
 }
@@ -151,6 +161,7 @@ impl<'a> Lowering<'a> {
             condition: None,
             interval: Setting::default_of(IntervalMethod::Auto),
             unit: None,
+            time: None,
             stack: Vec::new(),
         }
     }
@@ -197,7 +208,7 @@ impl<'a> Lowering<'a> {
             // What a ratio counts, its numerator and denominator count.
             self.condition.clone(),
             std::mem::replace(&mut self.interval, Setting::default_of(IntervalMethod::Auto)),
-            self.unit.take(),
+            (self.unit.take(), self.time.take()),
         );
         let around = (self.at, self.subject, self.wheres.len());
         self.stack.push(name.value.clone());
@@ -208,7 +219,8 @@ impl<'a> Lowering<'a> {
         self.stack.pop();
         (self.at, self.subject) = (around.0, around.1);
         self.wheres.truncate(around.2);
-        (self.name, self.span, self.named, self.condition, self.interval, self.unit) = outer;
+        (self.name, self.span, self.named, self.condition, self.interval, (self.unit, self.time)) =
+            outer;
         result
     }
 
@@ -231,6 +243,9 @@ impl<'a> Lowering<'a> {
         }
         self.interval = declared.interval;
         self.unit = declared.unit.as_ref().map(|unit| unit_of(&unit.value));
+        if let (Some(time), Some(_)) = (&declared.time, self.at) {
+            self.time = Some(self.time_of(declared, time)?);
+        }
         self.of_table(declared.metric.as_ref(), Some(&declared.name))
     }
 
@@ -241,6 +256,39 @@ impl<'a> Lowering<'a> {
             return None;
         }
         metric.lower(self)
+    }
+
+    /// The time that a metric says for itself; what is none, and a metric that has its own, is noted.
+    fn time_of(&mut self, declared: &'a super::Declared, written: &Expression) -> Option<Expr> {
+        let made_of_others = !declared.metric.parts().is_empty();
+        if made_of_others || super::find(declared.kind).is_some_and(|kind| kind.built_in) {
+            let kind = declared.kind;
+            let message = format!("`{kind}` takes no `time`");
+            let help = match made_of_others {
+                true => format!("write `time` at the metrics that the `{kind}` is made of"),
+                false => {
+                    "it has its own; the kinds take one: `count`, `sum`, `mean`, `share`, …".into()
+                }
+            };
+            let mistake = Diagnostic::at(Code::InvalidValue, written.span, message).help(help);
+            self.diagnostics.push(mistake);
+            return None;
+        }
+        let time = self.parse(written)?;
+        if matches!(time.data_type, DataType::Date | DataType::Timestamp) {
+            return Some(time);
+        }
+        let message = format!("a time is a date or a timestamp, not a {}", time.data_type);
+        self.diagnostics.push(Diagnostic::at(Code::TypeMismatch, written.span, message));
+        None
+    }
+
+    /// The rows of the table, in the cells of the time that the metric says.
+    pub fn rows(&self) -> Level {
+        match &self.time {
+            None => Level::Rows,
+            Some(time) => Level::Dated(Box::new(Dated { time: time.clone(), condition: None })),
+        }
     }
 
     /// Notes a mistake at the metric's place.

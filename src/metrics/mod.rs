@@ -34,7 +34,7 @@ pub use fields::{
     PlacedFields, WEIGHT_COLUMN,
 };
 pub use following::{COUNTED_COLUMN, Following};
-pub use lowering::{Each, IntervalMethod, Level, Lowering, MetricColumn};
+pub use lowering::{Dated, Each, IntervalMethod, Level, Lowering, MetricColumn};
 pub(crate) use registry::no_options;
 pub use registry::{Metric, MetricKind, block_of, find, meant, registry};
 pub use statistic::Statistic;

@@ -61,7 +61,7 @@ impl Lowering<'_> {
         let put_together =
             self.subject.roles.order.as_ref().is_some_and(|order| order.id.is_some());
         match level {
-            Level::Rows | Level::Sent(_) | Level::Whole => Some(weight.expr.clone()),
+            Level::Rows | Level::Dated(_) | Level::Whole => Some(weight.expr.clone()),
             Level::Orders(_) | Level::Placed(_) | Level::CameBack(_) => {
                 if put_together && !weight.of_customers {
                     self.unweighable(

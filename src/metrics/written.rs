@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use super::catalog::Direction;
-use super::lowering::{IntervalMethod, Level, Lowering, MetricColumn};
+use super::lowering::{Dated, IntervalMethod, Level, Lowering, MetricColumn};
 use super::registry::meant;
 use crate::document::quote::{Place, scalar};
 use crate::frame::Unit;
@@ -139,7 +139,17 @@ struct Reader<'a> {
 #[derive(Clone, Copy)]
 struct Found<'a> {
     table: usize,
+    /// The time that its rows are measured by, if it is not that of the table.
+    dated: Option<&'a Dated>,
     measure: &'a Measure,
+}
+
+impl Found<'_> {
+    /// Which rows are measured.
+    fn filter(&self, more: Option<&Expr>) -> Option<Expr> {
+        let of_level = self.dated.and_then(|dated| dated.condition.as_ref());
+        build::all(of_level.into_iter().chain(more).cloned()).ok().flatten()
+    }
 }
 
 impl Reader<'_> {
@@ -155,8 +165,9 @@ impl Reader<'_> {
         let Some((table, level, measure)) = found else {
             return lacking("a step between measuring and dividing");
         };
-        match level {
-            Level::Rows => {}
+        let dated = match level {
+            Level::Rows => None,
+            Level::Dated(dated) => Some(dated.as_ref()),
             Level::Orders(_) => {
                 return lacking(
                     "orders put together from their lines (`order.id`); of a source without it a row is an order, \
@@ -168,20 +179,15 @@ impl Reader<'_> {
             }
             Level::Customers(_) => return lacking("what each customer of a cell comes to"),
             Level::Gaps(_) => return lacking("the time between two purchase days of a customer"),
-            Level::Sent(_) => {
-                return lacking(
-                    "rows in the period of another time than that of the source (`survey.sent`)",
-                );
-            }
             Level::Each(_) => return lacking("one row of each customer of a cell, the latest"),
             Level::Whole | Level::Counted(_) => return lacking("what all groups together come to"),
-        }
+        };
         let measure = &measure.value;
         let read = measure.func.arguments().into_iter().chain(&measure.filter);
         if read.flat_map(|expr| expr.columns()).any(|name| name.starts_with('#')) {
             return lacking("another row of the same customer, before or behind");
         }
-        Ok(Found { table, measure })
+        Ok(Found { table, dated, measure })
     }
 
     fn text(&self, expr: &Expr) -> Result<String, Lacking> {
@@ -192,15 +198,18 @@ impl Reader<'_> {
     fn keys(
         &self,
         kind: (&'static str, String),
-        (table, filter): (usize, Option<&Expr>),
+        (found, filter): (Found, Option<&Expr>),
         (unit, of_kind): (&Unit, &Unit),
     ) -> Result<Keys, Lacking> {
         let mut keys = vec![kind];
-        if let Some(filter) = filter.filter(|filter| **filter != Expr::bool(true)) {
-            keys.push(("where", scalar(&self.text(filter)?, Place::Block)));
+        if let Some(filter) = found.filter(filter).filter(|filter| *filter != Expr::bool(true)) {
+            keys.push(("where", scalar(&self.text(&filter)?, Place::Block)));
+        }
+        if let Some(dated) = found.dated {
+            keys.push(("time", scalar(&self.text(&dated.time)?, Place::Block)));
         }
         if self.says_from {
-            keys.push(("from", self.lowering.subjects[table].table.to_owned()));
+            keys.push(("from", self.lowering.subjects[found.table].table.to_owned()));
         }
         keys.extend(self.unit(unit, of_kind)?);
         Ok(keys)
@@ -242,13 +251,14 @@ impl Reader<'_> {
     }
 
     /// The rows that are divided by.
-    fn counted(&self, n: &Expr) -> Result<(usize, Option<Expr>), Lacking> {
-        let Found { table, measure } = self.of_rows(n)?;
-        let among = match &measure.func {
-            MeasureFunc::CountRows => measure.filter.clone(),
+    fn counted(&self, n: &Expr) -> Result<(Found<'_>, Option<Expr>), Lacking> {
+        let found = self.of_rows(n)?;
+        let filter = found.measure.filter.clone();
+        let among = match &found.measure.func {
+            MeasureFunc::CountRows => filter,
             MeasureFunc::Count(value) => {
                 let known = build::is_null(value.clone()).and_then(build::not).ok();
-                build::all(measure.filter.clone().into_iter().chain(known)).ok().flatten()
+                build::all(filter.into_iter().chain(known)).ok().flatten()
             }
             _ => {
                 return lacking(
@@ -256,13 +266,13 @@ impl Reader<'_> {
                 );
             }
         };
-        Ok((table, among))
+        Ok((found, among))
     }
 
     fn share(&self, numerator: &Expr, n: &Expr, unit: &Unit) -> Result<Keys, Lacking> {
-        let (table, among) = self.counted(n)?;
+        let (found, among) = self.counted(n)?;
         let holds = scalar(&self.part_of(numerator, among.as_ref())?, Place::Block);
-        self.keys(("share", holds), (table, among.as_ref()), (unit, &Unit::Share))
+        self.keys(("share", holds), (found, among.as_ref()), (unit, &Unit::Share))
     }
 
     fn balance(
@@ -272,7 +282,7 @@ impl Reader<'_> {
         scale: f64,
         unit: &Unit,
     ) -> Result<Keys, Lacking> {
-        let (table, among) = self.counted(n)?;
+        let (found, among) = self.counted(n)?;
         let [plus, minus] = sides.map(|side| self.part_of(side, among.as_ref()));
         let [plus, minus] = [plus?, minus?].map(|side| scalar(&side, Place::Anywhere));
         let mut balance = format!("{{plus: {plus}, minus: {minus}");
@@ -280,7 +290,7 @@ impl Reader<'_> {
             let _ = write!(balance, ", scale: {scale}");
         }
         balance.push('}');
-        self.keys(("balance", balance), (table, among.as_ref()), (unit, &Unit::Points))
+        self.keys(("balance", balance), (found, among.as_ref()), (unit, &Unit::Points))
     }
 
     /// The ratio of the parts that are declared under its name.
@@ -338,7 +348,7 @@ impl Reader<'_> {
             | MeasureFunc::CountVarying { .. }
             | MeasureFunc::First { .. } => return lacking("a measure of another kind"),
         };
-        self.keys((kind, text), (found.table, found.measure.filter.as_ref()), (unit, &of_kind))
+        self.keys((kind, text), (found, found.measure.filter.as_ref()), (unit, &of_kind))
     }
 }
 

@@ -207,7 +207,7 @@ impl Cells<'_> {
 fn values(of: &ValuesOf, part: &Part, measuring: &Measuring, dimensions: &[Dimension]) -> Built {
     let measured = measuring.measured(&of.level, &part.own(dimensions))?;
     let who = match (&of.level, &part.table.roles.customer) {
-        (Level::Rows, Some(customer)) => customer.value.clone(),
+        (Level::Rows | Level::Dated(_), Some(customer)) => customer.value.clone(),
         _ => column(&measured.rel, ORDER_COLUMNS[0])?,
     };
     let known = build::not(build::is_null(of.value.clone())?)?;

@@ -12,7 +12,7 @@ use crate::ir::{
     Table, WindowFunc, named,
 };
 use crate::metrics::{
-    Asked, COUNTED_COLUMN, CUSTOMER_COLUMNS, Each, GAP_COLUMN, Level, ORDER_COLUMNS,
+    Asked, COUNTED_COLUMN, CUSTOMER_COLUMNS, Dated, Each, GAP_COLUMN, Level, ORDER_COLUMNS,
     PLACED_COLUMNS, WEIGHT_COLUMN, WeightedValue,
 };
 use crate::models::WeightedQuantiles;
@@ -55,16 +55,17 @@ impl Measuring<'_> {
                 levels.push(level);
             }
         }
-        let mut cells = match levels.iter().any(|level| matches!(level, Level::Sent(_))) {
-            false => {
+        let times = self.times();
+        let mut cells = match times.is_empty() {
+            true => {
                 let rows = self.measured(&Level::Rows, dimensions)?;
                 relation::aggregate(&rows.rel, rows.keys, self.measures(&Level::Rows))?
             }
-            // Cells in which something was sent, and such in which it was answered.
-            true => {
+            // Cells in which something was answered, and such in which it was sent.
+            false => {
                 levels.insert(0, &Level::Rows);
                 let mut parts = Vec::new();
-                for level in [&Level::Rows, &Level::Sent(None)] {
+                for level in std::iter::once(&Level::Rows).chain(&times) {
                     let of_level = self.measured(level, dimensions)?;
                     parts.push(relation::aggregate(&of_level.rel, of_level.keys, Vec::new())?);
                 }
@@ -80,6 +81,22 @@ impl Measuring<'_> {
             cells = self.join_quantile(&cells, of, dimensions)?;
         }
         Ok(cells)
+    }
+
+    /// The rows by each other time than that of the table that something is measured by.
+    fn times(&self) -> Vec<Level> {
+        let levels = self.asked.measures.iter().map(|(level, _)| level);
+        let of_values = self.asked.weighted_values.iter().map(|value| &value.level);
+        let mut times = Vec::new();
+        for level in levels.chain(of_values) {
+            let Level::Dated(dated) = level else { continue };
+            let all = Dated { time: dated.time.clone(), condition: None };
+            let all = Level::Dated(Box::new(all));
+            if !times.contains(&all) {
+                times.push(all);
+            }
+        }
+        times
     }
 
     fn measures(&self, level: &Level) -> Vec<Named<Measure>> {
@@ -136,7 +153,7 @@ impl Measuring<'_> {
             let measured = self.measured(level, dimensions)?;
             let customer = match level {
                 Level::Rows
-                | Level::Sent(_)
+                | Level::Dated(_)
                 | Level::Each(_)
                 | Level::Whole
                 | Level::Counted(_) => role.value.clone(),
@@ -176,7 +193,7 @@ impl Measuring<'_> {
             Level::CameBack(condition) => self.orders(condition, Which::CameBack, dimensions),
             Level::Customers(condition) => self.customers(condition, dimensions),
             Level::Gaps(condition) => self.gaps(condition, dimensions),
-            Level::Sent(condition) => self.sent(condition, dimensions),
+            Level::Dated(dated) => self.dated_rows(dated, dimensions),
             Level::Whole => {
                 let Measured { rel, .. } = self.measured(&Level::Rows, dimensions)?;
                 Ok(Measured { rel, keys: Vec::new() })
@@ -255,24 +272,23 @@ impl Measuring<'_> {
         self.table.roles.marks.contains_key(&Mark::Sent)
     }
 
-    /// Surveys, the periods being those of the times they were sent.
-    fn sent(
+    /// Rows, the periods being those of another time than that of the table.
+    fn dated_rows(
         &self,
-        condition: &Option<Expr>,
+        Dated { time, condition }: &Dated,
         dimensions: &[Dimension],
     ) -> Result<Measured, TypeError> {
         let mut rel = self.table.rel.clone();
         if let Some(condition) = condition {
             rel = relation::filter(&rel, condition.clone())?;
         }
-        let sent = self.table.roles.marks.get(&Mark::Sent);
         let mut keys = Vec::new();
         for dimension in dimensions {
-            keys.push(match (self.period_of(dimension), sent) {
-                (Some(unit), Some(sent)) => {
-                    named(&dimension.name, call(Func::DateTrunc(unit), vec![sent.clone()])?)
+            keys.push(match self.period_of(dimension) {
+                Some(unit) => {
+                    named(&dimension.name, call(Func::DateTrunc(unit), vec![time.clone()])?)
                 }
-                _ => dimension.key(),
+                None => dimension.key(),
             });
         }
         Ok(Measured { rel, keys })

@@ -128,6 +128,9 @@ metrics:
   felt: {pulse: {active: scores}, from: asked}
   wrong: {mean: \"'a'\"}
   per_nothing: {ratio: {numerator: kinds, denominator: order_count, scale: 0}}
+  no_time: {count: {}, time: cds}
+  own_time: {order_count: {}, time: ordered_at}
+  time_of_both: {ratio: {numerator: kinds, denominator: order_count}, time: ordered_at}
   upside_down: {balance: {plus: cds > 3, minus: cds < 2, scale: -100}}
 stages:
   dated: {from: buyers, derive: {month: \"'x'\"}}
@@ -135,7 +138,7 @@ stages:
   texts: {from: buyers, derive: {code: cast(cds as string)}}
   by_grain: {from: buyers, segment_metrics: {by: [month], metrics: [kinds, in_dated]}}
   by_column: {from: numbers, segment_metrics: {by: [code], metrics: [kinds, in_texts]}}
-  drawn: {from: buyers, segment_metrics: {metrics: [mixed, per_nothing, upside_down]}}
+  drawn: {from: buyers, segment_metrics: {metrics: [mixed, per_nothing, upside_down, no_time, own_time, time_of_both]}}
   answers: {from: asked, segment_metrics: {metrics: [felt]}}
   monthly: {from: buyers, segment_metrics: {by: [month], metrics: [kinds, wrong]}}
   changes: {from: monthly, trend: {metrics: [kinds, wrong]}}
@@ -149,6 +152,9 @@ stages:
         ("scores", "`active` names a metric that counts"),
         ("wrong", "this metric needs numbers, not a string"),
         ("0", "`scale` is more than 0, not 0"),
+        ("cds", "a time is a date or a timestamp, not a int64"),
+        ("ordered_at", "`order_count` takes no `time`"),
+        ("ordered_at", "`ratio` takes no `time`"),
         ("-100", "`scale` is more than 0, not -100"),
         ("month", "`month` is a calendar grain of `buyers`, but a column of `dated`"),
         ("code", "`code` is of type int64 in `numbers`, and of type string in `texts`"),

@@ -97,8 +97,6 @@ const LACKING: &[(&str, &str)] = &[
     ("unit_return_rate", "what came back"),
     ("value_return_rate", "what came back"),
     ("pulse", "the latest"),
-    ("response_count", "the period of another time"),
-    ("response_rate", "the period of another time"),
     ("follow_up_rate", "another row of the same customer"),
     ("follow_up_time", "another row of the same customer"),
     ("first_contact_resolution", "another row of the same customer"),

@@ -15,7 +15,7 @@
 use crate::document::{Decode, Decoder, Expression, Field, Node, Options};
 use crate::ir::typing::build;
 use crate::ir::{Measure, MeasureFunc};
-use crate::metrics::{Direction, Level, Lowering, Metric, MetricKind};
+use crate::metrics::{Direction, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -71,7 +71,7 @@ impl Metric for BalanceOf {
         for (part, conditions) in parts {
             let filter = lowering.typed(known(conditions))?;
             let count = Measure::filtered(MeasureFunc::CountRows, filter);
-            columns.push(lowering.measure(&Level::Rows, part, count));
+            columns.push(lowering.measure(&lowering.rows(), part, count));
         }
         let [plus, minus, n] = columns.try_into().ok()?;
         lowering.balance(plus, minus, n, self.scale.value)

@@ -15,7 +15,7 @@ use serde_json::{Value as Json, json};
 use crate::document::{Decode, Decoder, Expression, Node, NodeKind, schema};
 use crate::frame::Unit;
 use crate::ir::{Measure, MeasureFunc};
-use crate::metrics::{Direction, Level, Lowering, Metric, MetricKind};
+use crate::metrics::{Direction, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -66,7 +66,7 @@ impl Metric for CountOf {
             Some(argument) => MeasureFunc::Count(lowering.parse(argument)?),
         };
         let measure = Measure::filtered(func, lowering.condition());
-        let column = lowering.measure(&Level::Rows, "value", measure);
+        let column = lowering.measure(&lowering.rows(), "value", measure);
         lowering.plain(column, Unit::Count)
     }
 }

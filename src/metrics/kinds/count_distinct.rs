@@ -13,7 +13,7 @@
 use crate::document::{Decode, Decoder, Expression, Node};
 use crate::frame::Unit;
 use crate::ir::{Measure, MeasureFunc};
-use crate::metrics::{Direction, Level, Lowering, Metric, MetricKind};
+use crate::metrics::{Direction, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -40,7 +40,7 @@ impl Metric for CountDistinctOf {
         let value = lowering.parse(&self.0)?;
         let unit = Unit::Count;
         let measure = Measure::filtered(MeasureFunc::CountDistinct(value), lowering.condition());
-        let column = lowering.measure(&Level::Rows, "value", measure);
+        let column = lowering.measure(&lowering.rows(), "value", measure);
         lowering.plain(column, unit)
     }
 }

@@ -12,7 +12,7 @@
 
 use crate::document::{Decode, Decoder, Expression, Node};
 use crate::ir::{Measure, MeasureFunc};
-use crate::metrics::{Direction, Level, Lowering, Metric, MetricKind};
+use crate::metrics::{Direction, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -40,7 +40,7 @@ impl Metric for MaxOf {
         let value = super::comparable(value, lowering)?;
         let unit = lowering.subject.unit_of(&value);
         let measure = Measure::filtered(MeasureFunc::Max(value), lowering.condition());
-        let column = lowering.measure(&Level::Rows, "value", measure);
+        let column = lowering.measure(&lowering.rows(), "value", measure);
         lowering.plain(column, unit)
     }
 }

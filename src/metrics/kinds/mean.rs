@@ -13,7 +13,7 @@
 //! `m`, `m_n`, `m_low`, `m_high`; bounds are null for n < 2, all but n for n = 0.
 
 use crate::document::{Decode, Decoder, Expression, Node};
-use crate::metrics::{Direction, Level, Lowering, Metric, MetricKind, Statistic};
+use crate::metrics::{Direction, Lowering, Metric, MetricKind, Statistic};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -41,6 +41,6 @@ impl Metric for MeanOf {
         let unit = lowering.subject.unit_of(&value);
         let value = super::number(value, lowering)?;
         let filter = lowering.condition();
-        lowering.statistic(Statistic::Mean, value, filter, &Level::Rows, unit)
+        lowering.statistic(Statistic::Mean, value, filter, &lowering.rows(), unit)
     }
 }

@@ -16,7 +16,7 @@
 
 use crate::diagnostic::Code;
 use crate::document::{Decode, Decoder, Expression, Field, Node, Options, Share};
-use crate::metrics::{Direction, Level, Lowering, Metric, MetricKind, Statistic};
+use crate::metrics::{Direction, Lowering, Metric, MetricKind, Statistic};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -60,6 +60,6 @@ impl Metric for QuantileOf {
         let unit = lowering.subject.unit_of(&value);
         let value = super::number(value, lowering)?;
         let filter = lowering.condition();
-        lowering.statistic(Statistic::Quantile(at), value, filter, &Level::Rows, unit)
+        lowering.statistic(Statistic::Quantile(at), value, filter, &lowering.rows(), unit)
     }
 }

@@ -16,7 +16,7 @@
 use crate::document::{Decode, Decoder, Expression, Node};
 use crate::ir::typing::build;
 use crate::ir::{Measure, MeasureFunc};
-use crate::metrics::{Direction, Level, Lowering, Metric, MetricKind};
+use crate::metrics::{Direction, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -45,9 +45,9 @@ impl Metric for ShareOf {
         let both = build::all([holds.clone()].into_iter().chain(condition.clone()));
         let both = lowering.typed(both)?;
         let numerator = Measure::filtered(MeasureFunc::CountRows, both);
-        let numerator = lowering.measure(&Level::Rows, "numerator", numerator);
+        let numerator = lowering.measure(&lowering.rows(), "numerator", numerator);
         let n = Measure::filtered(MeasureFunc::Count(holds), condition);
-        let n = lowering.measure(&Level::Rows, "n", n);
+        let n = lowering.measure(&lowering.rows(), "n", n);
         lowering.share(numerator, n)
     }
 }

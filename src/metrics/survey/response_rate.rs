@@ -14,7 +14,7 @@
 
 use crate::ir::typing::build;
 use crate::ir::{Expr, Mark, Measure, MeasureFunc};
-use crate::metrics::{Direction, Level, Lowering, Metric, MetricKind, no_options};
+use crate::metrics::{Dated, Direction, Level, Lowering, Metric, MetricKind, no_options};
 
 /// The registry's entry.
 pub const KIND: MetricKind = MetricKind {
@@ -45,7 +45,8 @@ impl Metric for ResponseRate {
 /// The invitations in the cells of the times they were sent, and which were answered; missing roles are noted.
 pub(super) fn invitations(lowering: &mut Lowering) -> Option<(Level, Expr)> {
     let (score, sent) = (lowering.mark(Mark::Score), lowering.mark(Mark::Sent));
-    let (score, _) = (score?, sent?);
+    let (score, time) = (score?, sent?);
     let answered = lowering.typed(build::is_null(score).and_then(build::not))?;
-    Some((Level::Sent(lowering.condition()), answered))
+    let condition = lowering.condition();
+    Some((Level::Dated(Box::new(Dated { time, condition })), answered))
 }
