@@ -220,6 +220,7 @@ fn request(arguments: &PipelineArguments) -> Result<Request, String> {
         root: arguments.root.clone().unwrap_or_default(),
         as_of,
         set,
+        variables: BTreeMap::new(),
     })
 }
 

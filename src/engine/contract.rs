@@ -30,9 +30,10 @@ pub struct Rounded {
     /// Where the first of them stands.
     pub place: Place,
     pub row: RowNumber,
-    pub first: Moved,
-    /// The smallest of them, which does not depend on how the rows lie in files.
-    pub least: Moved,
+    /// Absent if the value is not told.
+    pub first: Option<Moved>,
+    /// The smallest of them, which does not depend on how the rows lie in files. Absent if the value is not told.
+    pub least: Option<Moved>,
 }
 
 /// A double and the money it became.

@@ -11,6 +11,7 @@
 //! - Aggregates come out sorted by their keys, nulls last.
 
 mod contract;
+mod discreet;
 pub mod local;
 pub mod reference;
 

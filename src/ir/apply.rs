@@ -22,6 +22,11 @@ pub trait FrameFunction: Debug + Send + Sync {
     fn describe(&self) -> String;
     /// The columns of each table it gives.
     fn schemas(&self) -> Vec<Arc<Schema>>;
+    /// The column of its inputs whose values, or texts made of them, are in a column that it gives: that of the same
+    /// name, if there is one. By this what is personal is followed.
+    fn comes_from<'a>(&'a self, column: &'a str) -> &'a str {
+        column
+    }
     /// The tables, in the order of [`FrameFunction::schemas`].
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! The functions of expressions: one row each.
 
+use super::pseudonym::PseudonymKey;
 use crate::document::{Interval, TimeUnit};
 use crate::frame::DataType;
 
@@ -117,6 +118,7 @@ functions! {
     PeriodStart(TimeUnit) "period_start" "period" Propagates "The first day of a numbered calendar period.";
     OpenHours(u8) "open_hours" "'hours', from, to" Propagates "The time between two instants within opening hours that `business_hours` names, in hours, float64.";
     DrawNumber(i64) "draw_number" "a, …" Own "A number from 0 on that follows from the values and a seed; never null.";
+    Pseudonym(PseudonymKey) "pseudonym" "string" Propagates "A keyed hash that stands for the text: 32 hexadecimal digits.";
     WilsonLow "wilson_low" "successes, n, z" Propagates "The lower bound of Wilson's interval; null for n = 0.";
     WilsonHigh "wilson_high" "successes, n, z" Propagates "The upper bound of Wilson's interval; null for n = 0.";
     MultinomialLow "multinomial_low" "plus, minus, n, scale, z" Propagates "The lower bound of a balance; null for n = 0.";
@@ -133,6 +135,7 @@ pub fn is_public(name: &str) -> bool {
             | "period_start"
             | "steps"
             | "draw_number"
+            | "pseudonym"
             | "wilson_low"
             | "wilson_high"
             | "multinomial_low"

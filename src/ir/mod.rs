@@ -23,6 +23,7 @@ pub mod history;
 pub mod movements;
 pub mod parse;
 pub mod personal;
+mod pseudonym;
 pub mod relation;
 mod repeats;
 pub mod roles;
@@ -40,6 +41,7 @@ pub use expression::{Expr, ExprNode};
 pub use function::Func;
 pub use history::{Events, History, Refunds, Summary, ZeroValues};
 pub use movements::Movements;
+pub use pseudonym::PseudonymKey;
 pub use relation::{
     Aggregate, Dedupe, Join, JoinKind, Measure, MeasureFunc, Named, Order, Rel, RelNode, RelRef,
     SortKey, Window, WindowFunc, named,

@@ -25,6 +25,8 @@ pub struct Scan {
     pub money: Option<Rounding>,
     /// Personal columns, whose values are not told.
     pub private: Vec<String>,
+    /// The columns that identify customers, if these are not shown as they are.
+    pub customers: Vec<String>,
 }
 
 /// A clause of a source's contract.
@@ -105,7 +107,13 @@ impl Scan {
             bad_rows: BadRows::FAIL,
             money: None,
             private: Vec::new(),
+            customers: Vec::new(),
         }
+    }
+
+    /// Whether values of a column are not told.
+    pub fn is_private(&self, column: &str) -> bool {
+        self.private.iter().chain(&self.customers).any(|private| private == column)
     }
 
     /// Its rows, under a schema.

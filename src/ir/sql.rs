@@ -312,6 +312,7 @@ impl Writer<'_> {
             | Func::PeriodOf(_)
             | Func::PeriodStart(_)
             | Func::DrawNumber(_)
+            | Func::Pseudonym(_)
             | Func::WilsonLow
             | Func::WilsonHigh
             | Func::MultinomialLow

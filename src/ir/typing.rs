@@ -244,7 +244,7 @@ fn resolve(func: Func, mut args: Vec<Expr>) -> Result<(Vec<Expr>, DataType), Typ
             }
             Ok((args, T::Bool))
         }
-        Func::Lower | Func::Upper | Func::Trim => {
+        Func::Lower | Func::Upper | Func::Trim | Func::Pseudonym(_) => {
             need(1..=1)?;
             expect_all(func, &mut args, T::String)?;
             Ok((args, T::String))

@@ -167,6 +167,10 @@ impl FrameFunction for StratifiedSample {
         schemas().to_vec()
     }
 
+    fn comes_from<'a>(&'a self, column: &'a str) -> &'a str {
+        if column == "stratum" { Self::STRATUM } else { column }
+    }
+
     fn apply(&self, inputs: &[Frame], _: &Calendar) -> Result<Vec<Frame>, ApplyError> {
         let [input] = inputs else { return Err(Self::fault("it reads one table")) };
         let tables = self.tables(&self.strata(input)?);

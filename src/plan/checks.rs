@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::pipeline::{PlannedStage, Planner, published_order, sorted_by};
+use super::privacy::renewed;
 use crate::checks::{CheckContext, CheckOutcome, CheckSpec, Place, Severity, Test};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
 use crate::document::{Decoder, Node};
 use crate::frame::Frame;
-use crate::ir::{RelRef, Table, personal};
+use crate::ir::{RelRef, Table};
 
 /// A check that can be run.
 #[derive(Debug)]
@@ -101,12 +102,13 @@ impl Planner<'_> {
         let counted = cx.typed(counted)?;
         let mut failing = Table { rel: counted.failing, ..table };
         failing.roles = failing.roles.living_in(&failing.rel.schema);
-        let ordered = match &tested.test {
-            Test::Groups { keys, .. } => sorted_by(&failing.rel, keys.iter().cloned()),
-            _ => published_order(&failing, &[]),
-        };
-        let masked = ordered.and_then(|rows| personal::masked(&rows));
-        let failing = cx.typed(masked)?;
+        // Masked before they are put in order, which would tell of what is not shown.
+        let masked = self.pipeline.personal.masked(&failing);
+        let ordered = masked.and_then(|rel| match &tested.test {
+            Test::Groups { keys, .. } => sorted_by(&rel, keys.iter().cloned()),
+            _ => published_order(&renewed(&failing, rel), &[]),
+        });
+        let failing = cx.typed(ordered)?;
         let whole = matches!(tested.test, Test::Whole { .. });
         let grain = |name: &str| {
             let tables = stages.iter().flat_map(|stage| &stage.tables);

@@ -7,6 +7,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::Expression;
 use crate::frame::{DataType, Schema, Value};
 use crate::ir::parse::{self, Scope};
+use crate::ir::personal::{Policy, Showing};
 use crate::ir::relation;
 use crate::ir::scan::{BadRowAction, BadRows, Rounding, Rule, Scan};
 use crate::ir::typing::{TypeError, build, call};
@@ -48,6 +49,7 @@ pub(super) struct Binding<'a> {
     pub parameters: &'a BTreeMap<String, (Value, DataType)>,
     pub calendar: &'a Calendar,
     pub as_of: i64,
+    pub personal: Policy,
 }
 
 /// A source, bound to its files.
@@ -201,11 +203,18 @@ pub(super) fn bind(
         .filter(|rule| rule.body.pii.value)
         .map(|rule| rule.name.value.clone())
         .collect();
+    let mut customers = Vec::new();
+    if binding.personal.customers != Showing::Plain
+        && let Some(customer) = &roles.customer
+    {
+        customer.value.for_each_column(&mut |column| customers.push(column.to_owned()));
+    }
     let strict = strict(source, files, &schema, &roles);
-    let scan = Scan { rules, finite, strict, bad_rows, money, private, ..Scan::of(name) };
+    let scan =
+        Scan { rules, finite, strict, bad_rows, money, private, customers, ..Scan::of(name) };
     let scan = scan.with_schema(Arc::new(schema));
     let quarantine = match bad_rows.action {
-        BadRowAction::Quarantine => quarantine(source, &scan, &roles, diagnostics),
+        BadRowAction::Quarantine => quarantine(source, &scan, &roles, binding, diagnostics),
         BadRowAction::Fail | BadRowAction::Drop => None,
     };
     let rel = match &dated {
@@ -281,18 +290,18 @@ fn strict(source: &Source, files: &[FileSchema], schema: &Schema, roles: &Roles)
     strict.map(str::to_owned).collect()
 }
 
-/// The table of bad rows, without personal columns.
+/// The table of bad rows, without the columns that are left out where it is published.
 fn quarantine(
     source: &Source,
     scan: &RelRef,
     roles: &Roles,
+    binding: &Binding,
     diagnostics: &mut Diagnostics,
 ) -> Option<Table> {
-    let personal = |name: &str| {
-        source.columns.iter().any(|rule| rule.name.value == name && rule.body.pii.value)
-    };
-    let columns: Vec<String> =
-        scan.schema.names().filter(|name| !personal(name)).map(str::to_owned).collect();
+    let whole = Table { name: String::new(), rel: scan.clone(), roles: roles.clone() };
+    let hidden = binding.personal.of(&whole);
+    let shown = |name: &&str| hidden.get(*name) != Some(&Showing::Dropped);
+    let columns: Vec<String> = scan.schema.names().filter(shown).map(str::to_owned).collect();
     match relation::rejected(scan, &columns) {
         Ok(rel) => {
             let roles = roles.living_in(&rel.schema);

@@ -28,7 +28,9 @@ pub fn last_events<S>(
     files: &BTreeMap<String, InputSchema>,
 ) -> Vec<LastEvent> {
     let parameters = pipeline.parameters.typed();
-    let binding = Binding { parameters: &parameters, calendar: &pipeline.calendar, as_of: 0 };
+    let personal = pipeline.personal;
+    let calendar = &pipeline.calendar;
+    let binding = Binding { parameters: &parameters, calendar, as_of: 0, personal };
     let mut events = Vec::new();
     for source in &pipeline.sources {
         let Some(files) = files.get(&source.name.value) else { continue };

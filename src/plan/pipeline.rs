@@ -7,6 +7,7 @@ use super::alerts::{self, PlannedAlert};
 use super::checks::{self, PlannedCheck};
 use super::graph::{self, Edges};
 use super::inputs::{self, Binding, InputSchema};
+use super::privacy::renewed;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
 use crate::document::{Decoder, Node};
 use crate::frame::{DataType, Frame, Value};
@@ -269,6 +270,7 @@ impl Planner<'_> {
                         parameters: &self.parameters,
                         calendar: &self.pipeline.calendar,
                         as_of: self.as_of,
+                        personal: self.pipeline.personal,
                     };
                     let bound = inputs::bind(source, files, &binding, self.diagnostics);
                     bound.map(|bound| {
@@ -288,7 +290,8 @@ impl Planner<'_> {
 
     fn quarantine(&mut self, source: &Source, table: Option<Table>) {
         let Some(table) = table else { return };
-        match published_order(&table, &[]) {
+        let shown = self.pipeline.personal.published(&table);
+        match shown.and_then(|rel| published_order(&renewed(&table, rel), &[])) {
             Ok(rel) => self.quarantines.push(PlannedTable {
                 name: table.name.clone(),
                 suffix: Some(QUARANTINE),

@@ -2,9 +2,9 @@
 
 use super::pipeline::Planner;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::ir::relation;
+use crate::ir::personal::Showing;
 use crate::ir::typing::TypeError;
-use crate::ir::{Table, personal};
+use crate::ir::{RelRef, Table};
 use crate::spec::StageSpec;
 use crate::stages::{Output, Stage, held};
 
@@ -43,8 +43,8 @@ impl Planner<'_> {
         None
     }
 
-    /// A table as it is shown, without its personal columns, and the columns that identify a row of it. Groups
-    /// that only a personal column tells apart are a mistake where they are published.
+    /// A table as it is shown, without what is personal, and the columns that identify a row of it. Groups that only
+    /// a column tells apart which is left out are a mistake where they are published.
     pub(super) fn without_personal(
         &mut self,
         stage: &StageSpec<Box<dyn Stage>>,
@@ -52,15 +52,15 @@ impl Planner<'_> {
         grain: Vec<String>,
         published: bool,
     ) -> (Result<Table, TypeError>, Vec<String>) {
-        let hidden = personal::personal(&table.rel);
-        if hidden.is_empty() {
-            return (Ok(table.clone()), grain);
-        }
-        let customer = table.roles.customer.as_ref().map(|customer| customer.name.clone());
-        let (lost, grain): (Vec<String>, Vec<String>) =
-            grain.into_iter().partition(|name| hidden.contains(name));
-        let group = lost.iter().find(|name| Some(*name) != customer.as_ref());
-        if let Some(group) = group.filter(|_| published) {
+        let policy = self.pipeline.personal;
+        let hidden = policy.of(table);
+        let customer = table.roles.customer.as_ref().map(|customer| &customer.name);
+        let showing = |name: &String| hidden.get(name).copied().unwrap_or(Showing::Plain);
+        let group = grain
+            .iter()
+            .find(|name| showing(name) == Showing::Dropped && Some(*name) != customer)
+            .filter(|_| published);
+        if let Some(group) = group {
             self.diagnostics.push(
                 Diagnostic::at(
                     Code::InvalidValue,
@@ -70,20 +70,26 @@ impl Planner<'_> {
                         table.name
                     ),
                 )
-                .help("group by another column, or write `publish: false`"),
+                .help(
+                    "group by another column, write `publish: false`, or let `privacy: {pii: hash, key: …}` put \
+                     pseudonyms in its place",
+                ),
             );
         }
-        let columns = relation::all_columns(&table.rel);
-        let columns = columns.into_iter().filter(|column| !hidden.contains(&column.name));
-        let shown = relation::project(&table.rel, columns.collect()).map(|rel| {
-            let roles = table.roles.living_in(&rel.schema);
-            Table { name: table.name.clone(), rel, roles }
-        });
-        (shown, grain)
+        // Without one of them the others identify nothing.
+        let told = |name: &String| matches!(showing(name), Showing::Plain | Showing::Hashed(_));
+        let grain = if grain.iter().all(told) { grain } else { Vec::new() };
+        (policy.published(table).map(|rel| renewed(table, rel)), grain)
     }
 
     /// Whether small groups are hidden, and a table is none of groups.
     pub(super) fn tells_of_single_customers(&self, table: &Table) -> bool {
         self.pipeline.small_groups.is_some() && !held(&table.rel)
     }
+}
+
+/// The table with other columns.
+pub(super) fn renewed(table: &Table, rel: RelRef) -> Table {
+    let roles = table.roles.living_in(&rel.schema);
+    Table { name: table.name.clone(), rel, roles }
 }

@@ -70,11 +70,16 @@ pub(super) struct RoundedRecord {
     pub rows: u64,
     /// Where the first of them stands.
     pub first: String,
-    pub before: f64,
-    pub after: String,
+    /// This and the rest are absent if the amounts are not told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
     /// The smallest, which does not depend on how the rows lie in files.
-    pub least_before: f64,
-    pub least_after: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub least_before: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub least_after: Option<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]

@@ -27,6 +27,8 @@ pub struct Request {
     pub as_of: Option<AsOf>,
     /// Values of parameters.
     pub set: BTreeMap<String, String>,
+    /// Variables that win over those of the process's environment; asked only for names listed under `env:`.
+    pub variables: BTreeMap<String, String>,
 }
 
 /// A pipeline that can be run.
@@ -88,7 +90,8 @@ fn prepare_text(source: &SourceText, request: &Request) -> Result<(Document, Par
         clippy::disallowed_methods,
         reason = "asked only for names the pipeline lists under `env:`"
     )]
-    let variable = |name: &str| std::env::var(name).ok();
+    let of_process = |name: &str| std::env::var(name).ok();
+    let variable = |name: &str| request.variables.get(name).cloned().or_else(|| of_process(name));
     let days = |path: &str| holidays::days(&request.root.join(path));
     let inputs =
         Inputs { set: &request.set, as_of: request.as_of, variable: &variable, days: &days };

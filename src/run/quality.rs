@@ -3,7 +3,7 @@
 use super::manifest::{Manifest, ReasonRecord, RoundedRecord};
 use super::prepare::Prepared;
 use crate::engine::local::Local;
-use crate::engine::{Findings, Place};
+use crate::engine::{Findings, Moved, Place};
 use crate::ir::relation::BadRowAction;
 
 /// Puts what the contracts of the sources have found into the manifest, with warnings of what was borne.
@@ -40,17 +40,24 @@ pub(super) fn note(prepared: &Prepared, engine: &Local, manifest: &mut Manifest)
                 1 => "1 amount is".to_owned(),
                 rows => format!("{rows} amounts are"),
             };
+            let values = rounded.first.as_ref();
+            let values = values.map(|moved| format!(" from {} to {}", moved.before, moved.after));
             manifest.warnings.push(format!(
-                "{rows} not exact in source `{}` and rounded half to even, the first from {} to {} ({first})",
-                record.name, rounded.first.before, rounded.first.after
+                "{rows} not exact in source `{}` and rounded half to even, the first{} ({first})",
+                record.name,
+                values.unwrap_or_default()
             ));
+            let parts =
+                |moved: Option<Moved>| moved.map(|moved| (moved.before, moved.after)).unzip();
+            let (before, after) = parts(rounded.first);
+            let (least_before, least_after) = parts(rounded.least);
             record.rounded = Some(RoundedRecord {
                 rows: rounded.rows,
                 first,
-                before: rounded.first.before,
-                after: rounded.first.after,
-                least_before: rounded.least.before,
-                least_after: rounded.least.after,
+                before,
+                after,
+                least_before,
+                least_after,
             });
         }
         let reasons = rejected.reasons.into_iter();

@@ -166,10 +166,13 @@ fn contract_sentences(manifest: &Manifest) -> Vec<String> {
             ));
         }
         if let Some(rounded) = &source.rounded {
+            let least = rounded.least_before.zip(rounded.least_after.as_ref());
+            let least =
+                least.map(|(before, after)| format!(", the smallest from {before} to {after}"));
             lead.push(format!(
-                "{} amount(s) of `{name}` have more digits than its money and were rounded half to even, \
-                 the smallest from {} to {}.",
-                rounded.rows, rounded.least_before, rounded.least_after
+                "{} amount(s) of `{name}` have more digits than its money and were rounded half to even{}.",
+                rounded.rows,
+                least.unwrap_or_default()
             ));
         }
         lead.extend(source.drift.iter().map(|drift| format!("`{name}`: {drift}.")));

@@ -5,7 +5,7 @@ use super::prepare::Prepared;
 use crate::engine::local::Local;
 use crate::engine::{Engine, EngineError, Monitor};
 use crate::frame::Frame;
-use crate::ir::{RelRef, personal};
+use crate::plan::PlannedTable;
 
 /// A table as it came out.
 #[derive(Debug)]
@@ -18,14 +18,14 @@ pub struct Shown {
 
 /// The names of all tables: sources, quarantines, stages and their companions.
 pub fn tables(prepared: &Prepared) -> Vec<&str> {
-    every(prepared).map(|(name, _, _)| name).collect()
+    let sources = prepared.plan.sources.iter().map(|table| table.name.as_str());
+    sources.chain(made(prepared).map(|table| table.name.as_str())).collect()
 }
 
-fn every(prepared: &Prepared) -> impl Iterator<Item = (&str, &RelRef, &[String])> {
+/// The tables that are made, as they are published.
+fn made(prepared: &Prepared) -> impl Iterator<Item = &PlannedTable> {
     let plan = &prepared.plan;
-    let sources = plan.sources.iter().map(|table| (table.name.as_str(), &table.rel, &[][..]));
-    let tables = plan.quarantines.iter().chain(plan.stages.iter().flat_map(|stage| &stage.tables));
-    sources.chain(tables.map(|table| (table.name.as_str(), &table.rel, table.grain.as_slice())))
+    plan.quarantines.iter().chain(plan.stages.iter().flat_map(|stage| &stage.tables))
 }
 
 /// Computes a table and what it needs; `None` if there is none of that name.
@@ -38,13 +38,18 @@ pub fn show(
     threads: usize,
     monitor: &dyn Monitor,
 ) -> Result<Option<Shown>, RunError> {
-    let Some((name, rel, grain)) = every(prepared).find(|(known, _, _)| *known == name) else {
-        return Ok(None);
+    let source = prepared.plan.sources.iter().find(|table| table.name == name);
+    let (rel, grain) = match (source, made(prepared).find(|table| table.name == name)) {
+        (Some(table), _) => {
+            let masked = prepared.pipeline.personal.masked(table);
+            (masked.map_err(|error| EngineError::Internal(error.message))?, &[][..])
+        }
+        (None, Some(table)) => (table.rel.clone(), table.grain.as_slice()),
+        (None, None) => return Ok(None),
     };
     let calendar = prepared.pipeline.calendar.clone();
     let engine = Local::new(prepared.inputs.clone(), calendar, threads, monitor)?;
-    let masked = personal::masked(rel).map_err(|error| EngineError::Internal(error.message))?;
-    let frame = engine.run(&[masked])?.remove(0);
+    let frame = engine.run(&[rel])?.remove(0);
     Ok(Some(Shown { name: name.to_owned(), grain: grain.to_vec(), frame }))
 }
 

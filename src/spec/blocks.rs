@@ -167,7 +167,14 @@ pub fn blocks(metric: Vec<Field>, check: Vec<Field>) -> Vec<Block> {
              table cannot, such as `survival`, is an error unless it reads a table of groups. Tables with a row for \
              each customer or event are as they are, but the report does not show them and alerts do not watch \
              them. Two stages that tell of the same customers in different detail are not held against each other: \
-             put such detail into one stage, as grouping sets.",
+             put such detail into one stage, as grouping sets. `pii` and `customers` say what becomes of columns that \
+             identify people and of what is computed from them. A pseudonym is the HMAC-SHA-256 of the value as a text \
+             under the key, of which the first 32 hexadecimal digits are written; a null has none. The same value has \
+             the same one in all tables and runs under one key, be it a number or a text, so that tables join, and a \
+             column of any other type becomes one of texts. Whoever has the key can compute the pseudonym of a value \
+             they know, and so can whoever guesses the key. Stages reckon with the values themselves: what a stage \
+             needs of a pseudonymous column (a join, a group, a condition) it finds. Rows are published in the order of \
+             what is shown. What stands in the path of an input file is no value of a column, and is told.",
             PrivacyBlock::fields(),
         ),
         block(

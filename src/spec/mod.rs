@@ -27,7 +27,7 @@ pub use pipeline::{
     AsOf, Compression, Inputs, Outputs, Pipeline, ReportFormat, ReportOptions, StageBody,
     StageSpec, TableOptions, json_schema, parse, stage_json_schema,
 };
-pub use privacy::{PrivacyBlock, Suppress};
+pub use privacy::{Customers, KeyVariable, Pii, PrivacyBlock, Suppress};
 pub(crate) use segment::ascending as segment_cuts_ascend;
 pub use segment::{Membership, Segment, SegmentForm};
 pub use source::{

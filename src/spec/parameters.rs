@@ -3,10 +3,34 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::parameter::{self, Given};
+use super::privacy::KeyVariable;
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
 use crate::document::{Decode, Decoder, Node, NodeKind};
 use crate::frame::{DataType, Value};
+use crate::ir::PseudonymKey;
 use crate::ir::parse::UNDECLARED;
+
+/// The key of pseudonyms, as the environment has it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Secret {
+    Key(PseudonymKey),
+    /// The variable is not set, or empty.
+    Missing,
+    TooShort,
+}
+
+impl Secret {
+    /// The fewest characters of a key.
+    pub const LEAST: usize = 16;
+
+    fn read(value: Option<String>) -> Self {
+        match value.unwrap_or_default() {
+            text if text.is_empty() => Secret::Missing,
+            text if text.chars().count() < Self::LEAST => Secret::TooShort,
+            text => Secret::Key(PseudonymKey::new(&text)),
+        }
+    }
+}
 
 /// Values of `params.x` and `env.X`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -17,6 +41,8 @@ pub struct Parameters {
     paths: BTreeSet<String>,
     /// Names whose value is wrong, which is noted.
     broken: BTreeSet<String>,
+    /// The variable that holds the key of pseudonyms. It is none of the values, so that nothing can print it.
+    secret: Option<(String, Secret)>,
 }
 
 impl Parameters {
@@ -39,20 +65,35 @@ impl Parameters {
         self.values.iter().map(|(name, (written, _, _))| (name.as_str(), written.as_str()))
     }
 
-    /// Reads `env` and `params`. `set` are the command line's values, `variable` looks up the
+    /// The key of pseudonyms, if `env` lists its variable.
+    pub(super) fn secret(&self) -> Option<&Secret> {
+        self.secret.as_ref().map(|(_, secret)| secret)
+    }
+
+    /// Reads `env` and `params` of a document. `set` are the command line's values, `variable` looks up the
     /// environment.
     pub fn read(
-        env: Option<&Node>,
-        params: Option<&Node>,
+        document: &Node,
         set: &BTreeMap<String, String>,
         variable: &dyn Fn(&str) -> Option<String>,
         decoder: &mut Decoder,
     ) -> Self {
         let mut parameters = Parameters::default();
-        if let Some(node) = env
+        let secret = document.get("privacy").and_then(|privacy| privacy.get("key"));
+        let secret = secret.and_then(|key| match &key.kind {
+            NodeKind::Text(text) => KeyVariable::named_in(text),
+            _ => None,
+        });
+        let params = document.get("params");
+        if let Some(node) = document.get("env")
             && let Some(names) = Vec::<Spanned<String>>::decode(node, decoder)
         {
             for name in names {
+                if secret == Some(name.value.as_str()) {
+                    let value = Secret::read(variable(&name.value));
+                    parameters.secret = Some((format!("env.{}", name.value), value));
+                    continue;
+                }
                 let value = variable(&name.value).unwrap_or_default();
                 let typed = (value.clone(), Value::text(value), DataType::String);
                 parameters.values.insert(format!("env.{}", name.value), typed);
@@ -85,6 +126,21 @@ impl Parameters {
             decoder.report(diagnostic);
         }
         parameters
+    }
+
+    /// Puts values into the text leaves of a document, but for `params`, which was filled as it was read, each
+    /// value from those before it, and for the key of pseudonyms, which is put into no text.
+    pub fn fill_document(&self, document: &mut Node, decoder: &mut Decoder) {
+        let NodeKind::Map(entries) = &mut document.kind else { return };
+        for (name, value) in entries.iter_mut().filter(|(key, _)| key.value != "params") {
+            match &mut value.kind {
+                NodeKind::Map(keys) if name.value == "privacy" => {
+                    let keys = keys.iter_mut().filter(|(key, _)| key.value != "key");
+                    keys.for_each(|(_, value)| self.fill(value, decoder));
+                }
+                _ => self.fill(value, decoder),
+            }
+        }
     }
 
     /// Puts values into the text leaves of a tree.
@@ -152,6 +208,17 @@ impl Parameters {
                     whole = (text.len() == length + 1).then(|| value.clone());
                 }
                 (None, _) if self.broken.contains(name) => known = false,
+                (None, _) if self.secret.as_ref().is_some_and(|(secret, _)| secret == name) => {
+                    known = false;
+                    decoder.report(
+                        Diagnostic::at(
+                            Code::InvalidValue,
+                            place,
+                            format!("`{name}` is the key of pseudonyms, which nothing may show"),
+                        )
+                        .help("name another variable; only `privacy.key` reads this one"),
+                    );
+                }
                 (None, _) => {
                     known = false;
                     decoder.report(

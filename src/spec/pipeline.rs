@@ -19,6 +19,7 @@ use crate::document::{
 };
 use crate::ir::Calendar;
 use crate::ir::calendar::{Month, Weekday};
+use crate::ir::personal::Policy;
 use crate::stats::suppress::SmallGroups;
 
 /// What a pipeline is read with, besides its text.
@@ -107,6 +108,8 @@ pub struct Pipeline<S> {
     pub alerts: Vec<(Spanned<String>, AlertBlock)>,
     /// Which groups are too small to be shown.
     pub small_groups: Option<SmallGroups>,
+    /// How what is personal is shown.
+    pub personal: Policy,
     /// How much of the machine a run may take; `None` where nothing is said.
     pub limits: Option<LimitKeys>,
     pub outputs: Outputs,
@@ -395,19 +398,8 @@ pub fn parse<S>(
         decoder.wrong_type(&node, "a map with `version`, `name`, `sources` and `stages`");
         return None;
     }
-    let parameters = Parameters::read(
-        node.get("env"),
-        node.get("params"),
-        inputs.set,
-        inputs.variable,
-        &mut decoder,
-    );
-    if let NodeKind::Map(entries) = &mut node.kind {
-        // `params` was filled as it was read, each value from those before it.
-        for (_, value) in entries.iter_mut().filter(|(key, _)| key.value != "params") {
-            parameters.fill(value, &mut decoder);
-        }
-    }
+    let parameters = Parameters::read(&node, inputs.set, inputs.variable, &mut decoder);
+    parameters.fill_document(&mut node, &mut decoder);
     read(&node, parameters, inputs, bodies, &mut decoder)
 }
 
@@ -473,7 +465,9 @@ fn read<S>(
     }
     let calendar = calendar(&keys.timezone, &keys.calendar, top, decoder);
     let calendar = with_hours(calendar, keys.business_hours.value, inputs.days, decoder);
-    let small_groups = keys.privacy.value.as_ref().and_then(|keys| keys.small_groups(top, decoder));
+    let privacy = keys.privacy.value.as_ref();
+    let small_groups = privacy.and_then(|keys| keys.small_groups(top, decoder));
+    let personal = privacy.map(|keys| keys.policy(&parameters, top, decoder)).unwrap_or_default();
     // With a stand-in for what is missing, the rest can be looked at all the same.
     let as_of = match (inputs.as_of, keys.as_of) {
         (Some(as_of), _) => Setting::default_of(as_of),
@@ -522,6 +516,7 @@ fn read<S>(
         checks: keys.checks.value.0,
         alerts: keys.alerts.value.0,
         small_groups,
+        personal,
         limits: keys.limits.value,
         outputs,
         report,

@@ -214,9 +214,10 @@ crate::options! {
         /// The unit, for reports.
         unit: Option<String> = None,
         /// Personal. It follows the column through every stage, and to what is computed from it, but for counts, sums
-        /// and means. Such columns are left out of published and quarantine tables, of the report and of what is said
-        /// of bad rows, masked in rows that break a check and by `tenure show`, and no alert can name them. A table
-        /// whose groups only such a column tells apart cannot be published.
+        /// and means. Such columns are left out of published and quarantine tables and of the report, masked in rows
+        /// that break a check and by `tenure show`; with `privacy: {pii: hash}` pseudonyms take their place in all of
+        /// these. Their values are in no message, log or manifest, and no alert can name them. A table whose groups only
+        /// such a column tells apart cannot be published without pseudonyms.
         pii: bool = false,
         /// What the column means.
         description: Option<String> = None,

@@ -20,6 +20,9 @@ use tenure::run::{Prepared, RaisedAlert, Request, alerts_table, prepare};
 
 use crate::parquet::write_parquet;
 
+/// The key of pseudonyms in cases.
+const KEY: &str = "0123456789abcdef0123456789abcdef";
+
 struct Case {
     pipeline: String,
     sources: BTreeMap<String, Frame>,
@@ -226,6 +229,7 @@ fn every_case_holds_on_every_engine() {
         let request = Request {
             pipeline: folder.path().join("pipeline.yaml"),
             root: folder.path().to_owned(),
+            variables: BTreeMap::from([("TENURE_KEY".to_owned(), KEY.to_owned())]),
             ..Request::default()
         };
         let prepared = prepare(&request).unwrap_or_else(|failure| panic!("{name}: {failure:?}"));

@@ -2,6 +2,7 @@
 
 mod cases;
 mod alerts;
+mod canary;
 mod checks;
 mod cli;
 mod cohorts;

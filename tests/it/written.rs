@@ -111,8 +111,7 @@ const PARTS: [&str; 8] =
 fn prepared(folder: &Path, text: &str) -> Prepared {
     let path = folder.join("it.yaml");
     fs::write(&path, text).expect("written");
-    let request =
-        Request { pipeline: path, root: folder.to_owned(), as_of: None, set: BTreeMap::new() };
+    let request = Request { pipeline: path, root: folder.to_owned(), ..Request::default() };
     match prepare(&request) {
         Ok(prepared) => prepared,
         Err(failure) => panic!("{:?}\n{text}", failure.error),

@@ -28,6 +28,8 @@ struct BoundMoney {
     scale: u8,
     /// The column, if it is one.
     column: Option<String>,
+    /// Whether its values are not told.
+    private: bool,
 }
 
 /// The contract of a scan, bound to the columns that are read, and what it has found so far.
@@ -94,13 +96,14 @@ impl Contract {
                 program: Program::bind([&money.value], schema)?,
                 scale: money.scale,
                 column: money.value.as_column().map(str::to_owned),
+                private: money.value.columns().iter().any(|column| scan.is_private(column)),
             }),
         };
         Ok(Contract {
             rules,
             money,
             bad_rows: scan.bad_rows,
-            private: scan.private.clone(),
+            private: scan.private.iter().chain(&scan.customers).cloned().collect(),
             first_bad: AtomicU64::new(u64::MAX),
             tally: Mutex::default(),
         })
@@ -265,8 +268,10 @@ impl Contract {
     pub fn findings(&self) -> Findings {
         let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
         let scale = self.money.as_ref().map_or(0, |money| money.scale);
-        let moved =
-            |before: f64, after: i128| Moved { before, after: format_decimal(after, scale) };
+        let told = self.money.as_ref().is_some_and(|money| !money.private);
+        let moved = |before: f64, after: i128| {
+            told.then(|| Moved { before, after: format_decimal(after, scale) })
+        };
         let rounded = tally.first_moved.as_ref().zip(tally.least_moved).map(|(first, least)| {
             let (_, place, row, before, after) = first;
             Rounded {

@@ -20,6 +20,7 @@ use super::kernel::arrow_error;
 use super::memory::{Memory, MemoryLimit, Sink};
 use super::path::{base, beside, carried, identity, leaf, looked_up_by, tables_along};
 use super::people::People;
+use crate::engine::discreet::discreet;
 use crate::engine::{Engine, EngineError, Findings, Monitor};
 use crate::frame::{Field, Frame, Schema};
 use crate::ir::{Apply, Calendar, Call, RelNode, RelRef};
@@ -509,10 +510,11 @@ impl Engine for Local<'_> {
             let passes = foresee(&self.sources, &self.calendar, outputs)?;
             self.memory.begin_with(least_memory(&passes, self.pool.current_num_threads()))?;
         }
-        self.pool.install(|| {
+        let run: Result<Vec<Frame>, EngineError> = self.pool.install(|| {
             let mut frames = Frames::default();
             self.passes(outputs, &mut frames)?;
             outputs.iter().map(|output| self.frame(output, &mut frames)).collect()
-        })
+        });
+        run.map_err(|error| discreet(error, outputs))
     }
 }

@@ -328,6 +328,10 @@ pub(super) fn call(
                 })
                 .collect::<Int64Array>(),
         ),
+        Func::Pseudonym(key) => {
+            let pseudonym = key.maker();
+            strings(args, |parts| Some(pseudonym(parts[0])))
+        }
         Func::WilsonLow | Func::WilsonHigh => many(args, rows, |x| {
             crate::stats::wilson(x[0], x[1], x[2])
                 .map(|(low, high)| if func == Func::WilsonLow { low } else { high })

@@ -215,6 +215,7 @@ pub(super) fn can_fail(expr: &Expr) -> bool {
         | Func::PeriodOf(_)
         | Func::PeriodStart(_)
         | Func::DrawNumber(_)
+        | Func::Pseudonym(_)
         | Func::WilsonLow
         | Func::WilsonHigh
         | Func::MultinomialLow

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::evaluate::{Row, evaluate};
 use super::measure::{self, Group};
+use crate::engine::discreet::discreet;
 use crate::engine::{Breach, Engine, EngineError, Extent, NodeId, Place, Rejected, RowNumber};
 use crate::frame::{DataType, Frame, Schema, Value, pow10};
 use crate::ir::relation::{Built, Lookup};
@@ -39,13 +40,11 @@ impl Reference {
 impl Engine for Reference {
     fn run(&self, outputs: &[RelRef]) -> Result<Vec<Frame>, EngineError> {
         let mut run = Run { engine: self, done: BTreeMap::new() };
-        outputs
-            .iter()
-            .map(|rel| {
-                let table = run.table(rel)?;
-                Ok(Frame::from_rows(rel.schema.clone(), &table.rows)?)
-            })
-            .collect()
+        let tables = outputs.iter().map(|rel| {
+            let table = run.table(rel)?;
+            Ok(Frame::from_rows(rel.schema.clone(), &table.rows)?)
+        });
+        tables.collect::<Result<_, _>>().map_err(|error| discreet(error, outputs))
     }
 }
 

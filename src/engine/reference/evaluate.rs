@@ -198,6 +198,7 @@ fn call(
 
         Func::Concat => Ok(Value::text(format!("{}{}", with.text(0)?, with.text(1)?))),
         Func::Lower => Ok(Value::text(with.text(0)?.to_lowercase())),
+        Func::Pseudonym(key) => Ok(Value::text(key.maker()(with.text(0)?))),
         Func::Upper => Ok(Value::text(with.text(0)?.to_uppercase())),
         Func::Trim => Ok(Value::text(with.text(0)?.trim())),
         Func::Length => {

@@ -10,7 +10,7 @@ use tenure::ir::function::{Part, TABLE, is_public};
 use tenure::ir::parse::{self, Scope};
 use tenure::ir::sql::{readable, sql};
 use tenure::ir::typing::call;
-use tenure::ir::{Calendar, Expr, ExprNode, Func, RelRef, named, relation};
+use tenure::ir::{Calendar, Expr, ExprNode, Func, PseudonymKey, RelRef, named, relation};
 
 use super::optional;
 use crate::support::{Draw, Written, agree, by_reference, calendar, equal, law, scan};
@@ -265,6 +265,7 @@ fn signatures() -> Vec<(Func, Vec<Take>)> {
         row(Func::DrawNumber(7), &[take]);
         row(Func::DrawNumber(-1), &[Text, take]);
     }
+    row(Func::Pseudonym(PseudonymKey::new("a key that is long enough")), &[Text]);
     row(Func::StudentT, &[Int, Float]);
     row(Func::StudentT, &[Int, Fixed(&Float)]);
     all
