@@ -315,18 +315,26 @@ impl Local<'_> {
         frames: &mut Frames,
     ) -> Result<(), EngineError> {
         let odd = |what: &str| EngineError::Internal(what.into());
-        let mut days = self.pool.install(|| fold.days(state))?;
-        // What has a row for each customer comes last, when the events can be let go.
+        let (days, events) = self.pool.install(|| fold.days(state))?;
+        // What has a row for each customer comes last.
         let mut rels: Vec<&RelRef> = std::iter::once(&job.rel).chain(&job.also).collect();
         rels.sort_by_key(|rel| matches!(rel.node, RelNode::Summary(_)));
-        for (place, &rel) in rels.iter().enumerate() {
-            let last = place + 1 == rels.len();
+        let mut segments = Vec::with_capacity(rels.len());
+        for rel in &rels {
             let (input, events, by) =
                 days::events_of(rel).ok_or_else(|| odd("a fold of days of no days"))?;
-            let segments = self.segments(input, events, by, &days, frames)?;
-            let with = (&self.calendar, self.memory.as_ref());
-            let table = || days::table(rel, &mut days, &segments, with, last);
-            let frame = self.pool.install(table).map_err(|error| error.of(rel))?;
+            segments.push(self.segments(input, events, by, &days, frames)?);
+        }
+        let with = (&self.calendar, self.memory.as_ref());
+        let tables = rels.iter().zip(&segments).map(|(rel, segments)| {
+            days::of(rel, &days, segments, with).map_err(|error| error.of(rel))
+        });
+        let tables = tables.collect::<Result<Vec<_>, _>>()?;
+        let found = self.pool.install(|| events.fold(&tables));
+        let found = found.map_err(|(place, error)| error.of(rels[place]))?;
+        self.memory.check(1.0)?;
+        for ((rel, table), found) in rels.iter().zip(tables).zip(found) {
+            let frame = self.pool.install(|| table.table(found)).map_err(|error| error.of(rel))?;
             self.keep(rel, frame, frames);
             self.memory.check(1.0)?;
         }

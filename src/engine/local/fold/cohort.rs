@@ -9,7 +9,7 @@ use arrow::array::{
 
 use super::super::intern::{Interner, Keys, with_precision};
 use super::super::kernel::arrow_error;
-use super::days::{DayEvent, Days, Periods, Segments};
+use super::days::{DayEvent, Days, OfDays, Periods, Segments};
 use super::people::{Reader, add, day_of, overflow};
 use super::{Fold, Morsel, ScanFacts};
 use crate::document::DAY_MICROS;
@@ -43,7 +43,7 @@ struct Entry {
 }
 
 #[derive(Clone, Copy, Default)]
-struct Activity {
+pub(super) struct Activity {
     orders: i64,
     value: i128,
 }
@@ -58,7 +58,7 @@ pub(in super::super) struct CohortState {
 /// One cohort and segment, by cell. Lists of counts have one more entry: how many customers have
 /// something in so many cells, from the first on.
 #[derive(Default)]
-struct Cohort {
+pub(super) struct Cohort {
     size: i64,
     /// Cells that a customer has lived through.
     complete: Vec<i64>,
@@ -424,75 +424,115 @@ impl<'a> Follower<'a> {
     }
 }
 
-/// The cohorts of customers whose events are gathered by day, in steps of the calendar.
-pub(super) fn of_days(
-    rel: &RelRef,
-    grid: &CohortGrid,
-    days: &Days,
-    segments: &Segments,
-    calendar: &Calendar,
-) -> Result<Frame, EngineError> {
-    let follower = Follower::new(rel, grid, &segments.keys, calendar);
-    let numbers = Periods::new(days.span, calendar, grid.cohort);
-    let ages = Periods::new(days.span, calendar, grid.age);
-    let number_of = |first: i32| numbers.of(first, calendar, grid.cohort);
-    let mut cohorts: BTreeMap<(i64, &[u8]), Cohort> = BTreeMap::new();
-    let mut sizes: BTreeMap<(i64, u32), i64> = BTreeMap::new();
-    for (person, first) in days.firsts() {
-        *sizes.entry((number_of(first), segments.of(person))).or_default() += 1;
-    }
-    for ((number, segment), size) in sizes {
-        cohorts.entry((number, segments.get(segment))).or_default().size += size;
-    }
-    let first = days.span.map(|(first, _)| match grid.events.time.data_type {
-        DataType::Date => first.into(),
-        _ => calendar.midnight(first),
-    });
-    let cells = follower.cells(&cohorts, first)?;
+/// The grid of customers whose events are gathered by day.
+pub(super) struct GridOfDays<'a> {
+    follower: Follower<'a>,
+    numbers: Periods,
+    ages: Periods,
+    cohorts: BTreeMap<(i64, &'a [u8]), Cohort>,
+    cells: Cells<'a>,
+    oldest: i64,
+    /// Where each cohort stands, by its number from the oldest on and its segment.
+    places: Vec<usize>,
+    segments: &'a Segments,
+}
 
-    // Where each cohort stands, by its number and segment.
-    let oldest = cohorts.keys().next().map_or(0, |(number, _)| *number);
-    let youngest = cohorts.keys().next_back().map_or(0, |(number, _)| *number);
-    let width = segments.len();
-    let mut codes: Vec<u32> = (0..width as u32).collect();
-    codes.sort_by(|&a, &b| segments.get(a).cmp(segments.get(b)));
-    let mut places = vec![usize::MAX; usize::try_from(youngest - oldest + 1).unwrap_or(0) * width];
-    for (place, (number, segment)) in cohorts.keys().enumerate() {
-        let code = codes.binary_search_by(|&code| segments.get(code).cmp(segment));
-        if let Ok(code) = code {
-            places[(number - oldest) as usize * width + codes[code] as usize] = place;
+impl<'a> GridOfDays<'a> {
+    /// The cohorts and the cells that they will have.
+    ///
+    /// # Errors
+    /// Too many cells.
+    pub fn new(
+        rel: &'a RelRef,
+        grid: &'a CohortGrid,
+        days: &Days,
+        segments: &'a Segments,
+        calendar: &'a Calendar,
+    ) -> Result<Self, EngineError> {
+        let follower = Follower::new(rel, grid, &segments.keys, calendar);
+        let numbers = Periods::new(days.span, calendar, grid.cohort);
+        let ages = Periods::new(days.span, calendar, grid.age);
+        let mut cohorts: BTreeMap<(i64, &[u8]), Cohort> = BTreeMap::new();
+        let mut sizes: BTreeMap<(i64, u32), i64> = BTreeMap::new();
+        for (person, first) in days.firsts() {
+            let number = numbers.of(first, calendar, grid.cohort);
+            *sizes.entry((number, segments.of(person))).or_default() += 1;
         }
+        for ((number, segment), size) in sizes {
+            cohorts.entry((number, segments.get(segment))).or_default().size += size;
+        }
+        let first = days.span.map(|(first, _)| match grid.events.time.data_type {
+            DataType::Date => first.into(),
+            _ => calendar.midnight(first),
+        });
+        let cells = follower.cells(&cohorts, first)?;
+
+        let oldest = cohorts.keys().next().map_or(0, |(number, _)| *number);
+        let youngest = cohorts.keys().next_back().map_or(0, |(number, _)| *number);
+        let width = segments.len();
+        let mut codes: Vec<u32> = (0..width as u32).collect();
+        codes.sort_by(|&a, &b| segments.get(a).cmp(segments.get(b)));
+        let periods = usize::try_from(youngest - oldest + 1).unwrap_or(0);
+        let mut places = vec![usize::MAX; periods * width];
+        for (place, (number, segment)) in cohorts.keys().enumerate() {
+            let code = codes.binary_search_by(|&code| segments.get(code).cmp(segment));
+            if let Ok(code) = code {
+                places[(number - oldest) as usize * width + codes[code] as usize] = place;
+            }
+        }
+        Ok(GridOfDays { follower, numbers, ages, cohorts, cells, oldest, places, segments })
     }
-    let start = || {
-        let mut found: Vec<Cohort> = Vec::new();
-        found.resize_with(cohorts.len(), Cohort::default);
-        (found, Vec::new())
-    };
+}
+
+impl OfDays for GridOfDays<'_> {
+    /// By cohort, and the activity of the customer at hand.
     type Found = (Vec<Cohort>, Vec<(i64, Activity)>);
-    let follow = |(found, history): &mut Found, person, events: &[DayEvent]| {
-        let number = number_of(events[0].day);
+
+    fn start(&self) -> Self::Found {
+        let mut found: Vec<Cohort> = Vec::new();
+        found.resize_with(self.cohorts.len(), Cohort::default);
+        (found, Vec::new())
+    }
+
+    fn take(
+        &self,
+        (found, history): &mut Self::Found,
+        person: u32,
+        events: &[DayEvent],
+    ) -> Result<(), EngineError> {
+        let Follower { grid, calendar, .. } = self.follower;
+        let number = self.numbers.of(events[0].day, calendar, grid.cohort);
         history.clear();
         for event in events {
-            let when = ages.of(event.day, calendar, grid.age);
+            let when = self.ages.of(event.day, calendar, grid.age);
             let activity = Activity { orders: 1, value: event.value().unwrap_or(0) };
             match history.last_mut() {
                 Some((known, sum)) if *known == when => sum.add(activity)?,
                 _ => history.push((when, activity)),
             }
         }
-        let place = (number - oldest) as usize * width + segments.of(person) as usize;
-        follower.follow(&mut found[places[place]], number, 0, history, &cells)
-    };
-    let bytes = cohorts.len() * cells.count * 100;
-    let mut parts = days.fold(bytes, start, follow)?.into_iter().map(|(found, _)| found);
-    let first = parts.next().unwrap_or_default();
-    let found = parts.try_fold(first, |left, right| {
-        left.into_iter().zip(right).map(|(left, right)| left.merge(right)).collect::<Result<_, _>>()
-    })?;
-    for (cohort, found) in cohorts.values_mut().zip(found) {
-        *cohort = Cohort { size: cohort.size, ..found };
+        let segment = self.segments.of(person) as usize;
+        let place = (number - self.oldest) as usize * self.segments.len() + segment;
+        let cohort = &mut found[self.places[place]];
+        self.follower.follow(cohort, number, 0, history, &self.cells)
     }
-    follower.table(&cohorts, &cells)
+
+    fn bytes(&self) -> usize {
+        self.cohorts.len() * self.cells.count * 100
+    }
+
+    fn table(mut self, found: Vec<Self::Found>) -> Result<Frame, EngineError> {
+        let mut parts = found.into_iter().map(|(found, _)| found);
+        let first = parts.next().unwrap_or_default();
+        let found = parts.try_fold(first, |left, right| {
+            let pairs = left.into_iter().zip(right);
+            pairs.map(|(left, right)| left.merge(right)).collect::<Result<_, _>>()
+        })?;
+        for (cohort, found) in self.cohorts.values_mut().zip(found) {
+            *cohort = Cohort { size: cohort.size, ..found };
+        }
+        self.follower.table(&self.cohorts, &self.cells)
+    }
 }
 
 /// The end of what is observed, and a rolling step, in the ticks of the events.

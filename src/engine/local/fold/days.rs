@@ -4,6 +4,7 @@
 //! and value. The events of a customer come together in the end, in the order of their days, and each
 //! fold reads them customer by customer. Its `merge` is then a matter of lists.
 
+use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use super::super::people::{NOBODY, People};
 use super::gather::{Gather, Grouped, OfPerson, PackedGrouped};
 use super::pack::{self, Bytes};
 use super::people::{day_of, overflow};
-use super::{Fold, Morsel, ScanFacts, cohort, movements, repeats, summary};
+use super::{Fold, Morsel, ScanFacts, cohort, foreign, movements, repeats, summary};
 use crate::engine::EngineError;
 use crate::frame::{DataType, Frame, Schema};
 use crate::ir::{Calendar, Events, Expr, Named, RelNode, RelRef, Steps};
@@ -113,10 +114,9 @@ pub(in super::super) struct DaysState {
     days: Option<(i32, i32)>,
 }
 
-/// Events of customers, in the order of their days.
+/// Customers and when they had events.
 pub(in super::super) struct Days {
     pub people: Arc<People>,
-    partitions: Vec<Kept>,
     packed: bool,
     /// The first day with an event of each customer who has one, else [`NEVER`].
     first_days: Vec<i32>,
@@ -131,6 +131,11 @@ const NEVER: i32 = i32::MIN;
 enum Kept {
     Rows(Grouped<DayEvent>),
     Packed(PackedGrouped),
+}
+
+/// Events of customers, in the order of their days.
+pub(in super::super) struct Gathered {
+    partitions: Vec<Kept>,
 }
 
 /// The segment of each customer, by number.
@@ -156,42 +161,6 @@ impl Days {
         self.packed
     }
 
-    /// Takes the events of one customer after the other, in the order of their days, into what each piece
-    /// of work begins with and gives so many bytes of: more pieces than there are threads, but few enough
-    /// that their results take no more than some hundred megabytes.
-    ///
-    /// # Errors
-    /// What `each` has.
-    pub(super) fn fold<A: Send>(
-        &self,
-        bytes: usize,
-        start: impl Fn() -> A + Sync,
-        each: impl Fn(&mut A, u32, &[DayEvent]) -> Result<(), EngineError> + Sync,
-    ) -> Result<Vec<A>, EngineError> {
-        let pieces = (rayon::current_num_threads() * 4).min((1 << 28) / bytes.max(1)).max(1);
-        let share = self.partitions.len().div_ceil(pieces).max(1);
-        let part = |partitions: &[Kept]| -> Result<A, EngineError> {
-            let mut found = start();
-            for kept in partitions {
-                let unpacked;
-                let grouped = match kept {
-                    Kept::Rows(grouped) => grouped,
-                    Kept::Packed(packed) => {
-                        unpacked = packed.unpack()?;
-                        &unpacked
-                    }
-                };
-                for (person, events) in grouped.people() {
-                    each(&mut found, person, &grouped.rows[events])?;
-                }
-            }
-            Ok(found)
-        };
-        let found: Vec<Result<A, EngineError>> =
-            self.partitions.par_chunks(share).map(part).collect();
-        found.into_iter().collect()
-    }
-
     /// The customers who have an event, with the day of their first.
     pub(super) fn firsts(&self) -> impl Iterator<Item = (u32, i32)> {
         let days = (0..).zip(self.first_days.iter().copied());
@@ -203,6 +172,51 @@ impl Days {
         let mut used = vec![false; segments.len()];
         self.firsts().for_each(|(person, _)| used[segments.of(person) as usize] = true);
         used
+    }
+}
+
+impl Gathered {
+    /// Takes the events of one customer after the other, in the order of their days, into all folds, and lets
+    /// them go: what the pieces of work found, for each fold. There are more pieces than threads, but few
+    /// enough that what they find takes no more than some hundred megabytes.
+    ///
+    /// # Errors
+    /// What the first fold that has an error says, with its place.
+    pub fn fold(self, folds: &[TableOfDays]) -> Result<Vec<Vec<Found>>, (usize, EngineError)> {
+        let bytes: usize = folds.iter().map(|fold| fold.0.bytes()).sum();
+        let pieces = (rayon::current_num_threads() * 4).min((1 << 28) / bytes.max(1)).max(1);
+        let share = self.partitions.len().div_ceil(pieces).max(1);
+        let part = |partitions: Vec<Kept>| -> Result<Vec<Found>, (usize, EngineError)> {
+            let mut found: Vec<Found> = folds.iter().map(|fold| fold.0.start()).collect();
+            for kept in partitions {
+                let grouped = match kept {
+                    Kept::Rows(grouped) => grouped,
+                    Kept::Packed(packed) => packed.unpack().map_err(|error| (0, error))?,
+                };
+                for (place, (fold, found)) in folds.iter().zip(&mut found).enumerate() {
+                    fold.0.take(found, &grouped).map_err(|error| (place, error))?;
+                }
+            }
+            Ok(found)
+        };
+        let mut parts: Vec<Vec<Kept>> = Vec::new();
+        let mut left = self.partitions.into_iter();
+        while left.len() > 0 {
+            parts.push(left.by_ref().take(share).collect());
+        }
+        let parts: Vec<_> = parts.into_par_iter().with_max_len(1).map(part).collect();
+        let mut all: Vec<Vec<Found>> = folds.iter().map(|_| Vec::new()).collect();
+        let mut failed: Option<(usize, EngineError)> = None;
+        for part in parts {
+            match part {
+                Ok(found) => all.iter_mut().zip(found).for_each(|(all, found)| all.push(found)),
+                Err(error) if failed.as_ref().is_none_or(|known| error.0 < known.0) => {
+                    failed = Some(error);
+                }
+                Err(_) => {}
+            }
+        }
+        failed.map_or(Ok(all), Err)
     }
 }
 
@@ -288,7 +302,7 @@ impl DaysFold {
     ///
     /// # Errors
     /// A disk that is full or fails, where memory is short.
-    pub fn gathered(&self, state: DaysState) -> Result<Days, EngineError> {
+    pub fn gathered(&self, state: DaysState) -> Result<(Days, Gathered), EngineError> {
         let memory = state.events.packs();
         let found = state.events.into_grouped(self.people.len(), |mut grouped| {
             let people: Vec<_> = grouped.people().collect();
@@ -311,13 +325,13 @@ impl DaysFold {
             firsts.into_iter().for_each(|(person, day)| first_days[person as usize] = day);
             partitions.push(kept);
         }
-        Ok(Days {
+        let days = Days {
             people: self.people.clone(),
-            partitions,
             packed: memory.is_some(),
             first_days,
             span: state.days,
-        })
+        };
+        Ok((days, Gathered { partitions }))
     }
 }
 
@@ -451,30 +465,103 @@ impl Segments {
     }
 }
 
-/// The table of a relation from the events of [`events_of`]; the events are let go if it is the last one.
+/// A table that is made from the events of customers, one customer after the other.
+pub(super) trait OfDays: Sync + Send {
+    /// What a piece of work comes to.
+    type Found: Send + 'static;
+
+    /// The state before the first customer.
+    fn start(&self) -> Self::Found;
+
+    /// Takes in the events of a customer, in the order of their days.
+    ///
+    /// # Errors
+    /// A sum that overflows.
+    fn take(
+        &self,
+        found: &mut Self::Found,
+        person: u32,
+        events: &[DayEvent],
+    ) -> Result<(), EngineError>;
+
+    /// About how many bytes a piece of work comes to, if they are many.
+    fn bytes(&self) -> usize;
+
+    /// The table, from what all pieces of work came to.
+    ///
+    /// # Errors
+    /// A sum that overflows.
+    fn table(self, found: Vec<Self::Found>) -> Result<Frame, EngineError>;
+}
+
+/// What a piece of work comes to, without its type.
+pub(in super::super) type Found = Box<dyn Any + Send>;
+
+/// A table of the events of customers, so that several kinds share a sweep over them.
+trait AnyOfDays: Sync + Send {
+    fn start(&self) -> Found;
+    fn take(&self, found: &mut Found, of: &Grouped<DayEvent>) -> Result<(), EngineError>;
+    fn bytes(&self) -> usize;
+    fn table(self: Box<Self>, found: Vec<Found>) -> Result<Frame, EngineError>;
+}
+
+impl<T: OfDays> AnyOfDays for T {
+    fn start(&self) -> Found {
+        Box::new(OfDays::start(self))
+    }
+
+    fn take(&self, found: &mut Found, of: &Grouped<DayEvent>) -> Result<(), EngineError> {
+        let found = found.downcast_mut::<T::Found>().ok_or_else(foreign)?;
+        of.people().try_for_each(|(person, rows)| OfDays::take(self, found, person, &of.rows[rows]))
+    }
+
+    fn bytes(&self) -> usize {
+        OfDays::bytes(self)
+    }
+
+    fn table(self: Box<Self>, found: Vec<Found>) -> Result<Frame, EngineError> {
+        let own = |found: Found| found.downcast().map(|found| *found).map_err(|_| foreign());
+        let found = found.into_iter().map(own).collect::<Result<Vec<T::Found>, _>>()?;
+        OfDays::table(*self, found)
+    }
+}
+
+/// How the table of a relation is made from the events of customers.
+pub(in super::super) struct TableOfDays<'a>(Box<dyn AnyOfDays + 'a>);
+
+impl TableOfDays<'_> {
+    /// The table, from what all pieces of work came to.
+    ///
+    /// # Errors
+    /// A sum that overflows.
+    pub fn table(self, found: Vec<Found>) -> Result<Frame, EngineError> {
+        self.0.table(found)
+    }
+}
+
+/// How the table of a relation is made from the events of [`events_of`].
 ///
 /// # Errors
-/// A sum that overflows, too many cells, or a relation that is none of those.
-pub(in super::super) fn table(
-    rel: &RelRef,
-    days: &mut Days,
-    segments: &Segments,
-    (calendar, memory): (&Calendar, &Memory),
-    last: bool,
-) -> Result<Frame, EngineError> {
-    match &rel.node {
+/// Too many cells, or a relation that is none of those.
+pub(in super::super) fn of<'a>(
+    rel: &'a RelRef,
+    days: &'a Days,
+    segments: &'a Segments,
+    (calendar, memory): (&'a Calendar, &'a Memory),
+) -> Result<TableOfDays<'a>, EngineError> {
+    Ok(TableOfDays(match &rel.node {
         RelNode::Summary(node) => {
-            let parts = summary::parts(node, days)?;
-            if last {
-                days.partitions = Vec::new();
-            }
-            summary::of_parts(rel, parts, days, segments, (calendar, memory))
+            Box::new(summary::SummaryOfDays::new(rel, node, days, segments, (calendar, memory)))
         }
-        RelNode::CohortGrid(node) => cohort::of_days(rel, node, days, segments, calendar),
-        RelNode::Movements(node) => movements::of_days(rel, node, days, segments, calendar),
-        RelNode::Repeats(node) => repeats::of_days(rel, node, days, segments),
-        _ => Err(EngineError::Internal("not a fold of days".into())),
-    }
+        RelNode::CohortGrid(node) => {
+            Box::new(cohort::GridOfDays::new(rel, node, days, segments, calendar)?)
+        }
+        RelNode::Movements(node) => {
+            Box::new(movements::MovementsOfDays::new(rel, node, days, segments, calendar)?)
+        }
+        RelNode::Repeats(node) => Box::new(repeats::RepeatsOfDays::new(rel, node, days, segments)?),
+        _ => return Err(EngineError::Internal("not a fold of days".into())),
+    }))
 }
 
 /// The calendar periods of days, looked up.

@@ -41,7 +41,7 @@ use crate::ir::{Calendar, Expr, RelNode, RelRef};
 pub use aggregate::AggregateFold;
 pub(super) use cohort::CohortFold;
 pub(super) use collect::CollectFold;
-pub(super) use days::{Days, DaysFold, Segments};
+pub(super) use days::{Days, DaysFold, Gathered, Segments};
 pub(super) use dedupe::{DedupeFold, FirstRows, needs as dedupe_needs};
 pub(super) use history::HistoryFold;
 pub(super) use summary::SummaryFold;
@@ -135,7 +135,7 @@ pub(super) trait AnyFold: Sync + Send {
     fn settles(&self) -> bool;
     fn settle(&self, state: &mut AnyState, bound: i32) -> Result<(), EngineError>;
     /// The events of a [`DaysFold`].
-    fn days(&self, state: AnyState) -> Result<Days, EngineError>;
+    fn days(&self, state: AnyState) -> Result<(Days, Gathered), EngineError>;
 }
 
 fn foreign() -> EngineError {
@@ -179,7 +179,7 @@ where
         Fold::settle(self, state.downcast_mut::<F::State>().ok_or_else(foreign)?, bound)
     }
 
-    fn days(&self, state: AnyState) -> Result<Days, EngineError> {
+    fn days(&self, state: AnyState) -> Result<(Days, Gathered), EngineError> {
         let fold = (self as &dyn Any).downcast_ref::<DaysFold>().ok_or_else(foreign)?;
         fold.gathered(*state.downcast().map_err(|_| foreign())?)
     }

@@ -6,7 +6,7 @@ use arrow::array::{ArrayRef, Decimal128Array, Int64Array};
 
 use super::super::intern::with_precision;
 use super::super::kernel::arrow_error;
-use super::days::{DayEvent, Days, Periods, Segments};
+use super::days::{DayEvent, Days, OfDays, Periods, Segments};
 use super::people::add;
 use crate::engine::{EngineError, Extent, NodeId};
 use crate::frame::{DataType, Frame, Value};
@@ -48,7 +48,7 @@ const CHURNED_VALUE: usize = 5;
 const VALUE: usize = 6;
 
 /// Cells by period and segment, those between the first and the last period of all.
-struct Cells {
+pub(super) struct Cells {
     first: i64,
     segments: usize,
     cells: Vec<Cell>,
@@ -128,83 +128,125 @@ impl Cells {
 }
 
 /// The movements of customers whose events are gathered.
-pub(super) fn of_days(
-    rel: &RelRef,
-    node: &Movements,
-    days: &Days,
-    segments: &Segments,
-    calendar: &Calendar,
-) -> Result<Frame, EngineError> {
-    let last = calendar.period_of(node.unit, node.last_day);
-    let periods = Periods::new(days.span, calendar, node.unit);
-    let span = days.span.map(|(first, end)| {
-        (calendar.period_of(node.unit, first), calendar.period_of(node.unit, end).max(last))
-    });
-    let (first, end) = span.unwrap_or((0, -1));
-    let groups = days.used(segments).into_iter().filter(|used| *used).count();
-    let count = u128::try_from(last - first + 1).unwrap_or(0);
-    Extent {
-        rows: count * groups as u128,
-        of: format!("the {}s of {groups} groups", node.unit),
-        span: Some((
-            Value::Date(calendar.period_start(node.unit, first)),
-            Value::Date(calendar.period_start(node.unit, last + 1).saturating_sub(1)),
-        )),
-        first: None,
-        node: NodeId::default(),
+pub(super) struct MovementsOfDays<'a> {
+    rel: &'a RelRef,
+    node: &'a Movements,
+    segments: &'a Segments,
+    calendar: &'a Calendar,
+    periods: Periods,
+    /// The last period that is seen to its end, or is going on.
+    last: i64,
+    /// The first and the last period that has cells.
+    span: (i64, i64),
+}
+
+impl<'a> MovementsOfDays<'a> {
+    /// The periods that have cells.
+    ///
+    /// # Errors
+    /// Too many of them.
+    pub fn new(
+        rel: &'a RelRef,
+        node: &'a Movements,
+        days: &Days,
+        segments: &'a Segments,
+        calendar: &'a Calendar,
+    ) -> Result<Self, EngineError> {
+        let last = calendar.period_of(node.unit, node.last_day);
+        let periods = Periods::new(days.span, calendar, node.unit);
+        let span = days.span.map(|(first, end)| {
+            (calendar.period_of(node.unit, first), calendar.period_of(node.unit, end).max(last))
+        });
+        let (first, end) = span.unwrap_or((0, -1));
+        let groups = days.used(segments).into_iter().filter(|used| *used).count();
+        let count = u128::try_from(last - first + 1).unwrap_or(0);
+        Extent {
+            rows: count * groups as u128,
+            of: format!("the {}s of {groups} groups", node.unit),
+            span: Some((
+                Value::Date(calendar.period_start(node.unit, first)),
+                Value::Date(calendar.period_start(node.unit, last + 1).saturating_sub(1)),
+            )),
+            first: None,
+            node: NodeId::default(),
+        }
+        .check()?;
+        let span = (first, end);
+        Ok(MovementsOfDays { rel, node, segments, calendar, periods, last, span })
     }
-    .check()?;
-    let bytes = usize::try_from(end - first + 1).unwrap_or(0) * segments.len() * size_of::<Cell>();
-    let start = || (Cells::new(first, end, segments.len()), Vec::new());
-    let follow = |(cells, active): &mut (Cells, Vec<(i64, i128)>), person, events: &[DayEvent]| {
+}
+
+impl OfDays for MovementsOfDays<'_> {
+    /// Cells, and the periods of the customer at hand.
+    type Found = (Cells, Vec<(i64, i128)>);
+
+    fn start(&self) -> Self::Found {
+        (Cells::new(self.span.0, self.span.1, self.segments.len()), Vec::new())
+    }
+
+    fn take(
+        &self,
+        (cells, active): &mut Self::Found,
+        person: u32,
+        events: &[DayEvent],
+    ) -> Result<(), EngineError> {
         active.clear();
         for event in events {
-            let period = periods.of(event.day, calendar, node.unit);
+            let period = self.periods.of(event.day, self.calendar, self.node.unit);
             let value = event.value().unwrap_or(0);
             match active.last_mut() {
                 Some((known, sum)) if *known == period => *sum = add(*sum, value)?,
                 _ => active.push((period, value)),
             }
         }
-        cells.follow(segments.of(person), active, last)
-    };
-    let mut parts = days.fold(bytes, start, follow)?.into_iter().map(|(cells, _)| cells);
-    let first = parts.next().unwrap_or_else(|| Cells::new(0, -1, segments.len()));
-    let cells = parts.try_fold(first, Cells::merge)?;
+        cells.follow(self.segments.of(person), active, self.last)
+    }
 
-    // In the order of period and segment, and of those in which something happened.
-    let mut order: Vec<u32> = (0..segments.len() as u32).collect();
-    order.sort_by(|&a, &b| segments.get(a).cmp(segments.get(b)));
-    let mut rows: Vec<(i64, u32, &Cell)> = Vec::new();
-    for (place, of_period) in cells.cells.chunks(segments.len().max(1)).enumerate() {
-        for &segment in &order {
-            let cell = &of_period[segment as usize];
-            if cell.counts.iter().any(|&count| count > 0) {
-                rows.push((cells.first + place as i64, segment, cell));
+    fn bytes(&self) -> usize {
+        let periods = usize::try_from(self.span.1 - self.span.0 + 1).unwrap_or(0);
+        periods * self.segments.len() * size_of::<Cell>()
+    }
+
+    fn table(self, found: Vec<Self::Found>) -> Result<Frame, EngineError> {
+        let MovementsOfDays { rel, node, segments, .. } = self;
+        let mut parts = found.into_iter().map(|(cells, _)| cells);
+        let first = parts.next().unwrap_or_else(|| Cells::new(0, -1, segments.len()));
+        let cells = parts.try_fold(first, Cells::merge)?;
+
+        // In the order of period and segment, and of those in which something happened.
+        let mut order: Vec<u32> = (0..segments.len() as u32).collect();
+        order.sort_by(|&a, &b| segments.get(a).cmp(segments.get(b)));
+        let mut rows: Vec<(i64, u32, &Cell)> = Vec::new();
+        for (place, of_period) in cells.cells.chunks(segments.len().max(1)).enumerate() {
+            for &segment in &order {
+                let cell = &of_period[segment as usize];
+                if cell.counts.iter().any(|&count| count > 0) {
+                    rows.push((cells.first + place as i64, segment, cell));
+                }
             }
         }
+        let mut columns: Vec<ArrayRef> =
+            vec![Arc::new(rows.iter().map(|(period, _, _)| *period).collect::<Int64Array>())];
+        if !node.by.is_empty() {
+            let keys = rows.iter().map(|(_, segment, _)| segments.get(*segment));
+            columns.extend(segments.keys.decode(keys)?);
+        }
+        for place in 0..COUNTS {
+            let counts = rows.iter().map(|(_, _, cell)| cell.counts[place]);
+            columns.push(Arc::new(counts.collect::<Int64Array>()));
+        }
+        let scale = match node.events.value_type() {
+            DataType::Decimal { scale, .. } => scale as i8,
+            _ => 0,
+        };
+        for place in 0..MONEY {
+            let sums = rows.iter().map(|(_, _, cell)| Some(cell.money[place]));
+            let sums = sums.collect::<Decimal128Array>().with_precision_and_scale(38, scale);
+            columns.push(Arc::new(sums.map_err(arrow_error)?));
+        }
+        for (column, field) in columns.iter_mut().zip(&rel.schema.fields) {
+            *column = with_precision(column, field.data_type)?;
+        }
+        Ok(Frame::new(rel.schema.clone(), columns, rows.len())?)
     }
-    let mut columns: Vec<ArrayRef> =
-        vec![Arc::new(rows.iter().map(|(period, _, _)| *period).collect::<Int64Array>())];
-    if !node.by.is_empty() {
-        let keys = rows.iter().map(|(_, segment, _)| segments.get(*segment));
-        columns.extend(segments.keys.decode(keys)?);
-    }
-    for place in 0..COUNTS {
-        let counts = rows.iter().map(|(_, _, cell)| cell.counts[place]);
-        columns.push(Arc::new(counts.collect::<Int64Array>()));
-    }
-    let scale = match node.events.value_type() {
-        DataType::Decimal { scale, .. } => scale as i8,
-        _ => 0,
-    };
-    for place in 0..MONEY {
-        let sums = rows.iter().map(|(_, _, cell)| Some(cell.money[place]));
-        let sums = sums.collect::<Decimal128Array>().with_precision_and_scale(38, scale);
-        columns.push(Arc::new(sums.map_err(arrow_error)?));
-    }
-    for (column, field) in columns.iter_mut().zip(&rel.schema.fields) {
-        *column = with_precision(column, field.data_type)?;
-    }
-    Ok(Frame::new(rel.schema.clone(), columns, rows.len())?)
 }

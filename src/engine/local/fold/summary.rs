@@ -12,7 +12,7 @@ use super::super::intern::{Interner, Keys, with_precision};
 use super::super::kernel::arrow_error;
 use super::super::memory::{Memory, Sink};
 use super::super::temporal::in_units;
-use super::days::{DayEvent, Days, Segments};
+use super::days::{DayEvent, Days, OfDays, Segments};
 use super::pack::{self, Bytes};
 use super::people::{Reader, add, day_of};
 use super::{Fold, Morsel, ScanFacts};
@@ -455,14 +455,6 @@ fn row(summary: &Summary, purchases: &Purchases, calendar: &Calendar) -> Row {
     }
 }
 
-/// What the purchases of customers come to, packed, for each [`ROWS`] of them in the order of the table.
-pub(super) struct Parts {
-    /// The numbers of the customers, in order.
-    people: Vec<u32>,
-    /// Of each share of the work.
-    shares: Vec<Vec<Vec<u8>>>,
-}
-
 impl Purchases {
     fn pack(&self, bytes: &mut Vec<u8>) {
         pack::signed(self.first, bytes);
@@ -486,70 +478,101 @@ impl Purchases {
     }
 }
 
-/// The purchases of customers whose events are gathered by day.
-pub(super) fn parts(summary: &Summary, days: &Days) -> Result<Parts, EngineError> {
-    let mut people: Vec<u32> = days.firsts().map(|(person, _)| person).collect();
-    days.people.sort(&mut people);
-    let mut places = vec![0_u32; days.people.len()];
-    people.iter().zip(0..).for_each(|(&person, place)| places[person as usize] = place);
-    let start = || -> Vec<Vec<u8>> { vec![Vec::new(); people.len().div_ceil(ROWS)] };
-    let shares = days.fold(1, start, |found, person, events| {
-        if let Some(purchases) = purchases_of_days(summary, events) {
-            let place = places[person as usize] as usize;
+/// The summaries of customers whose events are gathered by day.
+pub(super) struct SummaryOfDays<'a> {
+    rel: &'a RelRef,
+    summary: &'a Summary,
+    days: &'a Days,
+    segments: &'a Segments,
+    calendar: &'a Calendar,
+    memory: &'a Memory,
+    /// The numbers of the customers, in the order of the table.
+    people: Vec<u32>,
+    /// The place of each customer in that order.
+    places: Vec<u32>,
+}
+
+impl<'a> SummaryOfDays<'a> {
+    /// The customers in the order of the table.
+    pub fn new(
+        rel: &'a RelRef,
+        summary: &'a Summary,
+        days: &'a Days,
+        segments: &'a Segments,
+        (calendar, memory): (&'a Calendar, &'a Memory),
+    ) -> Self {
+        let mut people: Vec<u32> = days.firsts().map(|(person, _)| person).collect();
+        days.people.sort(&mut people);
+        let mut places = vec![0_u32; days.people.len()];
+        people.iter().zip(0..).for_each(|(&person, place)| places[person as usize] = place);
+        SummaryOfDays { rel, summary, days, segments, calendar, memory, people, places }
+    }
+}
+
+impl OfDays for SummaryOfDays<'_> {
+    /// What the purchases of customers come to, packed, for each [`ROWS`] of them in the order of the table.
+    type Found = Vec<Vec<u8>>;
+
+    fn start(&self) -> Vec<Vec<u8>> {
+        vec![Vec::new(); self.people.len().div_ceil(ROWS)]
+    }
+
+    fn take(
+        &self,
+        found: &mut Vec<Vec<u8>>,
+        person: u32,
+        events: &[DayEvent],
+    ) -> Result<(), EngineError> {
+        if let Some(purchases) = purchases_of_days(self.summary, events) {
+            let place = self.places[person as usize] as usize;
             let bytes = &mut found[place / ROWS];
             pack::number((place % ROWS) as u64, bytes);
             purchases.pack(bytes);
         }
         Ok(())
-    })?;
-    Ok(Parts { people, shares })
-}
+    }
 
-/// The summaries of customers, of whose purchases these are the parts.
-pub(super) fn of_parts(
-    rel: &RelRef,
-    parts: Parts,
-    days: &Days,
-    segments: &Segments,
-    (calendar, memory): (&Calendar, &Memory),
-) -> Result<Frame, EngineError> {
-    let RelNode::Summary(summary) = &rel.node else {
-        return Err(EngineError::Internal("not a summary".into()));
-    };
-    let Parts { people, shares } = parts;
-    let piece = |number: usize| -> Result<Frame, EngineError> {
-        let own = &people[number * ROWS..people.len().min((number + 1) * ROWS)];
-        let mut purchases: Vec<Option<Purchases>> = Vec::new();
-        purchases.resize_with(own.len(), || None);
-        for share in &shares {
-            let mut bytes = Bytes::of(&share[number]);
-            while !bytes.is_empty() {
-                let place = bytes.number() as usize;
-                purchases[place] = Some(Purchases::unpack(&mut bytes));
+    fn bytes(&self) -> usize {
+        0
+    }
+
+    fn table(self, shares: Vec<Vec<Vec<u8>>>) -> Result<Frame, EngineError> {
+        let SummaryOfDays { rel, summary, days, segments, calendar, memory, people, places } = self;
+        drop(places);
+        let piece = |number: usize| -> Result<Frame, EngineError> {
+            let own = &people[number * ROWS..people.len().min((number + 1) * ROWS)];
+            let mut purchases: Vec<Option<Purchases>> = Vec::new();
+            purchases.resize_with(own.len(), || None);
+            for share in &shares {
+                let mut bytes = Bytes::of(&share[number]);
+                while !bytes.is_empty() {
+                    let place = bytes.number() as usize;
+                    purchases[place] = Some(Purchases::unpack(&mut bytes));
+                }
+            }
+            let found = own.iter().zip(&purchases).filter_map(|(&person, purchases)| {
+                Some((person, row(summary, purchases.as_ref()?, calendar)))
+            });
+            let (people, rows): (Vec<u32>, Vec<Row>) = found.unzip();
+            let mut columns = vec![days.people.column(&people)?];
+            if !summary.carry.is_empty() {
+                let carried = people.iter().map(|&person| segments.get(segments.of(person)));
+                columns.extend(segments.keys.decode(carried)?);
+            }
+            table(rel, summary, columns, &rows)
+        };
+        let mut sink = Sink::new(&rel.schema, people.len(), memory)?;
+        let mut rows = 0;
+        let numbers: Vec<usize> = (0..people.len().div_ceil(ROWS)).collect();
+        for numbers in numbers.chunks(sink.at_once()) {
+            let pieces: Vec<Result<Frame, EngineError>> =
+                numbers.par_iter().with_max_len(1).map(|&number| piece(number)).collect();
+            for piece in pieces {
+                let piece = piece?;
+                rows += piece.rows();
+                sink.push(piece.batch)?;
             }
         }
-        let found = own.iter().zip(&purchases).filter_map(|(&person, purchases)| {
-            Some((person, row(summary, purchases.as_ref()?, calendar)))
-        });
-        let (people, rows): (Vec<u32>, Vec<Row>) = found.unzip();
-        let mut columns = vec![days.people.column(&people)?];
-        if !summary.carry.is_empty() {
-            let carried = people.iter().map(|&person| segments.get(segments.of(person)));
-            columns.extend(segments.keys.decode(carried)?);
-        }
-        table(rel, summary, columns, &rows)
-    };
-    let mut sink = Sink::new(&rel.schema, people.len(), memory)?;
-    let mut rows = 0;
-    let numbers: Vec<usize> = (0..people.len().div_ceil(ROWS)).collect();
-    for numbers in numbers.chunks(sink.at_once()) {
-        let pieces: Vec<Result<Frame, EngineError>> =
-            numbers.par_iter().with_max_len(1).map(|&number| piece(number)).collect();
-        for piece in pieces {
-            let piece = piece?;
-            rows += piece.rows();
-            sink.push(piece.batch)?;
-        }
+        Ok(Frame::new(rel.schema.clone(), sink.finish()?, rows)?)
     }
-    Ok(Frame::new(rel.schema.clone(), sink.finish()?, rows)?)
 }
