@@ -14,6 +14,7 @@ use crate::plan::{PlannedStage, PlannedTable};
 use crate::report::{
     Block, Cell, Column, Fact, Origin, Report, Rule, Section, Table, Unit as ReportUnit,
 };
+use crate::stats::suppress::SmallGroups;
 use crate::{metrics, stages};
 
 /// The report of a run.
@@ -42,7 +43,7 @@ pub(super) fn build(
                 title: "Summary".into(),
                 ..Section::default()
             }),
-            "data_quality" => bodies.push(data_quality(manifest, touched)),
+            "data_quality" => bodies.push(data_quality(manifest, touched, pipeline.small_groups)),
             "methods" => bodies.push(methods(prepared)),
             stage => bodies.extend(
                 prepared.plan.stages.iter().find(|planned| planned.name == stage).map(|planned| {
@@ -209,16 +210,23 @@ fn bad_rows(manifest: &Manifest) -> Option<Block> {
     (!table.rows.is_empty()).then_some(Block::Table(table))
 }
 
-fn data_quality(manifest: &Manifest, touched: &[(&str, &Frame)]) -> Section {
+fn data_quality(
+    manifest: &Manifest,
+    touched: &[(&str, &Frame)],
+    small_groups: Option<SmallGroups>,
+) -> Section {
+    // Rows are of customers or of events, so that fewer rows than a group may have are too few of either.
+    let told = |count: i64| match small_groups {
+        Some(SmallGroups { least, .. }) if count > 0 && count.unsigned_abs() < least => {
+            Cell::Text(format!("fewer than {least}"))
+        }
+        _ => Cell::Integer(count),
+    };
     let rules = touched.iter().flat_map(|(stage, frame)| {
         let fields = frame.schema.fields.iter().enumerate();
         fields.filter(|_| frame.rows() == 1).map(|(column, field)| {
             let count = frame.value(0, column).as_i64().unwrap_or(0);
-            vec![
-                Cell::Text((*stage).to_owned()),
-                Cell::Text(field.name.clone()),
-                Cell::Integer(count),
-            ]
+            vec![Cell::Text((*stage).to_owned()), Cell::Text(field.name.clone()), told(count)]
         })
     });
     let columns = vec![

@@ -162,11 +162,21 @@ pub fn blocks(metric: Vec<Field>, check: Vec<Field>) -> Vec<Block> {
              few lost, and a later one if the difference to the one before is few; sums over ages go from the first \
              hidden age on, and amounts with `returned: on_or_after` and `through`, because those who spend are then \
              not those who are counted. A period of `growth` is hidden if few customers came, stayed, came back, \
-             left or were there. Totals of cohorts and of growth by segment go with any of their parts. Companions \
-             that cannot be held to it (`rfm_cuts`, those of `clv`, `sample_strata`) are not made; a stage whose main \
-             table cannot, such as `survival`, is an error unless it reads a table of groups. Tables with a row for \
+             left or were there. Totals of cohorts and of growth by segment go with any of their parts. `sample_strata` \
+             is held to it where customers are drawn, and `trend` marks with `suppressed` the periods that are hidden. \
+             Counts that the report gives of what the rules of stages touched are then told as \"fewer than\" the \
+             least; counts of bad rows, of all rows of a source and those in the manifest are not. Companions \
+             that cannot be held to it (`rfm_cuts`, those of `clv`, `sample_strata` of rows) are not made; a stage \
+             whose main table cannot is an error unless it reads a table of groups. `survival` is one: its curve is a \
+             product over the days on which somebody left, and the numbers at risk say how many were gone in \
+             between, so that with the rows of a few hidden these still follow from those before and after; and its \
+             medians and tests are of everybody. `journey` is another: who went on, stopped and is under way, the \
+             waits and the answers at each step are populations of their own, nested in each other and over \
+             dimensions. Tables with a row for \
              each customer or event are as they are, but the report does not show them and alerts do not watch \
-             them. Two stages that tell of the same customers in different detail are not held against each other: \
+             them. A dimension that follows from another (the country from the city) is known to do so within one \
+             grouping set only: beside `[country]` write `[country, city]` and not `[city]`, or the cities of a country \
+             less the others tell the one that is hidden. Two stages that tell of the same customers in different detail are not held against each other: \
              put such detail into one stage, as grouping sets. `pii` and `customers` say what becomes of columns that \
              identify people and of what is computed from them. A pseudonym is the HMAC-SHA-256 of the value as a text \
              under the key, of which the first 32 hexadecimal digits are written; a null has none. The same value has \

@@ -54,6 +54,7 @@ use serde_json::{Value as Json, json};
 use super::context::{RoleOverrides, StageContext};
 use super::dimension::{Dimension, DimensionSpec};
 use super::registry::{Companion, Output, Stage, StageKind};
+use super::suppression::{PEOPLE, Rule};
 use super::view::View;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{Decode, Decoder, Expression, Field, Node, NodeKind, Options, Share, schema};
@@ -216,6 +217,11 @@ impl Stage for Sample {
             None => draw.rows(),
         };
         let (rows, strata) = cx.typed(built)?;
+        // Of rows it is not known how many customers a stratum has: such a table is not shown.
+        let strata = match self.customers.value {
+            true => held_strata(cx, strata)?,
+            false => strata,
+        };
         if let Some(customer) = &customer {
             let nobody = build::is_null(customer.clone()).and_then(|nobody| {
                 let count = Measure::filtered(MeasureFunc::CountRows, Some(nobody));
@@ -254,6 +260,24 @@ impl Stage for Sample {
     fn settings(&self) -> Vec<(String, String, bool)> {
         Options::settings(self)
     }
+}
+
+/// The table of strata without those of few customers. It adds up to the population, which the shares tell.
+fn held_strata(cx: &mut StageContext, strata: RelRef) -> Option<RelRef> {
+    if cx.small_groups.is_none() {
+        return Some(strata);
+    }
+    let counted = (|| {
+        let people = column(&strata, "population")?;
+        let counted = relation::extend(&strata, vec![named(PEOPLE, people.clone())])?;
+        let all = vec![named(PEOPLE, Measure::of(MeasureFunc::Sum(people)))];
+        Ok::<_, TypeError>([counted, relation::aggregate(&strata, Vec::new(), all)?])
+    })();
+    let tables = cx.typed(counted)?.to_vec();
+    let dimensions = vec!["stratum".to_owned()];
+    let levels = vec![vec![(None, vec![0])], vec![(None, Vec::new())]];
+    let kept = vec![dimensions.clone(), Vec::new()];
+    cx.suppress(tables, kept, Rule::Groups { dimensions, levels })?.into_iter().next()
 }
 
 /// The name of a row's stratum: never null, and different for different values.

@@ -22,7 +22,8 @@
 //! Columns: the dimensions, `metric`, the column of the period; `value`, `n`; `previous`, `change`,
 //! `change_share` (of the size of what was), `change_low`, `change_high`, `p_value`, `q_value`, `significant`;
 //! `year_ago` and the same with the prefix `year_ago_`; `seasonal_index`, `adjusted`; `expected` with
-//! `expected_low` and `expected_high`, `anomaly`; `forecast` (then `value` is null and `expected` the forecast).
+//! `expected_low` and `expected_high`, `anomaly`; `forecast` (then `value` is null and `expected` the forecast);
+//! `suppressed` if the input has it: the period is one of few customers, its `value` is null and it is a gap.
 //!
 //! Rules: the input has a row for each period and cell, as `segment_metrics` by a calendar grain and `growth` give
 //! it; `metrics` are its columns. Periods with `complete` false are left out, and one without a row is a gap. What a
@@ -48,12 +49,14 @@ use std::sync::Arc;
 use super::context::StageContext;
 use super::dimension::DimensionSpec;
 use super::registry::{Output, Stage, StageKind};
+use super::suppression::SUPPRESSED;
 use super::view::View;
 use crate::diagnostic::{Code, Diagnostic, Spanned};
 use crate::document::{Decode, Decoder, Field, Node, Options, PeriodUnit, TimeUnit};
 use crate::frame::{DataType, Unit};
-use crate::ir::relation::{self, column};
-use crate::ir::{Expr, RelRef, Roles, SortKey, named};
+use crate::ir::relation::{self, Built, column};
+use crate::ir::typing::{TypeError, build};
+use crate::ir::{Expr, JoinKind, RelRef, Roles, SortKey, named};
 use crate::models::{Followed, Trends};
 
 /// The registry's entry.
@@ -206,6 +209,8 @@ impl Stage for Trend {
         };
         let tables = relation::apply(vec![rel], Arc::new(function));
         let [main] = <[RelRef; 1]>::try_from(tables).ok()?;
+        let keys: Vec<&str> = by.iter().chain([&period]).map(String::as_str).collect();
+        let main = cx.typed(with_hidden(&main, &table.rel, &keys))?;
         let roles = Roles { time: column(&main, &period).ok(), ..Roles::default() };
         let grain = by.iter().cloned().chain(["metric".to_owned(), period.clone()]).collect();
         let view = View::Trend { by: by.clone(), period, metrics: told };
@@ -219,6 +224,24 @@ impl Stage for Trend {
     fn settings(&self) -> Vec<(String, String, bool)> {
         Options::settings(self)
     }
+}
+
+/// The table with the column that says which periods are hidden, if those that it is made of have it.
+fn with_hidden(main: &RelRef, input: &RelRef, keys: &[&str]) -> Built {
+    if input.schema.field(SUPPRESSED).is_none() {
+        return Ok(main.clone());
+    }
+    let hidden = relation::filter(input, column(input, SUPPRESSED)?)?;
+    let key = |name: &&str| Ok(named(format!("#{name}"), column(&hidden, name)?));
+    let mut columns = keys.iter().map(key).collect::<Result<Vec<_>, TypeError>>()?;
+    columns.push(named(SUPPRESSED, Expr::bool(true)));
+    let hidden = relation::project(&hidden, columns)?;
+    let pairs = keys.iter().map(|name| ((*name).to_owned(), format!("#{name}"))).collect();
+    let joined = relation::join(main, &hidden, pairs, JoinKind::Left, true)?;
+    let mut columns = relation::all_columns(main);
+    let flag = build::coalesce(column(&joined, SUPPRESSED)?, Expr::bool(false))?;
+    columns.push(named(SUPPRESSED, flag));
+    relation::project(&joined, columns)
 }
 
 impl Trend {

@@ -516,6 +516,25 @@ alerts:
     assert!(read("report.md").contains("has a row for each customer or event"));
 }
 
+/// One order is a refund: what the rules of a stage touched is not told of so few.
+#[test]
+fn counts_of_what_rules_touched_hold_the_minimum() {
+    let report = |privacy: &str| {
+        let folder = shop(privacy, "stages:\n  customers: {from: orders, customer_summary: {}}\n");
+        let path = folder.path().join("p.yaml");
+        let text = fs::read_to_string(&path).expect("the pipeline");
+        let value = "value: \"if(amount > 1000, 0 - amount, amount)\"";
+        fs::write(&path, text.replace("value: amount", value)).expect("written");
+        let output = tenure(folder.path(), &["run", "p.yaml"]);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = fs::read_to_string(folder.path().join("out/shop/report.md")).expect("a report");
+        text.split("## Data quality").nth(1).expect("the section").to_owned()
+    };
+    let (open, held) = (report(""), report("privacy: {min_group_size: 5}\n"));
+    assert!(!open.contains("fewer than"), "{open}");
+    assert!(held.contains("| fewer than 5 |"), "{held}");
+}
+
 const PERSONAL: &str = "\
 version: 1
 name: shop
@@ -583,6 +602,11 @@ fn what_cannot_be_held_is_refused() {
         privacy,
         "stages:\n  lives: {from: orders, survival: {inactive_for: 30d}}\n",
         "`survival` cannot hide its small groups",
+    );
+    check(
+        privacy,
+        "stages:\n  way: {journey: {steps: {a: {from: orders}, b: {from: orders}}}}\n",
+        "`journey` cannot hide its small groups",
     );
     check(
         privacy,

@@ -9,14 +9,19 @@ pub(super) fn sentences(context: &Context, who: &str) -> Vec<String> {
     let frame = context.frame;
     let at = |name: &str, row: usize| column(frame, name)(row);
     let number = |name: &str, row: usize| at(name, row).as_f64().unwrap_or(0.0);
-    let rows = || 0..frame.rows();
+    let hidden = |row: &usize| at("suppressed", *row) == Value::Bool(true);
+    let rows = || (0..frame.rows()).filter(|row| !hidden(row));
     let sum = |name: &str| rows().map(|row| number(name, row)).sum::<f64>();
     let (population, sampled) = (sum("population"), sum("sampled"));
+    if sampled == 0.0 && rows().count() < frame.rows() {
+        return vec!["The strata have few customers and are hidden.".to_owned()];
+    }
     if sampled == 0.0 {
         return vec![format!("There are no {who} to draw from.")];
     }
     let count = |value: f64| amount(&Value::Int(value as i64), &ReportUnit::Count);
-    let strata = match frame.rows() {
+    let shown = rows().count();
+    let strata = match shown {
         1 => String::new(),
         n => format!(" from {n} strata"),
     };
@@ -28,7 +33,7 @@ pub(super) fn sentences(context: &Context, who: &str) -> Vec<String> {
     );
     let apart = |row: usize| (number("share_sampled", row) - number("share_population", row)).abs();
     let widest = rows().max_by(|&a, &b| apart(a).total_cmp(&apart(b)).then(b.cmp(&a)));
-    match widest.filter(|_| frame.rows() > 1) {
+    match widest.filter(|_| shown > 1) {
         None => {}
         Some(row) if apart(row) < 0.0005 => {
             text.push_str(" Every stratum has its share of the population, to a tenth of a percent.");
@@ -50,5 +55,8 @@ pub(super) fn sentences(context: &Context, who: &str) -> Vec<String> {
             count(effective.round())
         ),
     });
+    if shown < frame.rows() {
+        text.push_str(" Strata of few customers are hidden, and left out of this.");
+    }
     vec![text]
 }
