@@ -126,6 +126,22 @@ functions! {
     StudentT "student_t" "degrees, level" Propagates "The two-sided quantile of Student's t; null for no degrees of freedom.";
 }
 
+impl Func {
+    /// True for functions that hold two values against each other.
+    pub fn is_comparison(self) -> bool {
+        matches!(
+            self,
+            Func::Equal
+                | Func::NotEqual
+                | Func::Less
+                | Func::LessEqual
+                | Func::Greater
+                | Func::GreaterEqual
+                | Func::IsDistinct
+        )
+    }
+}
+
 /// Functions that the language offers; the others are made by stages and metrics only.
 pub fn is_public(name: &str) -> bool {
     !matches!(

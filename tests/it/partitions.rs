@@ -1,7 +1,6 @@
 //! Tables in folders named by values.
 
 use std::fs;
-use std::process::Command;
 use std::sync::Arc;
 
 use tenure::frame::{DataType, Field, Frame, Schema, Value};
@@ -39,12 +38,7 @@ fn values_become_folders() {
     write_parquet(&folder.path().join("orders.parquet"), &frame, 2);
     fs::write(folder.path().join("shop.yaml"), PIPELINE).expect("written");
     let run = || {
-        let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
-            .current_dir(folder.path())
-            .args(["run", "shop.yaml", "--quiet"])
-            .output()
-            .expect("it starts");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        crate::support::run(folder.path(), "shop.yaml");
     };
     run();
     let out = folder.path().join("out/shop");

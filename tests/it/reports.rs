@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value as Json;
 
@@ -22,12 +21,7 @@ fn run_with(folder: &Path, stages: &str) {
         sample.display()
     );
     fs::write(folder.join("it.yaml"), text).expect("written");
-    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
-        .current_dir(folder)
-        .args(["run", "it.yaml", "--quiet"])
-        .output()
-        .expect("it starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    crate::support::run(folder, "it.yaml");
 }
 
 /// The chart of a kind in a section.
@@ -132,12 +126,7 @@ fn spans_that_are_left_out_are_counted() {
     fs::write(folder.path().join("spans.csv"), spans).expect("written");
     let text = "version: 1\nname: it\nas_of: 2026-05-01\nsources:\n  spans:\n    csv: spans.csv\n    customer: who\n    subscription: {starts: starts, ends: ends}\n    columns: {who: {type: int64}, starts: {type: date}, ends: {type: date}}\nstages:\n  kept: {from: spans, survival: {unit: month}}\n  moved: {from: spans, growth: {period: month}}\nreport: {formats: [json]}\n";
     fs::write(folder.path().join("it.yaml"), text).expect("written");
-    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
-        .current_dir(folder.path())
-        .args(["run", "it.yaml", "--quiet"])
-        .output()
-        .expect("it starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    crate::support::run(folder.path(), "it.yaml");
     let report = fs::read_to_string(folder.path().join("out/it/report.json")).expect("the form");
     let report: Json = serde_json::from_str(&report).expect("JSON");
     let sections = report["sections"].as_array().expect("sections");

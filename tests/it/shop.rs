@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use tenure::frame::Value;
 
@@ -74,12 +73,7 @@ fn metrics_of_the_shop_are_those_of_sql() {
     let folder = tempfile::tempdir().expect("a folder");
     let text = include_str!("shop.yaml").replace("TOP", top);
     fs::write(folder.path().join("it.yaml"), text).expect("written");
-    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
-        .current_dir(folder.path())
-        .args(["run", "it.yaml", "--quiet"])
-        .output()
-        .expect("it starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    crate::support::run(folder.path(), "it.yaml");
     for source in ["surveys", "tickets", "reviews", "invoices", "across"] {
         let file = Path::new(top).join(format!("tests/expected/shop_{source}.csv"));
         let expected = fs::read_to_string(file).expect("the expected figures");

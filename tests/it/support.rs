@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 use parquet::arrow::ArrowWriter;
@@ -14,6 +15,16 @@ use tenure::engine::reference::Reference;
 use tenure::engine::{Engine, EngineError, Unwatched};
 use tenure::frame::{Frame, Schema, Value};
 use tenure::ir::{BusinessHours, Calendar, RelRef, relation};
+
+/// Runs a pipeline of a folder in that folder, to a good end.
+pub fn run(folder: &Path, pipeline: &str) {
+    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
+        .current_dir(folder)
+        .args(["run", pipeline, "--quiet"])
+        .output()
+        .expect("it starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
 
 /// Decisions read off a list of numbers. When the list is used up each decision is the first and
 /// simplest choice, so a shorter list is a simpler case, and proptest shrinks lists.

@@ -19,12 +19,7 @@ fn run(folder: &Path, options: &str) -> PathBuf {
         sample.display()
     );
     fs::write(folder.join("it.yaml"), text).expect("written");
-    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
-        .current_dir(folder)
-        .args(["run", "it.yaml", "--quiet"])
-        .output()
-        .expect("it starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    crate::support::run(folder, "it.yaml");
     folder.join("out/cdnow")
 }
 
@@ -50,12 +45,7 @@ fn run_orders(folder: &Path, orders: &str, top: &str, options: &str) -> PathBuf 
          float64}}}}}}\nstages:\n  value: {{from: orders, clv: {{{options}}}}}\nreport: {{formats: [markdown]}}\n"
     );
     fs::write(folder.join("few.yaml"), text).expect("written");
-    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
-        .current_dir(folder)
-        .args(["run", "few.yaml", "--quiet"])
-        .output()
-        .expect("it starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    crate::support::run(folder, "few.yaml");
     folder.join("out/few")
 }
 

@@ -193,12 +193,7 @@ fn what_is_printed_gives_the_same_numbers() {
         }
     }
     prepared(folder.path(), &format!("{base}{pasted}{stages}"));
-    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
-        .current_dir(folder.path())
-        .args(["run", "it.yaml", "--quiet"])
-        .output()
-        .expect("it starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    crate::support::run(folder.path(), "it.yaml");
 
     let mut numbers = 0;
     for (table, metrics) in &pairs {
@@ -400,12 +395,7 @@ fn metrics_of_several_tables_are_printed_part_by_part() {
         twins(&of_customers),
     );
     prepared(folder.path(), &format!("{before}\n{pasted}\nstages:\n{stages}"));
-    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
-        .current_dir(folder.path())
-        .args(["run", "it.yaml", "--quiet"])
-        .output()
-        .expect("it starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    crate::support::run(folder.path(), "it.yaml");
     let mut columns = 0;
     for (table, names) in [("by_month", names.as_slice()), ("by_plan", of_customers.as_slice())] {
         let frame = read_parquet(&folder.path().join(format!("out/side_by_side/{table}.parquet")));

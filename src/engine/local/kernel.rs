@@ -35,7 +35,7 @@ pub(super) fn compare_with(
     value: &Value,
     data_type: DataType,
 ) -> Result<Option<ArrayRef>, EngineError> {
-    if value.is_null() || !is_comparison(func) {
+    if value.is_null() || !func.is_comparison() {
         return Ok(None);
     }
     let right = crate::frame::column_of(data_type, std::iter::once(value)).map_err(arrow_error)?;
@@ -45,19 +45,6 @@ pub(super) fn compare_with(
     let left = unify_precision(left)?;
     let right = Scalar::new(unify_precision(&right)?);
     compare(func, &left, &right).map(|array| Some(Arc::new(array) as ArrayRef))
-}
-
-fn is_comparison(func: Func) -> bool {
-    matches!(
-        func,
-        Func::Equal
-            | Func::NotEqual
-            | Func::Less
-            | Func::LessEqual
-            | Func::Greater
-            | Func::GreaterEqual
-            | Func::IsDistinct
-    )
 }
 
 fn is_decimal_pair(left: &ArrayRef, right: &ArrayRef) -> bool {

@@ -33,17 +33,9 @@ pub fn readable(expr: &Expr, calendar: &Calendar, as_of: i64) -> Expr {
         }
         (Func::And | Func::Or, [left, right]) => chained(func, left, right),
         (Func::IsNull, [of]) => call(func, vec![same_nulls(of).clone()]).ok(),
-        (
-            Func::Equal
-            | Func::NotEqual
-            | Func::Less
-            | Func::LessEqual
-            | Func::Greater
-            | Func::GreaterEqual
-            | Func::IsDistinct
-            | Func::In,
-            _,
-        ) => whole_numbers(&arguments).and_then(|arguments| call(func, arguments).ok()),
+        (func, _) if func.is_comparison() || func == Func::In => {
+            whole_numbers(&arguments).and_then(|arguments| call(func, arguments).ok())
+        }
         _ => None,
     };
     // Typed anew, because an argument may be narrower now.
