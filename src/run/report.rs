@@ -313,6 +313,12 @@ fn data_quality(
 
 /// The rules and defaults that were used, and the formulas behind the names.
 fn methods(prepared: &Prepared) -> Section {
+    let documented = crate::spec::blocks(Vec::new(), Vec::new());
+    let of_block = |key: &str| {
+        let (path, key) = key.split_once('.')?;
+        let block = documented.iter().find(|block| block.path == path)?;
+        block.fields.iter().find(|field| field.key == key).map(|field| field.doc.clone())
+    };
     let mut blocks = vec![
         Block::Heading("Everywhere".into()),
         Block::Rules(rules(&prepared.pipeline.settings, &|key| match key {
@@ -320,7 +326,8 @@ fn methods(prepared: &Prepared) -> Section {
             "timezone" => "All days, weeks and months are those of this zone.".into(),
             "calendar" => "How weeks, quarters and years are cut.".into(),
             "level" => "The level of every interval.".into(),
-            _ => "Of the draws behind intervals.".into(),
+            "seed" => "Of the draws behind intervals.".into(),
+            key => of_block(key).unwrap_or_default(),
         })),
     ];
     for stage in &prepared.plan.stages {
@@ -436,7 +443,13 @@ fn rules_of(source: &str) -> Vec<String> {
         .take_while(|paragraph| !paragraph.starts_with("References:"))
         .map(|paragraph| {
             let text = paragraph.strip_prefix("Rules:").unwrap_or(paragraph);
-            text.split_whitespace().collect::<Vec<_>>().join(" ")
+            sentence(&text.split_whitespace().collect::<Vec<_>>().join(" "))
         })
         .collect()
+}
+
+/// A text that begins as sentences do; a name in backticks stays as it is.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
 }

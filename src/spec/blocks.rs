@@ -154,7 +154,7 @@ pub fn blocks(metric: Vec<Field>, check: Vec<Field>) -> Vec<Block> {
              its dimensions and loses every other column (null), and so do, with `suppress: complementary`, the \
              groups that a total less the others would tell; the extra last column `suppressed` is true for them. \
              Groups are hidden where they are made, in `segment_metrics` (with totals and grouping sets), \
-             `cohort_retention` and `growth`, so that whatever reads those tables, be it a stage, a check, an alert, \
+             `cohort_retention`, `growth` and `journey`, so that whatever reads those tables, be it a stage, a check, an alert, \
              the report or `tenure show`, knows no more than is published. A cell is held to it by each \
              population that its metrics measure (its rows, its sold orders, its gaps, the customers of each table), \
              and totals must tell of none of them. A condition of a \
@@ -162,7 +162,9 @@ pub fn blocks(metric: Vec<Field>, check: Vec<Field>) -> Vec<Block> {
              few lost, and a later one if the difference to the one before is few; sums over ages go from the first \
              hidden age on, and amounts with `returned: on_or_after` and `through`, because those who spend are then \
              not those who are counted. A period of `growth` is hidden if few customers came, stayed, came back, \
-             left or were there. Totals of cohorts and of growth by segment go with any of their parts. `sample_strata` \
+             left or were there. Totals of cohorts and of growth by segment go with any of their parts. A step of a `journey` is hidden \
+             if few customers reached it, or if few stopped between it and another one that is shown, and the answers \
+             at a step if few gave them. `sample_strata` \
              is held to it where customers are drawn, and `trend` marks with `suppressed` the periods that are hidden. \
              Counts that the report gives of what the rules of stages touched are then told as \"fewer than\" the \
              least; counts of bad rows, of all rows of a source and those in the manifest are not. Companions \
@@ -170,9 +172,7 @@ pub fn blocks(metric: Vec<Field>, check: Vec<Field>) -> Vec<Block> {
              whose main table cannot is an error unless it reads a table of groups. `survival` is one: its curve is a \
              product over the days on which somebody left, and the numbers at risk say how many were gone in \
              between, so that with the rows of a few hidden these still follow from those before and after; and its \
-             medians and tests are of everybody. `journey` is another: who went on, stopped and is under way, the \
-             waits and the answers at each step are populations of their own, nested in each other and over \
-             dimensions. Tables with a row for \
+             medians and tests are of everybody. Tables with a row for \
              each customer or event are as they are, but the report does not show them and alerts do not watch \
              them. A dimension that follows from another (the country from the city) is known to do so within one \
              grouping set only: beside `[country]` write `[country, city]` and not `[city]`, or the cities of a country \

@@ -51,6 +51,14 @@
 //! may come after the window. Answers of other customers, without a customer or before the step do not count.
 //! Without `survey.question` the answers are of one survey, and all three read it.
 //!
+//! With `privacy.min_group_size` the last column is `suppressed`, and rows for which it is true say nothing but dimensions,
+//! `position` and `step`. Those are all steps of a cell that few customers entered, steps that few reached, and steps that
+//! stand too close to another: of two that are shown no customer or enough stopped in between. The first step
+//! stays rather than the last, the last rather than those in the middle, of those the earlier. `drop_off` and
+//! `hours_to_next_median` are null where the next step is hidden, and `csat`, `nps` and `ces_low_effort` where few
+//! customers answered. With `entry: every` it is the customers behind the entries who are counted. Those who reached a
+//! step and did not answer, and those with one kind of answer, make no group of their own.
+//!
 //! References: Wilson (1927), Probable inference, the law of succession, and statistical inference.
 
 mod answers;
@@ -61,6 +69,7 @@ use self::ways::{POSITION, Ways};
 use super::context::StageContext;
 use super::dimension::{Dimension, DimensionSpec};
 use super::registry::{Output, Stage, StageKind};
+use super::suppression::{REACHED, Rule, answered, stopped_before};
 use super::view::View;
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
 use crate::document::{
@@ -151,7 +160,7 @@ impl Stage for Journey {
             by: dimensions.iter().map(|dimension| dimension.name.clone()).collect(),
         };
         let entered = cx.typed(ways.entries(&entries))?;
-        let open = ways.still_open(&entered);
+        let open = ways.still_open(&entered, cx.small_groups.map_or(0, |groups| groups.least));
         cx.touched = Some(cx.typed(open)?);
         let followed = cx.typed(ways.follow(&entered, &events))?;
 
@@ -164,8 +173,14 @@ impl Stage for Journey {
             metrics = Some(answers.measured(cx, &ways, &given)?);
         }
         let main = self.table(cx, &ways, &followed, &dimensions, metrics.as_ref());
-        let main = cx.typed(main)?;
-        let grain = ways.by.iter().cloned().chain(["position".to_owned()]).collect();
+        let mut main = cx.typed(main)?;
+        let grain: Vec<String> = ways.by.iter().cloned().chain(["position".to_owned()]).collect();
+        if cx.small_groups.is_some() {
+            let kept = grain.iter().cloned().chain(["step".to_owned()]).collect();
+            let metrics = metrics.iter().flat_map(|_| answers::METRICS.map(|(metric, _)| metric));
+            let rule = Rule::Funnels { by: ways.by.clone(), metrics: metrics.collect() };
+            main = cx.suppress(vec![main], vec![kept], rule)?.pop()?;
+        }
         let view = View::Funnel { by: ways.by.clone(), every: ways.every };
         let roles = Roles::default();
         Some(vec![Output { suffix: None, rel: main, grain, roles, views: vec![view, View::Rows] }])
@@ -301,6 +316,10 @@ impl Journey {
                 measures.push(named(format!("#hours{step}"), median));
             }
         }
+        let hides = cx.small_groups.is_some();
+        if hides && ways.every {
+            measures.extend(ways.people(followed, steps.len())?);
+        }
         let wide = relation::aggregate(followed, own(followed)?, measures)?;
         let last = steps.len() as i64;
         let mut long = relation::series(&wide, Expr::int(1), Expr::int(last), POSITION)?;
@@ -350,10 +369,27 @@ impl Journey {
             .collect();
         units.insert("customers".into(), Unit::Count);
         units.insert("hours_to_next_median".into(), Unit::Time("hour".into()));
+        if hides && metrics.is_some() {
+            for (metric, _) in answers::METRICS {
+                columns.push(named(answered(metric), column(&long, &answered(metric))?));
+            }
+        }
         let metrics = metrics.map_or(&[][..], |metrics| metrics.columns.as_slice());
         for metric in metrics {
             columns.push(named(&metric.name, metric.expr.clone()));
             units.insert(metric.name.clone(), metric.unit.clone());
+        }
+        if hides && ways.every {
+            columns.push(named(REACHED, each(&|step| column(&long, &ways::people_at(step)))?));
+            for later in 2..=steps.len() {
+                let stopped = each(&|step| match step < later {
+                    true => column(&long, &ways::stopped_between(step, later)),
+                    false => Ok(Expr::int(0)),
+                })?;
+                columns.push(named(stopped_before(later), stopped));
+            }
+        } else if hides {
+            columns.push(named(REACHED, customers));
         }
         let table = relation::with_units(&relation::project(&long, columns)?, &units)?;
         relation::with_means(&table, &MetricColumn::means(metrics))

@@ -2,9 +2,11 @@
 //! check, an alert, the report) knows no more than what is published.
 //!
 //! A hidden row keeps what identifies it; every other column is null, and the last column, `suppressed`, is
-//! true. Which rows those are is told by [`crate::stats::suppress`] for groups and cohorts. Where a table of
+//! true. Which rows those are is told by [`crate::stats::suppress`] for groups, cohorts and the steps of funnels. Where a table of
 //! totals has no equations of its own there (cohorts by segment, growth), a total is hidden with any of its parts:
 //! what is left of it says no more than its parts do.
+
+mod funnels;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -18,6 +20,8 @@ use crate::frame::{DataType, Field, Frame, Schema, Value};
 use crate::ir::relation;
 use crate::ir::{ApplyError, Calendar, FrameFunction, Rel, RelNode, RelRef};
 use crate::stats::suppress::{CohortCell, SmallGroups, suppressed_cells, suppressed_populations};
+
+pub(super) use funnels::{REACHED, answered, stopped_before};
 
 /// The name of the function, by which tables are known to be held.
 const NAME: &str = "suppress";
@@ -50,6 +54,12 @@ pub(super) enum Rule {
     },
     /// Movements of customers by period, and maybe those over fewer dimensions.
     Movements { keys_of_totals: Vec<String>, counts: Vec<&'static str> },
+    /// The steps of a journey in each cell, by [`REACHED`] and its companions.
+    Funnels {
+        by: Vec<String>,
+        /// The metrics of answers.
+        metrics: Vec<&'static str>,
+    },
 }
 
 /// The function that hides rows of the tables of a stage.
@@ -67,7 +77,7 @@ pub(super) struct Suppression {
 struct Hidden {
     rows: Vec<bool>,
     /// Columns that lose further rows.
-    more: Vec<(Vec<&'static str>, Vec<bool>)>,
+    more: Vec<(Vec<String>, Vec<bool>)>,
 }
 
 impl StageContext<'_> {
@@ -152,6 +162,9 @@ impl FrameFunction for Suppression {
             Rule::Movements { keys_of_totals, counts } => {
                 self.movements(inputs, keys_of_totals, counts)
             }
+            Rule::Funnels { by, metrics } => {
+                inputs.iter().map(|frame| self.funnels(frame, by, metrics)).collect()
+            }
         };
         let tables = inputs.iter().zip(hidden).zip(self.schemas()).zip(&self.kept);
         let tables = tables.map(|(((frame, hidden), schema), kept)| {
@@ -174,7 +187,7 @@ fn without(
         if field.name.starts_with(PEOPLE) {
             continue;
         }
-        let more = hidden.more.iter().filter(|(names, _)| names.contains(&field.name.as_str()));
+        let more = hidden.more.iter().filter(|(names, _)| names.contains(&field.name));
         let mut column = column.clone();
         let masks = more.map(|(_, rows)| rows).chain([&hidden.rows]);
         for rows in masks.filter(|_| !kept.contains(&field.name)) {
@@ -420,12 +433,12 @@ impl Suppression {
         }
         let later = |row: usize| first.get(&cohorts[row]).is_some_and(|first| ages[row] >= *first);
         let later = (0..rows.len()).map(|row| later(row) && self.groups.complementary).collect();
-        let cumulative = vec!["cumulative_value", "cumulative_value_per_customer"];
-        let mut more = vec![(cumulative, later)];
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let cumulative = ["cumulative_value", "cumulative_value_per_customer"];
+        let mut more = vec![(names(&cumulative), later)];
         if nested {
-            let amounts =
-                vec!["orders", "value", "cumulative_value", "cumulative_value_per_customer"];
-            more.push((amounts, vec![true; rows.len()]));
+            let amounts = [&["orders", "value"], &cumulative[..]].concat();
+            more.push((names(&amounts), vec![true; rows.len()]));
         }
         Hidden { rows, more }
     }

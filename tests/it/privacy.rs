@@ -1,5 +1,7 @@
 //! Small groups, attacked: whether what is published tells what is hidden.
 
+mod journeys;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -602,11 +604,6 @@ fn what_cannot_be_held_is_refused() {
         privacy,
         "stages:\n  lives: {from: orders, survival: {inactive_for: 30d}}\n",
         "`survival` cannot hide its small groups",
-    );
-    check(
-        privacy,
-        "stages:\n  way: {journey: {steps: {a: {from: orders}, b: {from: orders}}}}\n",
-        "`journey` cannot hide its small groups",
     );
     check(
         privacy,

@@ -1,10 +1,17 @@
 //! How far customers come on a way of several steps.
 
 use super::{Context, Segment, amount, column, label, percent, segments};
+use crate::frame::Value;
 use crate::report::{Block, Chart, Interval, Rank, Ranking, Unit as ReportUnit};
 
 /// Most cells that are compared in one chart.
 const MOST_COMPARED: usize = 20;
+
+/// The metrics of answers.
+const SURVEYS: [&str; 3] = ["csat", "nps", "ces_low_effort"];
+
+/// What stands beside a bar that is not shown.
+const HIDDEN: &str = "hidden";
 
 /// `who` is what is counted: customers or entries.
 pub(super) fn funnel(context: &Context, by: &[String], who: &str) -> (Vec<String>, Vec<Block>) {
@@ -22,12 +29,33 @@ pub(super) fn funnel(context: &Context, by: &[String], who: &str) -> (Vec<String
             lead.extend(satisfaction(context, rows, of));
         }
         // Of two steps the comparison shows all there is.
-        if !compared || rows.len() > 2 {
+        let shown = rows.iter().any(|&row| !is_hidden(context, row));
+        if shown && (!compared || rows.len() > 2) {
             blocks.push(Block::Chart(chart(context, rows, of, who)));
         }
     }
+    let hides = (0..context.frame.rows()).any(|row| is_hidden(context, row));
+    if compared && hides {
+        lead.push(
+            "Steps that would tell of few customers are hidden, and left out of this.".into(),
+        );
+    }
+    let shown = (0..context.frame.rows()).filter(|&row| !is_hidden(context, row));
+    let unsaid = |name: &str| {
+        let answers = format!("{name}_n");
+        let asked = context.frame.schema.field(&answers).is_some();
+        asked && shown.clone().any(|row| column(context.frame, &answers)(row).is_null())
+    };
+    if SURVEYS.into_iter().any(unsaid) {
+        lead.push("Answers of few customers are hidden.".to_owned());
+    }
     blocks.extend(more);
     (lead, blocks)
+}
+
+/// Whether a row is one of few customers, or would tell of few.
+fn is_hidden(context: &Context, row: usize) -> bool {
+    column(context.frame, "suppressed")(row) == Value::Bool(true)
 }
 
 /// The share of each cell that came to the end, from most to least.
@@ -53,10 +81,12 @@ fn compare(context: &Context, by: &[String], who: &str) -> (Option<String>, Char
         label: name(row),
         value: reached(row),
         interval: bounds(row),
-        note: Some(format!(
-            "{} {who}",
-            amount(&column(frame, "customers")(row), &ReportUnit::Count)
-        )),
+        note: Some(match is_hidden(context, row) {
+            true => HIDDEN.to_owned(),
+            false => {
+                format!("{} {who}", amount(&column(frame, "customers")(row), &ReportUnit::Count))
+            }
+        }),
     };
     let dimension = by.join(", ").replace('_', " ");
     let known: Vec<usize> = last.iter().copied().filter(|&row| reached(row).is_some()).collect();
@@ -64,11 +94,14 @@ fn compare(context: &Context, by: &[String], who: &str) -> (Option<String>, Char
         let of = |row: usize| {
             format!("{} ({})", name(row), reached(row).map(percent).unwrap_or_default())
         };
-        format!(
-            "Of the cells by {dimension}, {} comes to `{ending}` most often, {} least often.",
-            of(most),
-            of(least)
-        )
+        match known.len() {
+            1 => format!("By {dimension}, only {} is shown to come to `{ending}`.", of(most)),
+            _ => format!(
+                "Of the cells by {dimension}, {} comes to `{ending}` most often, {} least often.",
+                of(most),
+                of(least)
+            ),
+        }
     });
     let chart = Chart::Ranking(Ranking {
         title: format!("Share of {who} that reach {ending}, by {dimension}"),
@@ -102,7 +135,8 @@ fn chart(context: &Context, rows: &[usize], of: &str, who: &str) -> Chart {
                 .map(|first| format!("{} of the first", percent(first))),
             lost.map(|lost| format!("{} go no further", percent(lost))),
         ];
-        let notes: Vec<String> = notes.into_iter().flatten().collect();
+        let hidden = is_hidden(context, row).then(|| HIDDEN.to_owned());
+        let notes: Vec<String> = notes.into_iter().flatten().chain(hidden).collect();
         Rank {
             label: step(context, row),
             value: column(context.frame, "customers")(row).as_f64(),
@@ -126,7 +160,11 @@ fn chart(context: &Context, rows: &[usize], of: &str, who: &str) -> Chart {
 /// Who comes to the end, where most are lost, and what takes longest.
 fn sentence(context: &Context, rows: &[usize], of: &str, who: &str) -> Option<String> {
     let at = |name: &str, row: usize| column(context.frame, name)(row);
-    let (&first, &last) = (rows.first()?, rows.last()?);
+    let (hidden, shown): (Vec<usize>, Vec<usize>) =
+        rows.iter().partition(|&&row| is_hidden(context, row));
+    let (Some(&first), Some(&last)) = (shown.first(), shown.last()) else {
+        return Some(format!("Few customers{of} entered the journey, and it is hidden."));
+    };
     let Some(reached) = share(context, "share_of_first", last) else {
         return Some(format!("Nobody{of} entered the journey and has had the time to finish it."));
     };
@@ -134,27 +172,43 @@ fn sentence(context: &Context, rows: &[usize], of: &str, who: &str) -> Option<St
         share(context, "share_of_first_low", last).zip(share(context, "share_of_first_high", last));
     let bounds = bounds
         .map_or(String::new(), |(low, high)| format!(" ({} to {})", percent(low), percent(high)));
-    let mut text = format!(
-        "Of {} {who}{of} at `{}`, {}{bounds} reached `{}`.",
-        amount(&at("customers", first), &ReportUnit::Count),
-        step(context, first),
-        percent(reached),
-        step(context, last)
-    );
+    let entered = amount(&at("customers", first), &ReportUnit::Count);
+    let mut text = match first == last {
+        true => format!("{entered} {who}{of} came to `{}`.", step(context, first)),
+        false => format!(
+            "Of {entered} {who}{of} at `{}`, {}{bounds} reached `{}`.",
+            step(context, first),
+            percent(reached),
+            step(context, last)
+        ),
+    };
+    let names: Vec<String> =
+        hidden.iter().map(|&row| format!("`{}`", step(context, row))).collect();
+    let [lost_most, longest] = match names.is_empty() {
+        true => ["Most", "The longest way"],
+        false => {
+            text.push_str(&format!(
+                " {} would tell of few customers and {} hidden.",
+                names.join(", "),
+                if names.len() == 1 { "is" } else { "are" }
+            ));
+            ["Of what is shown most", "The longest way that is shown"]
+        }
+    };
     let most = |name: &str| {
         let known = rows.iter().filter_map(|&row| Some((row, share(context, name, row)?)));
         known.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))
     };
     if let Some((row, lost)) = most("drop_off").filter(|(_, lost)| *lost > 0.0) {
         text.push_str(&format!(
-            " Most are lost after `{}`: {} go no further.",
+            " {lost_most} are lost after `{}`: {} go no further.",
             step(context, row),
             percent(lost)
         ));
     }
     if let Some((row, hours)) = most("hours_to_next_median") {
         text.push_str(&format!(
-            " The longest way is that from `{}` to the next step: {} in the middle.",
+            " {longest} is that from `{}` to the next step: {} in the middle.",
             step(context, row),
             span(hours)
         ));
@@ -177,8 +231,7 @@ fn satisfaction(context: &Context, rows: &[usize], of: &str) -> Option<String> {
         let known = rows.iter().filter_map(|&row| Some((row, share(context, name, row)?)));
         known.collect::<Vec<_>>()
     };
-    let name =
-        ["csat", "nps", "ces_low_effort"].into_iter().find(|name| !asked(name).is_empty())?;
+    let name = SURVEYS.into_iter().find(|name| !asked(name).is_empty())?;
     let known = asked(name);
     let unit = |value: f64| match name {
         "nps" => format!("{value:.1}"),

@@ -11,13 +11,15 @@ use crate::ir::typing::{TypeError, build, call};
 use crate::ir::{
     Expr, Func, JoinKind, Mark, Measure, MeasureFunc, Named, RelRef, Roles, Table, named,
 };
-use crate::metrics::{Lowering, Subject};
+use crate::metrics::{Level, Lowering, Subject};
 use crate::stages::context::StageContext;
+use crate::stages::suppression::answered;
 
 const QUESTION: &str = "#question";
 const SCORE: &str = "#score";
 /// The metrics of a step, and the questions that they read.
-const METRICS: [(&str, &str); 3] = [("csat", "csat"), ("nps", "nps"), ("ces_low_effort", "ces")];
+pub(super) const METRICS: [(&str, &str); 3] =
+    [("csat", "csat"), ("nps", "nps"), ("ces_low_effort", "ces")];
 
 /// The table of surveys; roles that it lacks are noted where it is named.
 pub(super) fn table(cx: &mut StageContext, name: &Spanned<String>) -> Option<Table> {
@@ -214,7 +216,15 @@ impl Answers<'_> {
             lowering.add(&Spanned::new(metric.to_owned(), span))?;
         }
         let columns = lowering.columns;
-        let measures = lowering.asked.pop()?.measures;
+        let mut measures = lowering.asked.pop()?.measures;
+        if cx.small_groups.is_some() {
+            let people = METRICS.map(|(metric, question)| {
+                let people = Self::people(given, &roles, question);
+                Ok((Level::Rows, named(answered(metric), people?)))
+            });
+            let people: Result<Vec<_>, TypeError> = people.into_iter().collect();
+            measures.extend(cx.typed(people)?);
+        }
         let names = ways.by.iter().map(String::as_str).chain([POSITION]);
         let keys = names.map(|name| Ok(named(name, column(given, name)?)));
         let keys: Result<_, TypeError> = keys.collect();
@@ -222,5 +232,18 @@ impl Answers<'_> {
         let of_step = measures.iter().map(|(_, measure)| measure.clone()).collect();
         let rel = cx.typed(relation::aggregate(given, keys, of_step))?;
         Some(Satisfaction { rel, measures, columns })
+    }
+
+    /// The customers who answered a question.
+    fn people(given: &RelRef, roles: &Roles, question: &str) -> Result<Measure, TypeError> {
+        let customer = MeasureFunc::CountDistinct(column(given, CUSTOMER)?);
+        let about = match roles.marks.contains_key(&Mark::Question) {
+            true => {
+                let word = Expr::literal(Value::text(question), DataType::String);
+                Some(build::eq(column(given, QUESTION)?, word)?)
+            }
+            false => None,
+        };
+        Ok(Measure::filtered(customer, about))
     }
 }

@@ -23,6 +23,16 @@ pub(super) fn reached(step: usize) -> String {
     format!("#reached{step}")
 }
 
+/// The column with the customers who reached a step.
+pub(super) fn people_at(step: usize) -> String {
+    format!("#people{step}")
+}
+
+/// The column with the customers who reached a step and from there, if only once, not a later one.
+pub(super) fn stopped_between(step: usize, later: usize) -> String {
+    format!("#stopped{step}_{later}")
+}
+
 /// How customers are followed.
 pub(super) struct Ways {
     /// From every event of the first step, or from each customer's first.
@@ -66,12 +76,23 @@ impl Ways {
         relation::project(&entries, columns)
     }
 
-    /// One row: how many entries are left out because their window is still open.
-    pub fn still_open(&self, entries: &RelRef) -> Built {
+    /// One row: how many entries are left out because their window is still open. Where they are of fewer customers
+    /// than `least`, it is those who are counted, so that whoever hides small counts hides this one too.
+    pub fn still_open(&self, entries: &RelRef, least: u64) -> Built {
         let open = build::not(self.is_over(entries)?)?;
-        let count = Measure::filtered(MeasureFunc::CountRows, Some(open));
         let name = "entries whose window is still open";
-        relation::aggregate(entries, Vec::new(), vec![named(name, count)])
+        let count = Measure::filtered(MeasureFunc::CountRows, Some(open.clone()));
+        let mut measures = vec![named(name, count)];
+        if !self.every || least == 0 {
+            return relation::aggregate(entries, Vec::new(), measures);
+        }
+        let customer = MeasureFunc::CountDistinct(column(entries, CUSTOMER)?);
+        measures.push(named(CUSTOMER, Measure::filtered(customer, Some(open))));
+        let counts = relation::aggregate(entries, Vec::new(), measures)?;
+        let (entries, people) = (column(&counts, name)?, column(&counts, CUSTOMER)?);
+        let least = Expr::int(i64::try_from(least).unwrap_or(i64::MAX));
+        let told = build::choose(build::lt(people.clone(), least)?, people, entries)?;
+        relation::project(&counts, vec![named(name, told)])
     }
 
     fn is_over(&self, entries: &RelRef) -> Typed {
@@ -93,6 +114,29 @@ impl Ways {
             };
         }
         Ok(entries)
+    }
+
+    /// The customers who reached each step, and those who stopped between any two.
+    pub fn people(
+        &self,
+        followed: &RelRef,
+        steps: usize,
+    ) -> Result<Vec<Named<Measure>>, TypeError> {
+        let missing = |step: usize| build::is_null(column(followed, &reached(step))?);
+        let of = |name: String, which: Expr| {
+            let customer = MeasureFunc::CountDistinct(column(followed, CUSTOMER)?);
+            Ok(named(name, Measure::filtered(customer, Some(which))))
+        };
+        let mut measures = Vec::new();
+        for step in 1..=steps {
+            let came = build::not(missing(step)?)?;
+            measures.push(of(people_at(step), came.clone())?);
+            for later in step + 1..=steps {
+                let stopped = build::and(came.clone(), missing(later)?)?;
+                measures.push(of(stopped_between(step, later), stopped)?);
+            }
+        }
+        Ok(measures)
     }
 
     fn customer_of(&self, events: &Purchases) -> Typed {

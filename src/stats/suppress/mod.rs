@@ -23,8 +23,9 @@
 //! References: Cox, L. H. (1980), "Suppression methodology and statistical disclosure control"; Hundepool
 //! et al. (2012), "Statistical disclosure control", chapter 4.
 
-mod equations;
 mod cohorts;
+mod equations;
+mod funnels;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +33,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use cohorts::{CohortCell, suppressed_cells};
 use equations::{Equation, MINUS_ONE, determined};
+pub use funnels::suppressed_steps;
 
 /// Which groups are too small to be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
