@@ -324,7 +324,7 @@ impl Planner<'_> {
                     reads.push((maker.to_owned(), other.span));
                 }
             }
-            let dimensions = stage.body.as_ref().map_or(&[][..], |body| body.dimensions());
+            let dimensions = stage.body.as_ref().map_or(Vec::new(), |body| body.dimensions());
             for name in dimensions.iter().filter_map(|d| d.as_name()) {
                 if self.pipeline.segments.iter().any(|s| s.name.value == name.value) {
                     reads.push((format!("segment {}", name.value), name.span));

@@ -65,6 +65,7 @@ pub(super) fn show<'a>(
             funnel::funnel(context, by, who)
         }
         View::Strata { who } => (strata::sentences(context, who), Vec::new()),
+        View::SampleTests { shares } => (strata::tests(context, companion(shares)), Vec::new()),
         View::Calibration { by } => forecast::calibration(context, by),
         View::Standing { title, alive, decile, value } => {
             forecast::standing(context, title, [alive, decile, value])

@@ -306,8 +306,8 @@ impl Stage for CohortRetention {
         Some(outputs)
     }
 
-    fn dimensions(&self) -> &[DimensionSpec] {
-        &self.by.value
+    fn dimensions(&self) -> Vec<&DimensionSpec> {
+        self.by.value.iter().collect()
     }
 
     fn reads(&self) -> Vec<Spanned<String>> {

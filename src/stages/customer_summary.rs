@@ -180,8 +180,8 @@ impl Stage for CustomerSummary {
         Some(vec![Output { suffix: None, rel, grain, roles, views: vec![View::Rows] }])
     }
 
-    fn dimensions(&self) -> &[DimensionSpec] {
-        &self.by.value
+    fn dimensions(&self) -> Vec<&DimensionSpec> {
+        self.by.value.iter().collect()
     }
 
     fn settings(&self) -> Vec<(String, String, bool)> {

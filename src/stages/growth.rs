@@ -171,8 +171,8 @@ impl Stage for Growth {
         Some(outputs)
     }
 
-    fn dimensions(&self) -> &[DimensionSpec] {
-        &self.by.value
+    fn dimensions(&self) -> Vec<&DimensionSpec> {
+        self.by.value.iter().collect()
     }
 
     fn settings(&self) -> Vec<(String, String, bool)> {

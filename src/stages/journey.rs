@@ -186,8 +186,8 @@ impl Stage for Journey {
         Some(vec![Output { suffix: None, rel: main, grain, roles, views: vec![view, View::Rows] }])
     }
 
-    fn dimensions(&self) -> &[DimensionSpec] {
-        &self.by.value
+    fn dimensions(&self) -> Vec<&DimensionSpec> {
+        self.by.value.iter().collect()
     }
 
     fn reads(&self) -> Vec<Spanned<String>> {

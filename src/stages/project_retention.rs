@@ -247,8 +247,8 @@ impl Stage for ProjectRetention {
         ])
     }
 
-    fn dimensions(&self) -> &[DimensionSpec] {
-        &self.by.value
+    fn dimensions(&self) -> Vec<&DimensionSpec> {
+        self.by.value.iter().collect()
     }
 
     fn reads(&self) -> Vec<Spanned<String>> {

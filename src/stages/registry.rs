@@ -18,8 +18,8 @@ pub trait Stage: Debug + Send + Sync {
     /// The stage's tables, the main one first; `None` if something is wrong, which is noted.
     fn plan(&self, cx: &mut StageContext) -> Option<Vec<Output>>;
     /// The dimensions it names, for the segments among them.
-    fn dimensions(&self) -> &[DimensionSpec] {
-        &[]
+    fn dimensions(&self) -> Vec<&DimensionSpec> {
+        Vec::new()
     }
     /// The metrics it names, for the tables that those read.
     fn metrics(&self) -> Vec<Spanned<String>> {

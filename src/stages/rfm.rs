@@ -214,8 +214,8 @@ impl Stage for Rfm {
         ])
     }
 
-    fn dimensions(&self) -> &[DimensionSpec] {
-        &self.by.value
+    fn dimensions(&self) -> Vec<&DimensionSpec> {
+        self.by.value.iter().collect()
     }
 
     fn settings(&self) -> Vec<(String, String, bool)> {

@@ -25,6 +25,11 @@
 //! `strata`), `population` and `sampled`, `share_population` and `share_sampled` of all, and `weight`, which is
 //! population / sampled.
 //!
+//! With `compare`, dimensions over which the sample is held against the population, two more companions. `_shares` has a
+//! row for each `dimension` and `value`: `population` and `sampled`, `share_population`, and `share_sampled`, the weighted
+//! share of the sample. `_tests` has a row for each `dimension`: whether those shares differ by more than chance, with
+//! `groups`, `chi_square`, `degrees_of_freedom`, `p_value` and the size of the difference, `cohens_w`.
+//!
 //! Rules: each customer, or row by its `key`, has a number that follows from it and the pipeline's `seed`; in each stratum
 //! those with the smallest numbers are drawn. So the same are drawn in whatever order rows come, and more of them with a
 //! larger size. `size` is a number of customers (with `customers: false` of rows), or a share of them. With `weights:
@@ -36,6 +41,20 @@
 //! `as_of`. Rows without a customer are left out, and counted in the report. Without a `key` rows are told apart by all
 //! columns, and those that are alike in all are drawn together.
 //!
+//! Over its strata a sample agrees with the population by its weights, whatever was drawn; so `compare` names other
+//! dimensions, and a stratum among them is a mistake. The test is of Wald's kind: the weighted shares less those of the
+//! population, by the variances that follow from the strata and from drawing without replacement, which are known as the
+//! population is. Without strata it is Pearson's goodness of fit times (N − 1)/(N − n). Values of which fewer
+//! than 5 are expected in the sample are one group, together with the next larger if they are fewer than 5 even so. With one
+//! group all is null; where the drawing leaves nothing to chance, as when all are drawn, so are statistic, degrees of
+//! freedom and p-value. Of independent dimensions one in twenty has a p-value below 0.05 by chance. Cohen's w is
+//! √Σ (p̂ − P)²/P over the groups; it does not grow with the sample, and by convention 0.1 is small, 0.3 medium, 0.5 large.
+//! Values are those on which strata are decided: of a customer that on the first row.
+//!
+//! With `privacy.min_group_size` a value of few customers is hidden in `_shares`, and others with it, as the shares tell
+//! the whole. A test is hidden where one of its values has few customers, in all or in one stratum. Drawn by rows, a
+//! sample has no companions then.
+//!
 //! Later metrics reckon with the weights. Counts and sums are those of the population, as doubles or money rounded to
 //! its digits. Shares, means, ratios and quantiles are weighted; `n` beside them is the effective size of the sample,
 //! (Σ w)² / Σ w², `numerator`, `plus` and `minus` are the parts of that, and intervals are found from them. They take rows to be
@@ -45,7 +64,11 @@
 //! customer's next row. So is a stage that
 //! does not weigh its rows, such as `clv`.
 //!
-//! References: Kish (1965), Survey sampling; Cochran (1977), Sampling techniques.
+//! References: Kish (1965), Survey sampling; Cochran (1954), Some methods for strengthening the common χ² tests; Cochran
+//! (1977), Sampling techniques; Rao and Scott (1981), The analysis of categorical data from complex sample surveys; Cohen
+//! (1988), Statistical power analysis for the behavioral sciences.
+
+mod compared;
 
 use std::sync::Arc;
 
@@ -69,10 +92,20 @@ pub const KIND: StageKind = StageKind {
     name: "sample",
     source: include_str!("sample.rs"),
     row_level: true,
-    companions: &[Companion {
-        suffix: "strata",
-        sentence: "How many of each stratum there are and were drawn, and with what weight.",
-    }],
+    companions: &[
+        Companion {
+            suffix: "strata",
+            sentence: "How many of each stratum there are and were drawn, and with what weight.",
+        },
+        Companion {
+            suffix: "shares",
+            sentence: "With `compare`: the shares of each value in the population and in the sample.",
+        },
+        Companion {
+            suffix: "tests",
+            sentence: "With `compare`: whether the shares differ by more than chance, and by how much.",
+        },
+    ],
     fields,
     decode,
 };
@@ -153,6 +186,8 @@ crate::options! {
         strata: Vec<DimensionSpec> = Vec::new(),
         /// How the sample is shared out among the strata.
         weights: Allotment = Allotment::Proportional,
+        /// Dimensions, besides the strata, over which the sample is held against the population.
+        compare: Vec<DimensionSpec> = Vec::new(),
         /// Whether customers are drawn, each with all rows; else rows are.
         customers: bool = true,
         /// Another customer than the input's.
@@ -183,9 +218,13 @@ impl Stage for Sample {
             return None;
         }
         let mut table = input.clone();
+        let settled = self.no_stratum_is_compared(cx);
+        let all: Vec<DimensionSpec> =
+            self.strata.value.iter().chain(&self.compare.value).cloned().collect();
         let dimensions = match self.customers.value {
-            true => cx.customer_dimensions(&self.strata.value, &mut table),
-            false => cx.dimensions(&self.strata.value, &mut table),
+            _ if settled.is_none() => None,
+            true => cx.customer_dimensions(&all, &mut table),
+            false => cx.dimensions(&all, &mut table),
         };
         let customer = match self.customers.value {
             true if table.roles.customer.is_none() => {
@@ -205,18 +244,19 @@ impl Stage for Sample {
             true => table.roles.customer.clone().map(|customer| customer.value),
             false => None,
         };
-        let dimensions = dimensions?;
+        let mut dimensions = dimensions?;
+        let compare = dimensions.split_off(self.strata.value.len());
         let label = cx.typed(stratum(&dimensions))?;
         let drawing = StratifiedSample {
             size: self.size.value.0,
             equal: self.weights.value == Allotment::Equal,
         };
-        let draw = Draw { table: &table, seed: cx.seed, label, drawing };
+        let draw = Draw { table: &table, seed: cx.seed, label, drawing, compare: &compare };
         let built = match &customer {
             Some(customer) => draw.customers(customer),
             None => draw.rows(),
         };
-        let (rows, strata) = cx.typed(built)?;
+        let Drawn { rows, strata, compared } = cx.typed(built)?;
         // Of rows it is not known how many customers a stratum has: such a table is not shown.
         let strata = match self.customers.value {
             true => held_strata(cx, strata)?,
@@ -241,7 +281,11 @@ impl Stage for Sample {
             Weight { expr: cx.typed(column(&rel, WEIGHT))?, of_customers: self.customers.value };
         let roles = Roles { weight: Some(weight), ..input.roles };
         let who = if self.customers.value { "customers" } else { "rows" };
-        Some(vec![
+        let compared = match compared {
+            Some(compared) => compared::outputs(cx, compared, self.customers.value)?,
+            None => Vec::new(),
+        };
+        let mut outputs = vec![
             Output { suffix: None, rel, grain: Vec::new(), roles, views: vec![View::Rows] },
             Output {
                 suffix: Some("strata"),
@@ -250,15 +294,43 @@ impl Stage for Sample {
                 roles: Roles::default(),
                 views: vec![View::Strata { who }, View::Rows],
             },
-        ])
+        ];
+        outputs.extend(compared);
+        Some(outputs)
     }
 
-    fn dimensions(&self) -> &[DimensionSpec] {
-        &self.strata.value
+    fn dimensions(&self) -> Vec<&DimensionSpec> {
+        self.strata.value.iter().chain(&self.compare.value).collect()
     }
 
     fn settings(&self) -> Vec<(String, String, bool)> {
         Options::settings(self)
+    }
+}
+
+impl Sample {
+    /// Over a stratum there is nothing to compare.
+    fn no_stratum_is_compared(&self, cx: &mut StageContext) -> Option<()> {
+        let strata: Vec<&str> = self
+            .strata
+            .value
+            .iter()
+            .filter_map(|spec| spec.as_name())
+            .map(|name| name.value.as_str())
+            .collect();
+        let names = self.compare.value.iter().filter_map(|spec| spec.as_name());
+        let mut names = names.into_iter();
+        let Some(stratum) = names.find(|name| strata.contains(&name.value.as_str())) else {
+            return Some(());
+        };
+        let message = format!(
+            "`{}` is a stratum, over which the weighted sample has the shares of the population anyway",
+            stratum.value
+        );
+        let wrong = Diagnostic::at(Code::InvalidValue, stratum.span, message);
+        cx.diagnostics
+            .push(wrong.help("compare the sample by a dimension that is none of `strata`"));
+        None
     }
 }
 
@@ -304,10 +376,18 @@ struct Draw<'a> {
     seed: i64,
     label: Expr,
     drawing: StratifiedSample,
+    compare: &'a [Dimension],
 }
 
-/// Rows with their weight, and the table of strata.
-type Drawn = Result<(RelRef, RelRef), TypeError>;
+/// What was drawn.
+struct Drawn {
+    /// Rows with their weight.
+    rows: RelRef,
+    /// The table of strata.
+    strata: RelRef,
+    /// The sample held against the population: shares and tests.
+    compared: Option<[RelRef; 2]>,
+}
 
 impl Draw<'_> {
     fn number(&self, of: Vec<Expr>) -> Typed {
@@ -330,8 +410,8 @@ impl Draw<'_> {
         <[RelRef; 2]>::try_from(tables).map_err(wrong)
     }
 
-    /// Those of some rows with a stratum and a number that are drawn, with their weight.
-    fn drawn(&self, rows: &RelRef, bounds: &RelRef) -> Result<RelRef, TypeError> {
+    /// Rows with a stratum and a number, with their weight, and which of them are drawn.
+    fn judged(&self, rows: &RelRef, bounds: &RelRef) -> Result<(RelRef, Expr), TypeError> {
         let key =
             vec![(column(rows, StratifiedSample::STRATUM)?, StratifiedSample::STRATUM.to_owned())];
         let names = [StratifiedSample::LARGEST, StratifiedSample::WEIGHT];
@@ -339,17 +419,21 @@ impl Draw<'_> {
         let found = relation::lookup(rows, bounds, key, added)?;
         let number = column(&found, StratifiedSample::NUMBER)?;
         let within = build::le(number, column(&found, StratifiedSample::LARGEST)?)?;
-        relation::filter(&found, within)
+        Ok((found, within))
     }
 
-    fn customers(&self, customer: &Expr) -> Drawn {
+    fn customers(&self, customer: &Expr) -> Result<Drawn, TypeError> {
         let known = build::not(build::is_null(customer.clone())?)?;
         let rows = relation::filter(&self.table.rel, known)?;
-        let order = self.table.roles.time.clone().into_iter().chain(self.key()).collect();
-        let first = MeasureFunc::First { value: self.label.clone(), order };
+        let order: Vec<Expr> =
+            self.table.roles.time.clone().into_iter().chain(self.key()).collect();
+        let first = |value: Expr| Measure::of(MeasureFunc::First { value, order: order.clone() });
         let who = vec![named(CUSTOMER, customer.clone())];
-        let label = vec![named(StratifiedSample::STRATUM, Measure::of(first))];
-        let each = relation::aggregate(&rows, who, label)?;
+        let mut labels = vec![named(StratifiedSample::STRATUM, first(self.label.clone()))];
+        for compared in self.compared()? {
+            labels.push(named(compared.name, first(compared.value)));
+        }
+        let each = relation::aggregate(&rows, who, labels)?;
         let number = self.number(vec![column(&each, CUSTOMER)?])?;
         let each = relation::extend(&each, vec![named(StratifiedSample::NUMBER, number)])?;
         let units = relation::project(
@@ -361,28 +445,31 @@ impl Draw<'_> {
             ],
         )?;
         let [bounds, strata] = self.bounds(&units)?;
-        let drawn = self.drawn(&each, &bounds)?;
+        let (judged, is_drawn) = self.judged(&each, &bounds)?;
+        let compared = self.against(&judged, &is_drawn)?;
+        let drawn = relation::filter(&judged, is_drawn)?;
         let weight = StratifiedSample::WEIGHT;
         let key = vec![(customer.clone(), CUSTOMER.to_owned())];
         let found = relation::lookup(&rows, &drawn, key, vec![(weight.into(), weight.into())])?;
         let is_drawn = build::not(build::is_null(column(&found, weight)?)?)?;
-        Ok((relation::filter(&found, is_drawn)?, strata))
+        Ok(Drawn { rows: relation::filter(&found, is_drawn)?, strata, compared })
     }
 
-    fn rows(&self) -> Drawn {
-        let rows = relation::extend(
-            &self.table.rel,
-            vec![
-                named(StratifiedSample::STRATUM, self.label.clone()),
-                named(StratifiedSample::NUMBER, self.number(self.key())?),
-            ],
-        )?;
+    fn rows(&self) -> Result<Drawn, TypeError> {
+        let mut columns = vec![
+            named(StratifiedSample::STRATUM, self.label.clone()),
+            named(StratifiedSample::NUMBER, self.number(self.key())?),
+        ];
+        columns.extend(self.compared()?);
+        let rows = relation::extend(&self.table.rel, columns)?;
         let keys = [StratifiedSample::STRATUM, StratifiedSample::NUMBER];
         let keys = keys.map(|name| Ok(named(name, column(&rows, name)?)));
         let keys = keys.into_iter().collect::<Result<_, TypeError>>()?;
         let count = named(StratifiedSample::UNITS, Measure::of(MeasureFunc::CountRows));
         let units = relation::aggregate(&rows, keys, vec![count])?;
         let [bounds, strata] = self.bounds(&units)?;
-        Ok((self.drawn(&rows, &bounds)?, strata))
+        let (judged, is_drawn) = self.judged(&rows, &bounds)?;
+        let compared = self.against(&judged, &is_drawn)?;
+        Ok(Drawn { rows: relation::filter(&judged, is_drawn)?, strata, compared })
     }
 }

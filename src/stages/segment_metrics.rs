@@ -190,8 +190,8 @@ impl Stage for SegmentMetrics {
         Some(outputs)
     }
 
-    fn dimensions(&self) -> &[DimensionSpec] {
-        &self.by.value
+    fn dimensions(&self) -> Vec<&DimensionSpec> {
+        self.by.value.iter().collect()
     }
 
     fn metrics(&self) -> Vec<Spanned<String>> {

@@ -194,8 +194,8 @@ impl Stage for Survival {
         ])
     }
 
-    fn dimensions(&self) -> &[DimensionSpec] {
-        &self.by.value
+    fn dimensions(&self) -> Vec<&DimensionSpec> {
+        self.by.value.iter().collect()
     }
 
     fn settings(&self) -> Vec<(String, String, bool)> {

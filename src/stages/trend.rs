@@ -217,8 +217,8 @@ impl Stage for Trend {
         Some(vec![Output { suffix: None, rel: main, grain, roles, views: vec![view] }])
     }
 
-    fn dimensions(&self) -> &[DimensionSpec] {
-        &self.by.value
+    fn dimensions(&self) -> Vec<&DimensionSpec> {
+        self.by.value.iter().collect()
     }
 
     fn settings(&self) -> Vec<(String, String, bool)> {

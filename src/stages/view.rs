@@ -62,6 +62,8 @@ pub enum View {
     Funnel { by: Vec<String>, every: bool },
     /// How a sample stands to its population; the columns are those of `sample`'s `_strata`. `who` was drawn.
     Strata { who: &'static str },
+    /// Whether a sample has the shares of its population; the columns are those of `sample`'s `_tests`.
+    SampleTests { shares: &'static str },
     /// Whether the fits of `clv` can be relied on, and how they fared: what its companions say.
     Fits { by: Vec<String>, fits: &'static str, parameters: &'static str },
     /// What was foretold beside what came, by bins; the columns are those of `clv`'s `_calibration`.

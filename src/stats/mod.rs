@@ -9,6 +9,7 @@ mod bootstrap;
 mod censored;
 mod comparison;
 mod exact;
+mod goodness;
 mod interval;
 mod newton;
 mod quantile;
@@ -27,6 +28,7 @@ pub use censored::{CensoredBound, censored_quantile, unfinished};
 pub use comparison::{Comparison, Measured, benjamini_hochberg, normal_p_value, student_p_value};
 pub use dropout::purchases_before_stopping;
 pub use exact::{ExactSum, Moments};
+pub use goodness::{Goodness, Units, goodness_of_fit};
 pub use incomplete::{
     chi_square_survival, incomplete_beta, incomplete_gamma, ln_beta, scaled_upper_gamma,
 };

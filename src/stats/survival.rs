@@ -268,7 +268,7 @@ const NOTHING: f64 = 1e-10;
 
 /// xᵀ V⁻ x by elimination, and the rank of V. Groups that are never at risk together make V singular: each
 /// set of them adds up to nothing by itself, and its last one is left out.
-fn form(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> (f64, u32) {
+pub(super) fn form(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> (f64, u32) {
     let n = right.len();
     let whole: Vec<f64> = (0..n).map(|i| matrix[i][i]).collect();
     let (mut sum, mut rank) = (0.0, 0);

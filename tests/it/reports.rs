@@ -142,3 +142,32 @@ fn spans_that_are_left_out_are_counted() {
         assert!(row.contains(stage) && row.contains("or before") && row.contains('2'), "{row}");
     }
 }
+
+#[test]
+fn a_sample_is_held_against_its_population_in_sentences() {
+    let sentences = |privacy: &str| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dear = "{expression: amount > 20, as: dear}";
+        let stages = format!(
+            "  some: {{from: orders, sample: {{size: 10%, compare: [{dear}, {{month: ordered_at}}, \
+             {{expression: amount < 1000, as: all}}]}}}}\nseed: 16\n{privacy}"
+        );
+        run_with(folder.path(), &stages);
+        fs::read_to_string(folder.path().join("out/cdnow/report.md")).expect("a report")
+    };
+    let open = sentences("");
+    for sentence in [
+        "By dear the sample is further from the population than chance would mostly have it (chi-square 6.66 with 1 \
+         degree of freedom, p = 0.010; Cohen's w 0.16, which is small). Furthest is `false`: 37.7% of the weighted \
+         sample, 45.7% of the population.",
+        "By month the sample is as close to the population as chance would have it (chi-square 3.78 with 2 degrees of \
+         freedom, p = 0.151; Cohen's w 0.12).",
+        "By all no two groups are large enough to test the sample.",
+    ] {
+        assert!(open.contains(sentence), "{sentence}\n{open}");
+    }
+    let held = sentences("privacy: {min_group_size: 1000}\n");
+    let hidden = "How the sample stands by month would tell of few customers and is hidden.";
+    assert!(held.contains(hidden), "{held}");
+    assert!(held.contains("By dear the sample is further"), "{held}");
+}
