@@ -8,7 +8,7 @@ use super::cells::Cells;
 use crate::document::TimeUnit;
 use crate::frame::{DataType, Field, Frame, FrameError, Schema, Unit, Value};
 use crate::ir::{ApplyError, Calendar, FrameFunction};
-use crate::stats::trend::{decompose, expected, forecast};
+use crate::stats::trend::{Expected, decompose, expected, forecast};
 use crate::stats::{Comparison, Measured, benjamini_hochberg, normal_quantile, student_t_quantile};
 
 /// The function of `trend`: from a table with a row per cell and period to one with a row per cell, metric and
@@ -44,6 +44,8 @@ pub struct Followed {
     pub name: String,
     /// Whether it is a mean with Student's bounds beside it.
     pub is_mean: bool,
+    /// Whether it is a share: as long as its values lie between 0 and 1, so does what is expected.
+    pub is_share: bool,
 }
 
 /// A metric of a cell over its periods.
@@ -93,7 +95,7 @@ impl Trends {
         }
         let z = normal_quantile(self.level);
         let mut all = Vec::new();
-        for (metric, Followed { name, is_mean }) in self.metrics.iter().enumerate() {
+        for (metric, Followed { name, is_mean, .. }) in self.metrics.iter().enumerate() {
             let values = column(name)?;
             let beside = |suffix: &str| input.column(&format!("{name}{suffix}"));
             let (n, numerator) = (beside("_n"), beside("_numerator"));
@@ -180,6 +182,9 @@ impl Trends {
             let parts = (self.season > 1).then(|| decompose(&series.values, self.season)).flatten();
             let season = if parts.is_some() { self.season } else { 1 };
             let should = expected(&series.values, season, self.baseline, self.level);
+            let whole = self.metrics[series.metric].is_share
+                && series.values.iter().flatten().all(|value| (0.0..=1.0).contains(value));
+            let possible = |should: Expected| if whole { should.within(0.0, 1.0) } else { should };
             let key = |place: usize| {
                 let mut row = cells.values[series.cell].clone();
                 let start = calendar.period_start(self.unit, series.first + place as i64);
@@ -214,8 +219,9 @@ impl Trends {
                 }
                 tested += 1;
                 let should = should[place];
-                let bounds = should.and_then(|should| should.bounds);
                 let odd = should.zip(value).and_then(|(should, value)| should.is_anomaly(value));
+                let should = should.map(possible);
+                let bounds = should.and_then(|should| should.bounds);
                 row.extend([
                     float(parts.as_ref().map(|parts| parts.index(place))),
                     float(parts.as_ref().and_then(|parts| parts.adjusted[place])),
@@ -228,7 +234,7 @@ impl Trends {
                 rows.push(row);
             }
             let next = forecast(&series.values, season, self.baseline, self.ahead, self.level);
-            for (step, should) in next.into_iter().flatten().enumerate() {
+            for (step, should) in next.into_iter().flatten().map(possible).enumerate() {
                 let place = series.values.len() + step;
                 let mut row = key(place);
                 row.resize(row.len() + 2 + 16, Value::Null);
@@ -265,9 +271,10 @@ impl FrameFunction for Trends {
 
     fn describe(&self) -> String {
         let by: Vec<&str> = self.by.iter().map(|field| field.name.as_str()).collect();
-        let metric = |of: &Followed| match of.is_mean {
-            true => format!("{} (mean)", of.name),
-            false => of.name.clone(),
+        let metric = |of: &Followed| match (of.is_mean, of.is_share) {
+            (true, _) => format!("{} (mean)", of.name),
+            (false, true) => format!("{} (share)", of.name),
+            (false, false) => of.name.clone(),
         };
         let metrics: Vec<String> = self.metrics.iter().map(metric).collect();
         format!(

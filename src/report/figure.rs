@@ -268,6 +268,8 @@ pub struct Stacks {
     pub x: Vec<String>,
     /// The parts, from the axis outwards.
     pub parts: Vec<Part>,
+    /// Whether the parts are those who are for, neither and against, which have colours of their own.
+    pub balance: bool,
 }
 
 /// One part of every bar.

@@ -59,11 +59,14 @@ pub(super) fn build(
     let findings: Vec<String> = bodies
         .iter()
         .filter(of_stage)
-        .filter_map(|section| Some(format!("`{}`: {}", section.id, section.lead.first()?)))
+        .filter_map(|section| Some(format!("{}: {}", section.title, section.lead.first()?)))
         .collect();
     if let Some(summary) = bodies.iter_mut().find(|section| section.id == "summary") {
+        // Where nothing is found, at least how much there is.
+        if findings.is_empty() {
+            summary.blocks.push(Block::Facts(overview(tables)));
+        }
         summary.blocks.extend(findings.into_iter().map(Block::Paragraph));
-        summary.blocks.push(Block::Facts(overview(tables)));
     }
     Report {
         title: options.title.value.clone().unwrap_or_else(|| pipeline.name.clone()),
@@ -118,7 +121,7 @@ fn section(
     };
     let mut section = Section {
         id: stage.name.clone(),
-        title: stage.name.replace('_', " "),
+        title: views::capital(&stage.name.replace('_', " ")),
         ..Section::default()
     };
     section.blocks.extend(stage.description.clone().map(Block::Paragraph));

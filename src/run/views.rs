@@ -205,6 +205,15 @@ fn written(frame: &Frame, name: &str) -> impl Fn(&Value) -> String + use<> {
     move |value| if months { label(value) } else { plain(value) }
 }
 
+/// The same in a sentence: `the week of 2026-03-02`, which would be read as a day else.
+fn spoken(frame: &Frame, name: &str) -> impl Fn(&Value) -> String + use<> {
+    let (written, week) = (written(frame, name), name == "week");
+    move |value| match week {
+        true => format!("the week of {}", written(value)),
+        false => written(value),
+    }
+}
+
 fn plain(value: &Value) -> String {
     if value.is_null() { "(none)".into() } else { value.to_string() }
 }
@@ -240,7 +249,7 @@ fn bars(
         format!(
             "{} was highest in {}: {}.",
             capital(title),
-            label(&xs(row)),
+            spoken(frame, x)(&xs(row)),
             amount(&ys(row), &unit)
         )
     });
@@ -258,7 +267,7 @@ fn bars(
 /// Names of metrics that are spoken letter by letter, or are written so.
 const ACRONYMS: [&str; 5] = ["nps", "csat", "ces", "sla", "clv"];
 
-fn capital(text: &str) -> String {
+pub(super) fn capital(text: &str) -> String {
     let first = text.split(' ').next().unwrap_or_default();
     if ACRONYMS.contains(&first) {
         return format!("{}{}", first.to_uppercase(), &text[first.len()..]);

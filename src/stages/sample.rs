@@ -218,11 +218,9 @@ impl Stage for Sample {
             return None;
         }
         let mut table = input.clone();
-        let settled = self.no_stratum_is_compared(cx);
-        let all: Vec<DimensionSpec> =
-            self.strata.value.iter().chain(&self.compare.value).cloned().collect();
+        let (compare, good) = self.compared(cx);
+        let all: Vec<DimensionSpec> = self.strata.value.iter().cloned().chain(compare).collect();
         let dimensions = match self.customers.value {
-            _ if settled.is_none() => None,
             true => cx.customer_dimensions(&all, &mut table),
             false => cx.dimensions(&all, &mut table),
         };
@@ -244,7 +242,7 @@ impl Stage for Sample {
             true => table.roles.customer.clone().map(|customer| customer.value),
             false => None,
         };
-        let mut dimensions = dimensions?;
+        let mut dimensions = dimensions.filter(|_| good)?;
         let compare = dimensions.split_off(self.strata.value.len());
         let label = cx.typed(stratum(&dimensions))?;
         let drawing = StratifiedSample {
@@ -309,28 +307,25 @@ impl Stage for Sample {
 }
 
 impl Sample {
-    /// Over a stratum there is nothing to compare.
-    fn no_stratum_is_compared(&self, cx: &mut StageContext) -> Option<()> {
-        let strata: Vec<&str> = self
-            .strata
-            .value
-            .iter()
-            .filter_map(|spec| spec.as_name())
-            .map(|name| name.value.as_str())
-            .collect();
-        let names = self.compare.value.iter().filter_map(|spec| spec.as_name());
-        let mut names = names.into_iter();
-        let Some(stratum) = names.find(|name| strata.contains(&name.value.as_str())) else {
-            return Some(());
+    /// What the sample is compared by, without strata, over which there is nothing to compare; and whether there were
+    /// none among it.
+    fn compared(&self, cx: &mut StageContext) -> (Vec<DimensionSpec>, bool) {
+        let names = self.strata.value.iter().filter_map(|spec| spec.as_name());
+        let strata: Vec<&str> = names.map(|name| name.value.as_str()).collect();
+        let is_stratum = |spec: &&DimensionSpec| {
+            spec.as_name().is_some_and(|name| strata.contains(&name.value.as_str()))
         };
-        let message = format!(
-            "`{}` is a stratum, over which the weighted sample has the shares of the population anyway",
-            stratum.value
-        );
-        let wrong = Diagnostic::at(Code::InvalidValue, stratum.span, message);
-        cx.diagnostics
-            .push(wrong.help("compare the sample by a dimension that is none of `strata`"));
-        None
+        let (settled, compare): (Vec<_>, Vec<_>) = self.compare.value.iter().partition(is_stratum);
+        for spec in &settled {
+            let message = format!(
+                "`{}` is a stratum, over which the weighted sample has the shares of the population anyway",
+                spec.show()
+            );
+            let wrong = Diagnostic::at(Code::InvalidValue, spec.span(), message);
+            cx.diagnostics
+                .push(wrong.help("compare the sample by a dimension that is none of `strata`"));
+        }
+        (compare.into_iter().cloned().collect(), settled.is_empty())
     }
 }
 

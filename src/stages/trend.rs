@@ -38,7 +38,8 @@
 //! with fewer than two seasons its columns are null. A period is expected to be what the robust line of Theil and
 //! Sen through the adjusted values of up to `baseline` periods before and after it says, itself left out of
 //! everything; bounds come from the median absolute deviation, and `anomaly` is a value outside them. With fewer
-//! than 8 other periods nothing is expected. The forecast carries the last such line on.
+//! than 8 other periods nothing is expected. The forecast carries the last such line on. Of a share whose values lie
+//! between 0 and 1, what is expected and foretold does too.
 //!
 //! References: Newcombe (1998), Interval estimation for the difference between independent proportions; Welch (1947),
 //! The generalization of Student's problem; Benjamini and Hochberg (1995), Controlling the false discovery rate; Sen (1968), Estimates of the regression coefficient
@@ -191,8 +192,11 @@ impl Stage for Trend {
         let field = |name: &str| rel.schema.field(name).cloned();
         let unit_of = |name: &String| field(name).map_or(Unit::None, |field| field.unit);
         let told = columns.iter().map(|name| (name.clone(), unit_of(name))).collect();
-        let followed =
-            |name: String| Followed { is_mean: field(&name).is_some_and(|field| field.mean), name };
+        let followed = |name: String| Followed {
+            is_mean: field(&name).is_some_and(|field| field.mean),
+            is_share: unit_of(&name) == Unit::Share,
+            name,
+        };
         let function = Trends {
             by: by.iter().filter_map(|name| field(name)).collect(),
             period: field(&period)?,

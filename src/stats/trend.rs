@@ -203,6 +203,15 @@ impl Expected {
     pub fn is_anomaly(&self, value: f64) -> Option<bool> {
         self.bounds.map(|(low, high)| !(low..=high).contains(&value))
     }
+
+    /// The same as far as it lies between the least and the greatest value that there can be.
+    pub fn within(self, least: f64, greatest: f64) -> Expected {
+        let cut = |value: f64| value.clamp(least, greatest);
+        Expected {
+            value: cut(self.value),
+            bounds: self.bounds.map(|(low, high)| (cut(low), cut(high))),
+        }
+    }
 }
 
 /// What each value of a series should be by the others: by those up to `baseline` periods before and after

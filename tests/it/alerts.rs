@@ -97,7 +97,7 @@ fn alerts_stand_first_and_stop_nothing() {
     for report in [html, markdown] {
         let at = |what: &str| report.find(what).unwrap_or_else(|| panic!("no {what}: {report}"));
         let (large, small) = (at("Alert large of daily"), at("Alert small of daily"));
-        assert!(large < small && small < at("Rows of daily"));
+        assert!(large < small && small < at("Daily: "));
         assert!(report.contains("1,250.00\u{a0}EUR on 2026-01-01"));
     }
     let json = fs::read_to_string(out.join("report.json")).expect("a report");

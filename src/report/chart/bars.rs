@@ -65,9 +65,9 @@ pub(super) fn draw(chart: &Bars, id: &str) -> Drawing {
         }
         text.axis x=(px(LEFT)) y=(px(BOTTOM + 42.0)) { (chart.x_label) }
         @if incomplete {
-            rect.swatch x=(px(WIDTH - 140.0)) y=(px(BOTTOM + 32.0)) width="14" height="11"
+            rect.swatch x=(px(WIDTH - 170.0)) y=(px(BOTTOM + 32.0)) width="14" height="11"
                 fill={ "url(#" (id) "-hatch)" } {}
-            text.axis x=(px(WIDTH - 119.0)) y=(px(BOTTOM + 42.0)) { "period not complete" }
+            text.axis x=(px(WIDTH - 149.0)) y=(px(BOTTOM + 42.0)) { "period not complete" }
         }
     };
     Drawing { height: BOTTOM + 50.0, summary: summary(chart), content }

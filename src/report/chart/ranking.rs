@@ -21,7 +21,7 @@ pub(super) fn draw(chart: &Ranking) -> Drawing {
     let longest = chart.rows.iter().map(|row| text(chart, row).chars().count()).max();
     let notes = longest.unwrap_or(0).min(LONGEST_NOTE) as f64 * CHARACTER;
     let names = chart.rows.iter().map(|row| row.label.as_str());
-    let rows = Rows::new(names, ends(), (5, WIDTH - notes - 16.0));
+    let rows = Rows::new(&chart.row_label, names, ends(), (5, WIDTH - notes - 16.0));
     let x = &rows.x;
     let content = html! {
         (rows.axes(&chart.row_label, &chart.value_label, &chart.unit))

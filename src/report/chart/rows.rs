@@ -25,14 +25,16 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Rows with such names, whose values end at `right`, over an axis with about so many ticks.
+    /// Rows with such names under such a heading, whose values end at `right`, over an axis with about so many ticks.
     pub(super) fn new<'a>(
+        heading: &'a str,
         names: impl ExactSizeIterator<Item = &'a str>,
         values: impl Iterator<Item = f64>,
         (ticks, right): (usize, f64),
     ) -> Self {
         let bottom = TOP + ROW * names.len() as f64;
-        let longest = names.map(|name| name.chars().count()).max().unwrap_or(0).min(LONGEST_NAME);
+        let names = names.chain([heading]).map(|name| name.chars().count());
+        let longest = names.max().unwrap_or(0).min(LONGEST_NAME);
         let left = (longest as f64 * CHARACTER).max(40.0) + 16.0;
         let (low, high) =
             values.fold((0.0_f64, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
@@ -50,7 +52,7 @@ impl Rows {
     pub(super) fn axes(&self, row_label: &str, value_label: &str, unit: &Unit) -> Markup {
         let (x, bottom) = (&self.x, self.bottom);
         html! {
-            text.axis x="0" y="12" { (row_label) }
+            text.axis x="0" y="12" { (shorten(row_label, LONGEST_NAME)) }
             text.axis x=(px(self.left)) y="12" {
                 (value_label) @if let Some(unit) = format::unit_name(unit) { " (" (unit) ")" }
             }

@@ -15,7 +15,7 @@ const FIRST_COLOUR: usize = 3;
 pub(super) fn draw(chart: &Spread) -> Drawing {
     let all = || chart.rows.iter().flat_map(marks).map(|(_, value)| value);
     let names = chart.rows.iter().map(|row| row.label.as_str());
-    let rows = Rows::new(names, all(), (6, WIDTH - 76.0));
+    let rows = Rows::new(&chart.row_label, names, all(), (6, WIDTH - 76.0));
     let (x, left) = (&rows.x, rows.left);
     let legend = rows.bottom + 42.0;
     let content = html! {

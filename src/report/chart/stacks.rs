@@ -11,8 +11,10 @@ use super::{Drawing, WIDTH};
 const LEFT: f64 = 72.0;
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 290.0;
-/// The colours of parts in the style sheet (`.p0` to `.p3`).
-const HUES: usize = 4;
+/// The colours of parts in the style sheet (`.p0` to `.p4`).
+const HUES: [usize; 4] = [0, 1, 2, 3];
+/// Those of a balance: who is neither for nor against has no colour.
+const OF_BALANCE: [usize; 3] = [1, 4, 3];
 
 pub(super) fn draw(chart: &Stacks) -> Drawing {
     let places = 0..chart.x.len();
@@ -30,6 +32,11 @@ pub(super) fn draw(chart: &Stacks) -> Drawing {
     let names: Vec<&str> = chart.x.iter().map(String::as_str).collect();
     let labelled = labelled(&names, ((WIDTH - LEFT) / (longest as f64 * 6.6 + 14.0)) as usize);
 
+    let hue = |index: usize| match chart.balance {
+        true => OF_BALANCE[index % OF_BALANCE.len()],
+        false => HUES[index % HUES.len()],
+    };
+
     let content = html! {
         text.axis x="0" y="12" {
             (chart.y_label) @if let Some(unit) = format::unit_name(&chart.unit) { " (" (unit) ")" }
@@ -40,7 +47,7 @@ pub(super) fn draw(chart: &Stacks) -> Drawing {
         }
         @for place in places {
             @for (index, part, from, to) in layers(chart, place) {
-                g.part.{ "p" (index % HUES) } {
+                g.part.{ "p" (hue(index)) } {
                     title { (chart.x[place]) ", " (part.name) ": " (format::value((to - from).abs(), &chart.unit)) }
                     @let (top, bottom) = (y.at(from.max(to)), y.at(from.min(to)));
                     rect x=(px(x(place) + gap / 2.0)) y=(px(top)) width=(px(band - gap))
@@ -55,7 +62,7 @@ pub(super) fn draw(chart: &Stacks) -> Drawing {
         // The order of the legend is that of the parts, so that colour is not the only way to tell them.
         @for (index, part) in chart.parts.iter().enumerate() {
             @let left = LEFT + 150.0 * index as f64 + 140.0;
-            g.part.{ "p" (index % HUES) } {
+            g.part.{ "p" (hue(index)) } {
                 rect x=(px(left)) y=(px(BOTTOM + 32.0)) width="14" height="11" {}
             }
             text.axis x=(px(left + 20.0)) y=(px(BOTTOM + 42.0)) {
@@ -124,6 +131,16 @@ pub(super) fn numbers(chart: &Stacks) -> Vec<Table> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_neither_for_nor_against_has_no_colour() {
+        let classes = |balance: bool| {
+            let drawn = draw(&Stacks { balance, ..months() }).content.into_string();
+            let class = |at: usize| format!("class=\"part p{at}\"");
+            (0..5).filter(|&at| drawn.contains(&class(at))).collect::<Vec<_>>()
+        };
+        assert_eq!((classes(false), classes(true)), (vec![0, 1, 2], vec![1, 3, 4]));
+    }
 
     fn months() -> Stacks {
         let part = |name: &str, below, values: [Option<f64>; 2]| Part {

@@ -1,6 +1,6 @@
 //! Balances such as the net promoter score: who is for, who is against, and who is neither.
 
-use super::{Context, amount, capital, column, written};
+use super::{Context, amount, capital, column, spoken, written};
 use crate::frame::Value;
 use crate::report::{Block, Chart, Part, Stacks, Unit as ReportUnit};
 
@@ -45,6 +45,7 @@ pub(super) fn balance(context: &Context, x: &str, metric: &str) -> (Vec<String>,
         unit: ReportUnit::Share,
         x: rows().map(|row| label(&xs(row))).collect(),
         parts,
+        balance: true,
     });
     (sentence(context, x, metric, &title).into_iter().collect(), vec![Block::Chart(chart)])
 }
@@ -52,7 +53,7 @@ pub(super) fn balance(context: &Context, x: &str, metric: &str) -> (Vec<String>,
 /// The last period that is over and has answers, beside the one before.
 fn sentence(context: &Context, x: &str, metric: &str, title: &str) -> Option<String> {
     let frame = context.frame;
-    let label = written(frame, x);
+    let label = spoken(frame, x);
     let at = |suffix: &str, row: usize| column(frame, &format!("{metric}{suffix}"))(row);
     let over = |row: usize| column(frame, "complete")(row) != Value::Bool(false);
     let mut known = (0..frame.rows()).rev().filter(|&row| over(row) && !at("", row).is_null());

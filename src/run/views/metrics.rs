@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Context, Segment, amount, capital, column, label, level, percent, segments, unit_of, written,
+    Context, Segment, amount, capital, column, label, level, percent, segments, spoken, unit_of,
+    written,
 };
 use crate::frame::Value;
 use crate::report::{
@@ -123,7 +124,7 @@ fn latest(context: &Context, title: &str, x: &str, y: &str) -> Option<String> {
         .filter(|&row| over(context, row))
         .filter_map(|row| Some((row, value(row)?)));
     let ((row, last), before) = (known.next()?, known.next());
-    let name = written(context.frame, x);
+    let name = spoken(context.frame, x);
     let period = |row: usize| name(&column(context.frame, x)(row));
     let interval = bounds(context, y, row).map_or(String::new(), |ends| {
         format!(" ({} to {})", told(ends.low, &unit), told(ends.high, &unit))
@@ -177,7 +178,7 @@ fn apart(context: &Context, title: &str, x: &str, y: &str, segments: &[Segment])
     Some(format!(
         "{} in {}: highest for {} ({}), lowest for {} ({}).",
         capital(title),
-        written(context.frame, x)(&last),
+        spoken(context.frame, x)(&last),
         most.1,
         told(most.0, &unit),
         least.1,
@@ -227,7 +228,7 @@ pub(super) fn quantiles_over_time(
     let last = (0..frame.rows()).rev().filter(|&row| over(context, row));
     let lead = last.into_iter().find_map(|row| {
         let within = within(context, of, row)?;
-        Some(format!("{} in {}: {within}.", capital(title), name(&xs(row))))
+        Some(format!("{} in {}: {within}.", capital(title), spoken(frame, x)(&xs(row))))
     });
     let chart = Chart::Lines(Lines {
         title: format!("{} by {x}: how it is spread", capital(title)),
@@ -444,7 +445,7 @@ mod tests {
         let (lead, blocks) = line(&context(&frame), "kept", [&names[0], &names[1]], &[], Some(0.9));
         assert_eq!(
             lead[0],
-            "Kept in 2025-12-08: 95.0% (85.0% to 105.0%), after 75.0% in 2025-12-01."
+            "Kept in the week of 2025-12-08: 95.0% (85.0% to 105.0%), after 75.0% in the week of 2025-12-01."
         );
         // 75% with bounds up to 85% is surely below.
         assert_eq!(
@@ -484,6 +485,9 @@ mod tests {
         let Chart::Spread(spread) = chart(&blocks) else { panic!("a spread") };
         assert_eq!(spread.rows[0].values, [Some(4.0), None]);
         let (lead, _) = quantiles_over_time(&context(&frame), "wait", "week", &of);
-        assert_eq!(lead, ["Wait in 2025-12-15: half within 2.0 hours, 90% within 5.0 hours."]);
+        assert_eq!(
+            lead,
+            ["Wait in the week of 2025-12-15: half within 2.0 hours, 90% within 5.0 hours."]
+        );
     }
 }

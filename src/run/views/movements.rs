@@ -32,6 +32,7 @@ pub(super) fn growth(context: &Context, by: &[String]) -> (Vec<String>, Vec<Bloc
             unit: ReportUnit::Count,
             x: rows.iter().map(|&row| period(&column(frame, "period")(row))).collect(),
             parts: parts.to_vec(),
+            balance: false,
         })));
     }
     blocks.extend(more);

@@ -1,7 +1,7 @@
 //! Metrics over time: what was expected, what came, and what is expected next.
 
 use super::metrics::told;
-use super::{Context, Segment, capital, column, percent, segments, unit_of, written};
+use super::{Context, Segment, capital, column, percent, segments, spoken, unit_of, written};
 use crate::frame::{Unit, Value};
 use crate::report::{
     Block, Cell, Chart, Column, Emphasis, Interval, Lines, Marker, Point, Series, Table,
@@ -103,7 +103,7 @@ impl Metric<'_> {
 
     /// The last period with a value: how it changed, and whether that is more than chance.
     fn sentence(&self, name: &str) -> Option<String> {
-        let label = written(self.context.frame, self.period);
+        let label = spoken(self.context.frame, self.period);
         let row = self.latest()?;
         let change = self.change("", row)?;
         let sure = |prefix: &str| match self.at(&format!("{prefix}significant"), row) {
@@ -173,8 +173,8 @@ fn chart(metric: &Metric, title: String) -> Chart {
         title,
         description: Some(
             match rows.iter().any(|&row| low(row).is_some()) {
-                true => "The band holds what the other periods make one expect of each; behind the line, what comes next.",
-                false => "Beside each value what the other periods make one expect of it; behind the line, what comes next.",
+                true => "The band is where each value should lie by the other periods; right of the dashed line is the forecast.",
+                false => "The thinner line is where each value should lie by the other periods; right of the dashed line is the forecast.",
             }
             .to_owned(),
         ),
