@@ -113,12 +113,19 @@ fn passes(prepared: &Prepared, text: &mut String) -> Result<(), EngineError> {
     let mut most = 0;
     let passes = foresee(&prepared.inputs, &prepared.pipeline.calendar, &rels)?;
     for (number, pass) in passes.iter().enumerate() {
-        let PlannedPass { source, files, row_groups, rows, columns, .. } = pass;
+        let PlannedPass { source, files, row_groups, rows, columns, pruned, .. } = pass;
         let _ = writeln!(
             text,
-            "\npass {} over {source}: {files} file(s), {row_groups} row group(s), {rows} rows",
-            number + 1
+            "\npass {} over {source}: {files} file(s), {row_groups} row group(s), {} rows",
+            number + 1,
+            rows + pruned.1
         );
+        if let (groups @ 1.., rows) = pruned {
+            let _ = writeln!(
+                text,
+                "  leaves {groups} row group(s) of {rows} rows unread: their footers tell that no row passes"
+            );
+        }
         let _ = writeln!(
             text,
             "  decodes {}: {} bytes in the files, {} decompressed",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Date32Array, Int64Array};
 use arrow::record_batch::RecordBatch;
-use tenure::frame::{DataType, Field, Frame, Schema};
+use tenure::frame::{DataType, Field, Frame, Schema, Value};
 
 use crate::parquet::write_parquet;
 
@@ -94,4 +94,57 @@ stages:
         "{said}"
     );
     assert!(orders.contains("\nmemory: about "), "{said}");
+}
+
+/// Orders of four months in row groups of their own; a stage looks at the last one.
+#[test]
+fn row_groups_without_a_row_that_passes_are_left_unread() {
+    let schema = Schema::new(vec![
+        Field::new("customer_id", DataType::Int64),
+        Field::new("ordered_at", DataType::Date),
+    ]);
+    // 2025-10-01 and every day after it.
+    let row = |row: i64| vec![Value::Int(row % 7), Value::Date(20_362 + row as i32)];
+    let rows: Vec<_> = (0..120).map(row).collect();
+    let frame = Frame::from_rows(Arc::new(schema), &rows).expect("rows of these types");
+    let folder = tempfile::tempdir().expect("a folder");
+    write_parquet(&folder.path().join("orders.parquet"), &frame, 30);
+    let pipeline = |source: &str| {
+        format!(
+            "\
+version: 1
+name: shop
+as_of: 2026-02-01
+sources:
+  orders: {{parquet: orders.parquet, customer: customer_id, time: ordered_at{source}}}
+stages:
+  lately: {{from: orders, where: ordered_at >= date '2026-01-01', segment_metrics: {{by: [month], metrics: [order_count]}}}}
+"
+        )
+    };
+    let explain = |source: &str| {
+        fs::write(folder.path().join("shop.yaml"), pipeline(source)).expect("written");
+        let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
+            .current_dir(folder.path())
+            .args(["explain", "shop.yaml"])
+            .output()
+            .expect("it starts");
+        let said = String::from_utf8(output.stdout).expect("text");
+        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        said
+    };
+    let said = explain("");
+    let pass = "pass 1 over orders: 1 file(s), 4 row group(s), 120 rows\n  leaves 3 row group(s) of 90 rows unread: ";
+    assert!(said.contains(pass), "{said}");
+    crate::support::run(folder.path(), "shop.yaml");
+    let manifest = fs::read_to_string(folder.path().join("out/shop/manifest.json"));
+    let manifest: serde_json::Value =
+        serde_json::from_str(&manifest.expect("a manifest")).expect("JSON");
+    assert_eq!(manifest["sources"][0]["rows_seen"], 120);
+    assert_eq!(manifest["stages"][0]["rows_in"], 120);
+    assert_eq!(manifest["stages"][0]["rows_out"], 1);
+
+    // What would have to look at every row does.
+    let said = explain(", columns: {customer_id: {type: int64, max: 5}}");
+    assert!(said.contains("4 row group(s), 120 rows\n  decodes "), "{said}");
 }

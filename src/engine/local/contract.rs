@@ -253,19 +253,19 @@ impl Contract {
     }
 
     /// The ordinal of the morsel in which the first bad row stands, and what there is to say, if the run
-    /// cannot go on with so many bad rows.
-    pub fn breach(&self) -> Option<(u64, Breach)> {
+    /// cannot go on with so many bad rows. `unread` rows are known to be good.
+    pub fn breach(&self, unread: u64) -> Option<(u64, Breach)> {
         let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.bad_rows.bears(tally.bad, tally.rows) {
+        if self.bad_rows.bears(tally.bad, tally.rows + unread) {
             return None;
         }
         let ((ordinal, _), place, fault, row) = tally.first.clone()?;
-        let (rejected, bad_rows) = (tally.rejected(), self.bad_rows);
+        let (rejected, bad_rows) = (tally.rejected(unread), self.bad_rows);
         Some((ordinal, Breach { place, fault, row, rejected, bad_rows }))
     }
 
-    /// What was found, for whoever reports it.
-    pub fn findings(&self) -> Findings {
+    /// What was found, for whoever reports it. `unread` rows are known to be good.
+    pub fn findings(&self, unread: u64) -> Findings {
         let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
         let scale = self.money.as_ref().map_or(0, |money| money.scale);
         let told = self.money.as_ref().is_some_and(|money| !money.private);
@@ -282,16 +282,16 @@ impl Contract {
                 least: moved(least.0, least.1),
             }
         });
-        Findings { rejected: tally.rejected(), rounded }
+        Findings { rejected: tally.rejected(unread), rounded }
     }
 }
 
 impl Tally {
-    fn rejected(&self) -> Rejected {
+    fn rejected(&self, unread: u64) -> Rejected {
         let mut reasons: Vec<(String, u64)> =
             self.reasons.iter().map(|(reason, rows)| (reason.clone(), *rows)).collect();
         reasons.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
-        Rejected { rows: self.rows, bad: self.bad, reasons }
+        Rejected { rows: self.rows + unread, bad: self.bad, reasons }
     }
 }
 

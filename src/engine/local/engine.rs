@@ -32,11 +32,11 @@ pub struct LocalSource {
 }
 
 impl LocalSource {
-    /// About what a row group takes while it is decoded, in bytes, of the file in which it takes the most.
+    /// About what the largest row group takes while it is decoded, in bytes.
     pub(super) fn largest(&self, columns: &[&str]) -> u64 {
         let of_file = |file: &InputFile| {
-            let (stored, decoded) = file.bytes_of(columns);
-            (stored + decoded) / file.row_groups().max(1) as u64
+            let groups = (0..file.row_groups()).map(|group| file.bytes_of(group, columns));
+            groups.map(|(stored, decoded)| stored + decoded).max().unwrap_or(0)
         };
         self.files.iter().map(of_file).max().unwrap_or(0)
     }

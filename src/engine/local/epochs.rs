@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::engine::LocalSource;
 use super::fold::{AnyFold, AnyState};
+use super::prune::Pruned;
 use crate::engine::EngineError;
 use crate::frame::{DataType, Value};
 use crate::ir::Calendar;
@@ -74,6 +75,14 @@ impl Epochs {
         let begins = (0..epochs.len()).filter(begins);
         let bounds = begins.map(|place| days[order[place]]).collect();
         Some(Epochs { order, epochs, bounds })
+    }
+
+    /// Without the row groups that need not be read.
+    pub fn without(mut self, pruned: &Pruned) -> Self {
+        let read = |place: usize| !pruned.leaves(place);
+        let kept = self.order.iter().zip(&self.epochs).filter(|(place, _)| read(**place));
+        (self.order, self.epochs) = kept.map(|(&place, &epoch)| (place, epoch)).unzip();
+        self
     }
 
     /// The most rows of which everything is kept where groups are settled: those of the epochs that threads

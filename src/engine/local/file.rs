@@ -229,11 +229,18 @@ impl InputFile {
         }
     }
 
-    /// The bytes that these columns take in the file, and decoded from its pages; all of CSV is read.
-    pub(super) fn bytes_of(&self, columns: &[&str]) -> (u64, u64) {
-        let Form::Parquet(metadata) = &self.form else { return (self.bytes, self.bytes) };
-        let chunks = metadata.metadata().row_groups().iter().flat_map(|group| group.columns());
-        let read = chunks.filter(|chunk| {
+    /// The bytes that these columns of a row group take in the file, and decoded from its pages; a piece of CSV is
+    /// read whole.
+    pub(super) fn bytes_of(&self, group: usize, columns: &[&str]) -> (u64, u64) {
+        let metadata = match &self.form {
+            Form::Parquet(metadata) => metadata.metadata(),
+            Form::Csv(csv) => {
+                let bytes = csv.pieces.get(group).map_or(0, |piece| piece.bytes);
+                return (bytes, bytes);
+            }
+        };
+        let chunks = metadata.row_groups().get(group).map_or(&[][..], |group| group.columns());
+        let read = chunks.iter().filter(|chunk| {
             let path = chunk.column_path().parts();
             path.first().is_some_and(|name| columns.contains(&name.as_str()))
         });

@@ -7,6 +7,7 @@ use super::epochs::{EPOCH_ROWS, Epochs};
 use super::fold::{ScanFacts, bytes_per_row, days};
 use super::jobs::{Done, Job, Jobs, Part, Task, by_numbering, numbered, period_of};
 use super::path::{identity, leaf, needs_of, rule_columns};
+use super::prune::Pruned;
 use crate::engine::EngineError;
 use crate::ir::{Calendar, RelNode, RelRef};
 
@@ -16,7 +17,10 @@ pub struct PlannedPass {
     pub source: String,
     pub files: usize,
     pub row_groups: usize,
+    /// The rows that are read.
     pub rows: u64,
+    /// The row groups of all that are not read, as their footers tell that no row passes, and their rows.
+    pub pruned: (usize, u64),
     /// The columns that are decoded, in the order of the source.
     pub columns: Vec<String>,
     /// What they take in the files, and in pages that are decompressed.
@@ -132,7 +136,8 @@ pub fn least_memory(passes: &[PlannedPass], threads: usize) -> u64 {
     let most = passes.iter().filter(told_apart).map(|pass| pass.rows / ROWS_OF_CUSTOMER).max();
     let customers = known.or(most).unwrap_or(0);
     let in_hand = |pass: &PlannedPass| {
-        let row_group = (pass.stored_bytes + pass.decoded_bytes) / pass.row_groups.max(1) as u64;
+        let read = (pass.row_groups - pass.pruned.0).max(1) as u64;
+        let row_group = (pass.stored_bytes + pass.decoded_bytes) / read;
         row_group * 2 * threads as u64 + of_kind(pass, &[ConsumerKind::GroupedByTime]) / 4
     };
     let in_hand = passes.iter().map(in_hand).max().unwrap_or(0);
@@ -168,15 +173,18 @@ fn planned(
         scan_rel.schema.names().filter(|name| needed.contains(*name)).collect();
 
     let row_groups: usize = source.files.iter().map(|file| file.row_groups()).sum();
-    let rows = source.files.iter().map(|file| file.rows).sum();
+    let chains: Vec<&RelRef> = parts.iter().map(|part| &part.chain).collect();
+    let pruned = Pruned::of(scan_rel, &chains, source, calendar);
+    let rows = source.files.iter().map(|file| file.rows).sum::<u64>() - pruned.rows;
     let facts = ScanFacts { rows, large: rows > LARGE_ROWS, ..ScanFacts::default() };
-    let bytes = source.files.iter().map(|file| file.bytes_of(&columns));
-    let (stored_bytes, decoded_bytes) =
-        bytes.fold((0, 0), |(stored, decoded), (own, more)| (stored + own, decoded + more));
     let items: Vec<(usize, usize)> = (0..)
         .zip(&source.files)
         .flat_map(|(file, input)| (0..input.row_groups()).map(move |group| (file, group)))
         .collect();
+    let read = items.iter().enumerate().filter(|(place, _)| !pruned.leaves(*place));
+    let (stored_bytes, decoded_bytes) = read
+        .map(|(_, &(file, group))| source.files[file].bytes_of(group, &columns))
+        .fold((0, 0), |(stored, decoded), (own, more)| (stored + own, decoded + more));
     let consumer = |part: &Part| {
         let job = &jobs[part.job];
         let past = period_of(part, jobs)
@@ -204,6 +212,7 @@ fn planned(
         files: source.files.len(),
         row_groups,
         rows,
+        pruned: (pruned.groups(), pruned.rows),
         consumers: parts.iter().map(consumer).collect(),
         columns: columns.into_iter().map(str::to_owned).collect(),
         stored_bytes,

@@ -38,6 +38,7 @@ mod passes;
 mod path;
 mod people;
 mod polars;
+mod prune;
 mod sample;
 mod statistics;
 mod temporal;

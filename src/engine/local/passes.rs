@@ -21,6 +21,7 @@ use super::jobs::{
 use super::memory;
 use super::normal::EventsOf;
 use super::path::{identity, leaf, lookup_tables, narrowed, rule_columns};
+use super::prune::Pruned;
 use crate::engine::{EngineError, NodeId, Place};
 use crate::frame::{DataType, Field};
 use crate::ir::relation;
@@ -111,7 +112,10 @@ impl Local<'_> {
             }
         }
         let chains = chains;
-        let facts = self.facts(source.files.iter().map(|file| file.rows).sum());
+        let ways: Vec<&RelRef> = parts.iter().map(|part| &part.chain).collect();
+        let pruned = Pruned::of(&scan_rel, &ways, source, &self.calendar);
+        let rows = source.files.iter().map(|file| file.rows).sum::<u64>();
+        let facts = self.facts(rows - pruned.rows);
 
         let decoding = Decoding {
             source: &scan.source,
@@ -130,10 +134,12 @@ impl Local<'_> {
             source = %scan.source,
             folds = folds.len(),
             row_groups = items.len(),
+            pruned = pruned.groups(),
             columns = decoding.fields.len(),
             "a pass over the source"
         );
-        self.monitor.begin(&scan.source, facts.rows);
+        self.monitor.begin(&scan.source, rows);
+        self.monitor.advance(pruned.rows);
         let names: Vec<&str> = decoding.fields.iter().map(|field| field.name.as_str()).collect();
         self.memory.begin(source.largest(&names) * self.pool.current_num_threads() as u64);
         let (failure, late) = (Failure::default(), Failure::default());
@@ -198,7 +204,8 @@ impl Local<'_> {
                     self.epoch_rows,
                 )
             })
-            .unwrap_or_else(|| Epochs::one(items.len()));
+            .unwrap_or_else(|| Epochs::one(items.len()))
+            .without(&pruned);
         let settled = Settled::new(&epochs, &folds, threads);
         let next = AtomicUsize::new(0);
         let work = |_| {
@@ -241,16 +248,19 @@ impl Local<'_> {
         }
         failure.into_result()?;
         if let Some(contract) = contract {
-            self.note_findings(&scan.source, contract.findings());
+            self.note_findings(&scan.source, contract.findings(pruned.rows));
             // The first fault of the input is told, be it a bad row or a value without a result.
-            if let Some((ordinal, breach)) = contract.breach()
+            if let Some((ordinal, breach)) = contract.breach(pruned.rows)
                 && !late.before(ordinal as usize)
             {
                 return Err(EngineError::Contract(Box::new(breach)));
             }
         }
         late.into_result()?;
-        let counts: HashMap<usize, u64> = chains.counts().collect();
+        let counts: HashMap<usize, u64> = chains
+            .counts()
+            .map(|(node, rows)| (node, rows + pruned.counts.get(&node).copied().unwrap_or(0)))
+            .collect();
         for part in parts {
             self.note_counts(&part.chain, &counts);
         }

@@ -1,14 +1,39 @@
 //! What the footers of a source say of its values.
 
+use arrow::datatypes::DataType as ArrowType;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
+use parquet::basic::Type as PhysicalType;
 use parquet::file::metadata::RowGroupMetaData;
 
-use super::convert::convert;
+use super::convert::{convert, value_of_text};
 use super::engine::LocalSource;
 use super::file::{Form, InputFile};
 use super::guard::guarded;
+use crate::document::DAY_MICROS;
 use crate::frame::{DataType, Value, value_at};
 use crate::ir::Calendar;
+
+/// The values that a column may have in a row group.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Range {
+    /// The ends, between which every value is; null if there is no value.
+    pub least: Value,
+    pub greatest: Value,
+    /// Whether some may be null.
+    pub nulls: bool,
+}
+
+impl Range {
+    /// One value, or null, in every row.
+    pub fn of(value: Value) -> Self {
+        Range { nulls: value.is_null(), least: value.clone(), greatest: value }
+    }
+
+    /// Whether there is no value.
+    pub fn is_empty(&self) -> bool {
+        self.least.is_null()
+    }
+}
 
 impl LocalSource {
     /// The greatest value of a column of dates or timestamps, null if it has none; `None` if the
@@ -74,6 +99,58 @@ impl InputFile {
     ) -> Option<Vec<Value>> {
         self.columns.iter().find(|found| found.name == column)?.data_type?;
         extremes(self, column, data_type, calendar, End::Least)
+    }
+
+    /// What a column may be in each row group, as a type; `None` if that is not known.
+    pub(super) fn ranges(
+        &self,
+        column: &str,
+        data_type: DataType,
+        calendar: &Calendar,
+    ) -> Option<Vec<Range>> {
+        let everywhere = |range: Range| Some(vec![range; self.row_groups()]);
+        if let Some(value) = self.folder(column) {
+            let value = value.map(|text| value_of_text(text, data_type, calendar)).transpose();
+            return everywhere(Range::of(value.ok()?.unwrap_or(Value::Null)));
+        }
+        let Form::Parquet(metadata) = &self.form else { return None };
+        let Some(found) = self.columns.iter().find(|found| found.name == column) else {
+            return everywhere(Range::of(Value::Null));
+        };
+        // Doubles in the file may be NaN, of which footers say nothing, and texts that become something
+        // else have another order.
+        if found.data_type? != data_type || found.data_type == Some(DataType::Float64) {
+            return None;
+        }
+        let trusted = |group: &RowGroupMetaData| {
+            let mut chunks = group.columns().iter();
+            let chunk = chunks.find(|chunk| chunk.column_path().string() == column)?;
+            let statistics = chunk.statistics()?;
+            (chunk.column_type() != PhysicalType::INT96 && !statistics.is_min_max_deprecated())
+                .then_some(())
+        };
+        metadata.metadata().row_groups().iter().try_for_each(trusted)?;
+        let least = extremes(self, column, data_type, calendar, End::Least)?;
+        let greatest = extremes(self, column, data_type, calendar, End::Greatest)?;
+        let (_, nulls) = read_statistics(self, column, |converter, groups| {
+            converter.row_group_null_counts(groups).ok()
+        })?;
+        let field = metadata.schema().field_with_name(column).ok()?;
+        let local = matches!(field.data_type(), ArrowType::Timestamp(_, None));
+        // Local times around a change of clocks are not in the order of their instants.
+        let widened = |value: Value, by: i64| match value {
+            Value::Timestamp(at) if local => Value::Timestamp(at.saturating_add(by)),
+            value => value,
+        };
+        let none =
+            |place: usize| arrow::array::Array::is_valid(&nulls, place) && nulls.value(place) == 0;
+        let ends = least.into_iter().zip(greatest).enumerate();
+        let range = |(place, (least, greatest))| Range {
+            least: widened(least, -DAY_MICROS),
+            greatest: widened(greatest, DAY_MICROS),
+            nulls: !none(place),
+        };
+        Some(ends.map(range).collect())
     }
 }
 

@@ -17,7 +17,7 @@ use crate::support::{Draw, Written, agree, by_reference, calendar, equal, law, s
 
 /// What a function takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Take {
+pub(super) enum Take {
     Bool,
     Int,
     Float,
@@ -45,7 +45,7 @@ use Take::{
 const TYPES: &[Take] = &[Bool, Int, Float, Money, Text, Date, Time];
 
 /// The columns of each type, and a table of them.
-const COLUMNS: &[(&str, Take, DataType)] = &[
+pub(super) const COLUMNS: &[(&str, Take, DataType)] = &[
     ("b", Bool, DataType::Bool),
     ("i", Int, DataType::Int64),
     ("j", Int, DataType::Int64),
@@ -60,7 +60,7 @@ const COLUMNS: &[(&str, Take, DataType)] = &[
     ("u", Time, DataType::Timestamp),
 ];
 
-fn things(draw: &mut Draw) -> Frame {
+pub(super) fn things(draw: &mut Draw) -> Frame {
     let fields = COLUMNS.iter().map(|(name, _, data_type)| Field::new(*name, *data_type));
     let schema = Arc::new(Schema::new(fields.collect()));
     let rows: Vec<Vec<Value>> = (0..draw.below(14))
@@ -73,7 +73,7 @@ fn things(draw: &mut Draw) -> Frame {
 }
 
 /// A value, often one on which functions differ.
-fn value(draw: &mut Draw, take: Take) -> Value {
+pub(super) fn value(draw: &mut Draw, take: Take) -> Value {
     const TEXTS: &[&str] = &[
         "x",
         "",
@@ -286,11 +286,11 @@ fn class(data_type: DataType) -> Take {
 }
 
 /// Functions with the class of their results.
-struct Grammar(Vec<(Func, Vec<Take>, Take)>);
+pub(super) struct Grammar(Vec<(Func, Vec<Take>, Take)>);
 
 impl Grammar {
     /// The combinations that typing accepts.
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let typed = signatures().into_iter().filter_map(|(func, takes)| {
             let sample = takes.iter().map(|&take| simple(&mut Draw::over(&[]), take)).collect();
             Some((func, takes, class(call(func, sample).ok()?.data_type)))
@@ -299,7 +299,7 @@ impl Grammar {
     }
 
     /// An argument, with calls nested so deep.
-    fn argument(&self, draw: &mut Draw, take: Take, depth: usize) -> Expr {
+    pub(super) fn argument(&self, draw: &mut Draw, take: Take, depth: usize) -> Expr {
         let nested =
             depth > 0 && matches!(take, Bool | Int | Float | Money | Text | Date | Time | Duration);
         if !nested || draw.one_in(3) {

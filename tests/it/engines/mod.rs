@@ -6,6 +6,7 @@ mod bytes;
 mod contracts;
 mod expressions;
 mod histories;
+mod pruning;
 mod relations;
 
 use std::sync::Arc;
