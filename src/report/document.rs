@@ -171,8 +171,10 @@ pub struct Table {
     pub rows: Vec<Vec<Cell>>,
     /// A remark under the table.
     pub note: Option<String>,
-    /// The number of rows of the full table, if only its first rows are shown.
+    /// The number of rows of the full table, if only some are shown.
     pub total_rows: Option<u64>,
+    /// Whether those are its last rows, not its first.
+    pub last_rows: bool,
 }
 
 /// A column of a table.

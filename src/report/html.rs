@@ -270,6 +270,7 @@ mod tests {
                 rows: vec![vec![Cell::Text(own()), Cell::Date(own())]],
                 note: Some(own()),
                 total_rows: None,
+                last_rows: false,
             }),
             Block::Rules(vec![Rule {
                 name: own(),

@@ -5,6 +5,7 @@ use super::document::{
     Align, Block, Cell, Column, Fact, Notice, Origin, Report, Rule, Section, Severity, Table,
 };
 use super::format;
+use super::table::end_of;
 
 /// Renders a report as Markdown. Charts become the tables of their numbers; the same report gives the same
 /// bytes, and no text of it can carry markup.
@@ -132,7 +133,8 @@ impl Markdown {
         }
         self.block(lines.join("\n"));
         if let Some(total) = table.total_rows.filter(|&total| total > table.rows.len() as u64) {
-            self.block(format!("The first {} of {total} rows.", table.rows.len()));
+            let (end, rows) = (end_of(table), table.rows.len());
+            self.block(format!("The {end} {rows} of {total} rows."));
         }
         if let Some(note) = &table.note {
             self.block(prose(note));
@@ -225,6 +227,7 @@ mod tests {
             ],
             note: None,
             total_rows: Some(12),
+            last_rows: false,
         };
         let section = Section {
             id: "x".into(),

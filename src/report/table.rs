@@ -35,11 +35,16 @@ pub(super) fn table(table: &Table) -> Markup {
     html! {
         (region(&table.caption, table.columns.len(), shown, &content))
         @if let Some(total) = table.total_rows.filter(|total| *total > shown as u64) {
-            p.note { "The first " (format::integer(shown as i64)) " of "
+            p.note { "The " (end_of(table)) " " (format::integer(shown as i64)) " of "
                 (format::integer(i64::try_from(total).unwrap_or(i64::MAX))) " rows." }
         }
         @if let Some(note) = &table.note { p.note { (super::html::prose(note)) } }
     }
+}
+
+/// Which end of the full table the rows are of.
+pub(super) fn end_of(table: &Table) -> &'static str {
+    if table.last_rows { "last" } else { "first" }
 }
 
 /// The frame around the content of a table: it can scroll, be reached by keyboard, and be printed without a cut.
@@ -101,6 +106,7 @@ mod tests {
             ],
             note: None,
             total_rows: Some(12),
+            last_rows: false,
         }
     }
 
@@ -116,6 +122,8 @@ mod tests {
     #[test]
     fn a_cut_table_says_so() {
         assert!(table(&sample()).into_string().contains("The first 2 of 12 rows."));
+        let latest = Table { last_rows: true, ..sample() };
+        assert!(table(&latest).into_string().contains("The last 2 of 12 rows."));
         let whole = Table { total_rows: Some(2), ..sample() };
         assert!(!table(&whole).into_string().contains("The first"));
     }

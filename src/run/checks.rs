@@ -190,6 +190,7 @@ pub(super) fn panel(records: &[CheckRecord]) -> Option<Table> {
         rows: records.iter().map(row).collect(),
         note: Some(format!("Rows that break a check are in `{FOLDER}/`, at most 1,000 of each.")),
         total_rows: None,
+        last_rows: false,
     })
 }
 

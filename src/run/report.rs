@@ -209,6 +209,7 @@ fn bad_rows(manifest: &Manifest) -> Option<Block> {
         rows,
         note: Some("A row may have several reasons.".into()),
         total_rows: None,
+        last_rows: false,
     };
     (!table.rows.is_empty()).then_some(Block::Table(table))
 }
@@ -271,6 +272,7 @@ fn data_quality(
                 rows: rows.collect(),
                 note: Some("The files, their sizes and hashes are in `manifest.json`.".into()),
                 total_rows: None,
+                last_rows: false,
             }),
             Block::Table(Table {
                 caption: "Rows through the stages".into(),
@@ -285,6 +287,7 @@ fn data_quality(
                 note: measures_several
                     .then(|| "Rows in are those of the first table that a stage reads.".to_owned()),
                 total_rows: None,
+                last_rows: false,
             }),
             Block::Table(Table {
                 caption: "What a rule is about".into(),
@@ -296,6 +299,7 @@ fn data_quality(
                 rows: rules.collect(),
                 note: Some("What each rule did with them is under Methods.".into()),
                 total_rows: None,
+                last_rows: false,
             }),
         ],
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::frame::{Frame, Unit, Value, format_decimal};
+use crate::frame::{DataType, Frame, Unit, Value, format_decimal};
 use crate::report::{Bar, Bars, Block, Cell, Chart, Column, Grid, Table, Unit as ReportUnit};
 use crate::stages::View;
 
@@ -154,6 +154,9 @@ fn rows(context: &Context) -> Table {
         })
         .collect();
     let count = frame.rows().min(usize::try_from(context.top).unwrap_or(0));
+    // What has a row for each period is read from its end.
+    let by_time = fields.first().is_some_and(|field| field.data_type == DataType::Date);
+    let first = if by_time { frame.rows() - count } else { 0 };
     let mut note = format!("All of it is in `{}`.", context.file);
     if shown.len() < fields.len() {
         note = format!(
@@ -171,7 +174,7 @@ fn rows(context: &Context) -> Table {
                 Column::new(&field.name, field.name.replace('_', " "), unit_of(&field.unit))
             })
             .collect(),
-        rows: (0..count)
+        rows: (first..first + count)
             .map(|row| {
                 shown
                     .iter()
@@ -181,6 +184,7 @@ fn rows(context: &Context) -> Table {
             .collect(),
         note: Some(note),
         total_rows: (count < frame.rows()).then_some(frame.rows() as u64),
+        last_rows: by_time,
     }
 }
 
@@ -391,6 +395,7 @@ fn counts(context: &Context, title: &str, of: &str, sum: &str) -> (Vec<String>, 
             .collect(),
         note: None,
         total_rows: None,
+        last_rows: false,
     };
     (lead.into_iter().collect(), vec![Block::Table(table)])
 }

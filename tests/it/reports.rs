@@ -171,3 +171,34 @@ fn a_sample_is_held_against_its_population_in_sentences() {
     assert!(held.contains(hidden), "{held}");
     assert!(held.contains("By dear the sample is further"), "{held}");
 }
+
+/// A table by time is read from its end.
+#[test]
+fn a_long_table_by_time_shows_its_latest_rows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    run_with(
+        folder.path(),
+        "  weekly: {from: orders, segment_metrics: {by: [week], metrics: [order_count]}}\n",
+    );
+    let out = folder.path().join("out/cdnow");
+    let text = fs::read_to_string(out.join("report.json")).expect("a report");
+    let report: Json = serde_json::from_str(&text).expect("JSON");
+    let sections = report["sections"].as_array().expect("sections");
+    let section = sections.iter().find(|found| found["id"] == "weekly").expect("the section");
+    let blocks = section["blocks"].as_array().expect("blocks");
+    let mut tables = blocks.iter().map(|block| &block["table"]).filter(|table| table.is_object());
+    let table = tables.next_back().expect("the rows");
+    let weeks = read_parquet(&out.join("weekly.parquet"));
+    assert_eq!((table["total_rows"].as_u64(), weeks.rows()), (Some(24), 24));
+    let shown = table["rows"].as_array().expect("rows");
+    assert_eq!(shown.len(), 20);
+    for (place, row) in shown.iter().enumerate() {
+        let (week, orders) = (weeks.value(4 + place, 0), weeks.value(4 + place, 2));
+        let cells: Vec<String> =
+            row.as_array().expect("cells").iter().map(Json::to_string).collect();
+        assert!(cells[0].contains(&week.to_string()), "{week}: {}", cells[0]);
+        assert!(cells[2].contains(&orders.to_string()), "{orders}: {}", cells[2]);
+    }
+    let markdown = fs::read_to_string(out.join("report.md")).expect("a report");
+    assert!(markdown.contains("The last 20 of 24 rows."), "{markdown}");
+}

@@ -142,6 +142,7 @@ fn at_risk(
         rows: curves.iter().map(row).collect(),
         note: Some("Customers under observation just before each time.".to_owned()),
         total_rows: None,
+        last_rows: false,
     }
 }
 

@@ -51,6 +51,7 @@ pub(super) fn trend(
         rows: latest,
         note: Some(format!("Every period, with intervals and p-values, is in `{}`.", context.file)),
         total_rows: None,
+        last_rows: false,
     })];
     blocks.extend(charts);
     blocks.extend(more);
