@@ -1,5 +1,6 @@
 //! Frames to Parquet files.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -9,6 +10,8 @@ use arrow::compute;
 use arrow::datatypes::{
     DataType as ArrowType, DurationMicrosecondType, Field as ArrowField, Int64Type, Schema,
 };
+use arrow::error::ArrowError;
+use arrow::row::{Row, RowConverter, SortField};
 use parquet::arrow::arrow_writer::{
     ArrowColumnChunk, ArrowColumnWriter, ArrowLeafColumn, ArrowWriter, ArrowWriterOptions,
     compute_leaves,
@@ -17,6 +20,7 @@ use parquet::basic::{BrotliLevel, Compression as Codec, GzipLevel, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{WriterProperties, WriterVersion};
+use parquet::schema::types::ColumnPath;
 
 use rayon::prelude::*;
 
@@ -74,7 +78,8 @@ pub(super) fn table(
     let failed = |reason: String| RunError::Output { path: path.to_owned(), reason, help: None };
     let compression = options.map_or(Compression::Zstd, |options| options.compression.value);
     let rows = options.map_or(1_000_000, |options| options.row_group_rows.value);
-    let properties = WriterProperties::builder()
+    let batch = storable(&frame.batch, lists).map_err(|error| failed(error.to_string()))?;
+    let mut properties = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_created_by(format!("tenure {}", env!("CARGO_PKG_VERSION")))
         .set_compression(codec(compression))
@@ -84,9 +89,14 @@ pub(super) fn table(
                 .iter()
                 .map(|(key, value)| KeyValue::new((*key).to_owned(), value.clone()))
                 .collect(),
-        ))
-        .build();
-    let batch = storable(&frame.batch, lists).map_err(|error| failed(error.to_string()))?;
+        ));
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        if mostly_differ(column).map_err(|error| failed(error.to_string()))? {
+            let path = ColumnPath::from(field.name().clone());
+            properties = properties.set_column_dictionary_enabled(path, false);
+        }
+    }
+    let properties = properties.build();
     let file = File::create(path).map_err(|error| failed(error.to_string()))?;
     let out = Hashing { inner: BufWriter::new(file), hasher: blake3::Hasher::new(), bytes: 0 };
     let options =
@@ -99,6 +109,20 @@ pub(super) fn table(
     let file = out.inner.into_inner().map_err(|error| failed(error.to_string()))?;
     file.sync_all().map_err(|error| failed(error.to_string()))?;
     Ok(written)
+}
+
+/// Rows by which it is told whether values of a column repeat.
+const TOLD_BY: usize = 2048;
+
+/// Whether nearly all values of a column differ, so that a dictionary of them would be made for nothing.
+fn mostly_differ(column: &ArrayRef) -> Result<bool, ArrowError> {
+    if column.len() < TOLD_BY || column.data_type().is_nested() {
+        return Ok(false);
+    }
+    let converter = RowConverter::new(vec![SortField::new(column.data_type().clone())])?;
+    let rows = converter.convert_columns(&[column.slice(0, TOLD_BY)])?;
+    let distinct: HashSet<Row> = rows.iter().collect();
+    Ok(distinct.len() * 10 > TOLD_BY * 9)
 }
 
 /// Writes the rows of a batch, so many in a row group, and closes the file.
@@ -147,7 +171,7 @@ fn codec(compression: Compression) -> Codec {
 }
 
 /// Parquet has no durations: they are stored as microseconds. Lists are texts until here.
-fn storable(batch: &RecordBatch, lists: &[&str]) -> Result<RecordBatch, arrow::error::ArrowError> {
+fn storable(batch: &RecordBatch, lists: &[&str]) -> Result<RecordBatch, ArrowError> {
     let mut fields: Vec<ArrowField> = Vec::new();
     let mut columns: Vec<ArrayRef> = Vec::new();
     for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {

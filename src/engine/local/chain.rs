@@ -15,7 +15,7 @@ use arrow::datatypes::{Field as ArrowField, Schema as ArrowSchema};
 use super::contract::{Admitted, Contract};
 use super::evaluate::Program;
 use super::fold::FirstRows;
-use super::index::{Index, PersonIndex};
+use super::index::{Index, LookedUpColumn, PersonIndex};
 use super::kernel::arrow_error;
 use super::path::{beside, identity, narrowed, needs_of, rows_of};
 use super::people::People;
@@ -74,7 +74,7 @@ enum Work {
         keep: Vec<usize>,
         finder: Finder,
         /// The columns of the table that are wanted.
-        values: Vec<ArrayRef>,
+        values: Vec<LookedUpColumn>,
     },
     Dedupe {
         input: usize,
@@ -469,7 +469,7 @@ impl Chains {
                             }
                         };
                         for values in values {
-                            found.push(compute::take(values, &rows, None).map_err(arrow_error)?);
+                            found.push(values.take(&rows)?);
                         }
                     }
                     found.extend(person.cloned());

@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, OnceLock};
 
-use arrow::array::{Array, ArrayRef, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, UInt32Array};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute;
-use arrow::datatypes::DataType as ArrowType;
+use arrow::datatypes::{DataType as ArrowType, Int32Type};
 
 use super::intern::{Interner, Keys, columns_at};
 use super::kernel::arrow_error;
@@ -16,7 +17,52 @@ use crate::frame::{DataType, Frame};
 pub(super) struct LookedUp {
     pub frame: Frame,
     /// Each column, once somebody asked for it.
-    columns: Vec<OnceLock<ArrayRef>>,
+    columns: Vec<OnceLock<LookedUpColumn>>,
+}
+
+/// A column that is looked up.
+#[derive(Clone)]
+pub(super) struct LookedUpColumn {
+    values: ArrayRef,
+    /// Of few texts the code of each row, [`NO_TEXT`] where there is none: rows are asked for in any order, and
+    /// of one byte each more of them are in the caches.
+    codes: Option<Arc<[u8]>>,
+}
+
+/// The code of no text.
+const NO_TEXT: u8 = u8::MAX;
+
+impl LookedUpColumn {
+    fn new(values: ArrayRef) -> Self {
+        let codes = values.as_dictionary_opt::<Int32Type>().and_then(|dictionary| {
+            let few = dictionary.values().len() < NO_TEXT.into();
+            (few && dictionary.values().null_count() == 0).then(|| {
+                let code = |key: Option<i32>| key.map_or(NO_TEXT, |key| key as u8);
+                dictionary.keys().iter().map(code).collect()
+            })
+        });
+        LookedUpColumn { values, codes }
+    }
+
+    /// What stands in these rows; null where there is no row.
+    ///
+    /// # Errors
+    /// Rows that are not there.
+    pub fn take(&self, rows: &UInt32Array) -> Result<ArrayRef, EngineError> {
+        let (Some(codes), 0) = (&self.codes, rows.null_count()) else {
+            return compute::take(&self.values, rows, None).map_err(arrow_error);
+        };
+        let codes: Vec<u8> = rows.values().iter().map(|&row| codes[row as usize]).collect();
+        let text = |code: u8| code != NO_TEXT;
+        let all = codes.iter().fold(true, |all, &code| all & text(code));
+        let nulls = (!all).then(|| {
+            NullBuffer::new(BooleanBuffer::collect_bool(codes.len(), |row| text(codes[row])))
+        });
+        let key = |&code: &u8| if text(code) { code.into() } else { 0 };
+        let keys = Int32Array::new(codes.iter().map(key).collect(), nulls);
+        let values = self.values.as_dictionary::<Int32Type>().values().clone();
+        Ok(Arc::new(DictionaryArray::try_new(keys, values).map_err(arrow_error)?))
+    }
 }
 
 impl LookedUp {
@@ -29,7 +75,7 @@ impl LookedUp {
     ///
     /// # Errors
     /// More texts than a dictionary has codes.
-    pub fn columns(&self, names: &[&str]) -> Result<Vec<ArrayRef>, EngineError> {
+    pub fn columns(&self, names: &[&str]) -> Result<Vec<LookedUpColumn>, EngineError> {
         let places = names.iter().filter_map(|name| self.frame.schema.index_of(name));
         let column = |place: usize| {
             if let Some(known) = self.columns[place].get() {
@@ -44,7 +90,7 @@ impl LookedUp {
                 }
                 _ => column.clone(),
             };
-            Ok(self.columns[place].get_or_init(|| column).clone())
+            Ok(self.columns[place].get_or_init(|| LookedUpColumn::new(column)).clone())
         };
         places.map(column).collect()
     }
@@ -230,5 +276,36 @@ impl RowsOfPeople {
             return rows.into_iter().map(|row| (row != NOBODY).then_some(row)).collect();
         }
         UInt32Array::from(rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::StringArray;
+
+    #[test]
+    fn few_texts_and_many_are_taken_alike() {
+        for texts in [3, 254, 255, 300] {
+            let text = |row: u32| (row % 7 != 6).then(|| format!("t{}", row % texts));
+            let column: StringArray = (0..1000).map(text).collect();
+            let column: DictionaryArray<Int32Type> = column.iter().collect();
+            let column: ArrayRef = Arc::new(column);
+            let looked_up = LookedUpColumn::new(column.clone());
+            assert_eq!(looked_up.codes.is_some(), texts < 255);
+            let row = |place: u32| place * 7919 % 1000;
+            let everywhere = UInt32Array::from_iter_values((0..2000).map(row));
+            let somewhere: UInt32Array =
+                (0..2000).map(|place| (place % 5 != 0).then_some(row(place))).collect();
+            let there = UInt32Array::from_iter_values((0..50).map(|place| place * 7));
+            for rows in [everywhere, somewhere, there, UInt32Array::from(vec![0_u32; 0])] {
+                let taken = looked_up.take(&rows).expect("rows that are there");
+                let plain = compute::take(&column, &rows, None).expect("rows that are there");
+                let text = |array: &ArrayRef| {
+                    compute::cast(array, &ArrowType::Utf8).expect("texts are texts")
+                };
+                assert_eq!(&text(&taken), &text(&plain));
+            }
+        }
     }
 }

@@ -1,13 +1,14 @@
 //! What each function does to arrays.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
-    PrimitiveArray, Scalar, StringArray, TimestampMicrosecondArray,
+    PrimitiveArray, Scalar, StringArray, StringBuilder, TimestampMicrosecondArray,
 };
 use arrow::buffer::{BooleanBuffer, NullBuffer};
-use arrow::compute::kernels::{boolean, cmp, zip};
+use arrow::compute::kernels::{boolean, cmp, numeric, zip};
 use arrow::datatypes::{
     ArrowPrimitiveType, Date32Type, Decimal128Type, DurationMicrosecondType, Float64Type,
     Int32Type, Int64Type, TimestampMicrosecondType,
@@ -205,7 +206,7 @@ pub(super) fn call(
         Func::Cast(to) => cast::cast(&args[0], to, calendar, true)?,
         Func::TryCast(to) => cast::cast(&args[0], to, calendar, false)?,
         Func::ToMoney(scale) => cast::to_money(&args[0], scale)?,
-        Func::Concat => strings(args, |parts| Some(parts.concat())),
+        Func::Concat => concat(args),
         Func::Lower => strings(args, |parts| Some(parts[0].to_lowercase())),
         Func::Upper => strings(args, |parts| Some(parts[0].to_uppercase())),
         Func::Trim => strings(args, |parts| Some(parts[0].trim().to_owned())),
@@ -481,22 +482,21 @@ fn arithmetic(
         _ => {
             let (left, right) =
                 (left.as_primitive::<Int64Type>(), right.as_primitive::<Int64Type>());
-            let computed = left
-                .iter()
-                .zip(right)
-                .map(|(a, b)| {
-                    let (Some(a), Some(b)) = (a, b) else { return Ok(None) };
-                    let value = match func {
-                        Func::Add => a.checked_add(b),
-                        Func::Subtract => a.checked_sub(b),
-                        Func::Multiply => a.checked_mul(b),
-                        _ if b == 0 => return Ok(None),
-                        _ => Some(a.wrapping_rem(b)),
+            // All that can be wrong with whole numbers is that they become too large.
+            let checked = match func {
+                Func::Add => numeric::add(left, right),
+                Func::Subtract => numeric::sub(left, right),
+                Func::Multiply => numeric::mul(left, right),
+                _ => {
+                    let rest = |(a, b): (Option<i64>, Option<i64>)| match (a?, b?) {
+                        (_, 0) => None,
+                        (a, b) => Some(a.wrapping_rem(b)),
                     };
-                    value.map(Some).ok_or_else(|| overflow(func))
-                })
-                .collect::<Result<Int64Array, _>>()?;
-            Ok(Arc::new(computed))
+                    Ok(Arc::new(left.iter().zip(right).map(rest).collect::<Int64Array>())
+                        as ArrayRef)
+                }
+            };
+            checked.map_err(|_| overflow(func).into())
         }
     }
 }
@@ -571,6 +571,26 @@ fn floor_or_ceil(func: Func, array: &ArrayRef, result: DataType) -> Result<Array
         }
         _ => Ok(array.clone()),
     }
+}
+
+/// Texts one behind the other; null if one of them is.
+fn concat(args: &[ArrayRef]) -> ArrayRef {
+    let columns: Vec<&StringArray> = args.iter().map(|array| array.as_string::<i32>()).collect();
+    let rows = columns.first().map_or(0, |column| column.len());
+    let bytes = columns.iter().map(|column| column.value_data().len()).sum();
+    let mut texts = StringBuilder::with_capacity(rows, bytes);
+    for row in 0..rows {
+        if columns.iter().any(|column| column.is_null(row)) {
+            texts.append_null();
+            continue;
+        }
+        for column in &columns {
+            // Writing to a builder never fails.
+            let _ = texts.write_str(column.value(row));
+        }
+        texts.append_value("");
+    }
+    Arc::new(texts.finish())
 }
 
 /// A function of texts; null if one of them is.

@@ -54,13 +54,8 @@ impl<'a> Periods<'a> {
         self.period
     }
 
-    /// The period of all instants, if they fall into one.
-    fn of_all(&mut self, instants: &TimestampMicrosecondArray) -> Option<i64> {
-        let first = instants.values().first().filter(|_| instants.null_count() == 0)?;
-        let (least, most) = instants
-            .values()
-            .iter()
-            .fold((*first, *first), |(least, most), &at| (least.min(at), most.max(at)));
+    /// The period of all instants between two, if they fall into one.
+    fn of_all(&mut self, (least, most): (i64, i64)) -> Option<i64> {
         let period = self.of_instant(least);
         (self.start <= least && most < self.end).then_some(period)
     }
@@ -81,12 +76,32 @@ fn by_period<T: ArrowPrimitiveType>(
         }
         _ => {
             let instants = array.as_primitive::<TimestampMicrosecondType>();
-            if let Some(period) = periods.of_all(instants) {
+            let Some(ends) = ends(instants) else {
+                return each(instants, |at| f(periods.of_instant(at)));
+            };
+            if let Some(period) = periods.of_all(ends) {
                 return PrimitiveArray::from_value(f(period), instants.len());
             }
-            each(instants, |at| f(periods.of_instant(at)))
+            // Where there are more instants than days, each day is looked up once.
+            let (first, last) = (calendar.date_of(ends.0), calendar.date_of(ends.1));
+            if i64::from(last) - i64::from(first) >= instants.len() as i64 {
+                return each(instants, |at| f(periods.of_instant(at)));
+            }
+            let days: Vec<T::Native> = (first..=last).map(|day| f(periods.of_day(day))).collect();
+            each(instants, |at| match days.get((calendar.date_of(at) - first) as usize) {
+                Some(&found) => found,
+                // Where a clock is set back over midnight, an instant may be of an earlier day than the first.
+                None => f(periods.of_instant(at)),
+            })
         }
     }
+}
+
+/// The least and the greatest instant, if none is null.
+fn ends(instants: &TimestampMicrosecondArray) -> Option<(i64, i64)> {
+    let first = *instants.values().first().filter(|_| instants.null_count() == 0)?;
+    let wider = |(least, most): (i64, i64), &at: &i64| (least.min(at), most.max(at));
+    Some(instants.values().iter().fold((first, first), wider))
 }
 
 /// A function of each value that is there: what stands in the place of a null is nothing to compute with.

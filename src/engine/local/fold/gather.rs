@@ -20,6 +20,10 @@ pub(super) const PARTITIONS: usize = 256;
 /// Rows of a piece: lists grow by whole pieces, and nothing is moved.
 const PIECE: usize = 2048;
 
+/// Rows that are put in the order of their partitions before they go there. One by one they would go to as many
+/// places of memory as there are partitions, which is more than processors keep track of.
+const STAGED: usize = 4096;
+
 /// Pieces of a list that are packed together.
 const PACKED: usize = 6;
 
@@ -43,6 +47,9 @@ pub(super) trait OfPerson: Copy + Send + Sync {
 
 /// Rows by customer.
 pub(super) struct Gather<T> {
+    /// Rows that have not gone to their partition yet, and room to put them in order.
+    staged: Vec<T>,
+    ordered: Vec<T>,
     /// The piece that each partition's rows go to.
     open: Vec<Vec<T>>,
     /// Pieces that are full.
@@ -83,6 +90,8 @@ pub(super) struct Grouped<T> {
 impl<T> Default for Gather<T> {
     fn default() -> Self {
         Gather {
+            staged: Vec::new(),
+            ordered: Vec::new(),
             open: (0..PARTITIONS).map(|_| Vec::new()).collect(),
             full: (0..PARTITIONS).map(|_| Vec::new()).collect(),
             packed: (0..PARTITIONS).map(|_| Vec::new()).collect(),
@@ -102,12 +111,46 @@ impl<T: OfPerson> Gather<T> {
     /// # Errors
     /// A disk that is full or fails, where memory is short.
     pub fn push(&mut self, row: T) -> Result<(), EngineError> {
-        let partition = row.person() as usize % PARTITIONS;
-        let piece = &mut self.open[partition];
-        if piece.len() == piece.capacity() {
-            self.next_piece(partition)?;
+        self.staged.push(row);
+        if self.staged.len() >= STAGED { self.spread() } else { Ok(()) }
+    }
+
+    /// Moves the staged rows to their partitions.
+    fn spread(&mut self) -> Result<(), EngineError> {
+        let Some(&any) = self.staged.first() else { return Ok(()) };
+        let partition = |row: &T| row.person() as usize % PARTITIONS;
+        let mut ends = [0_usize; PARTITIONS];
+        self.staged.iter().for_each(|row| ends[partition(row)] += 1);
+        let mut next = [0; PARTITIONS];
+        let mut begin = 0;
+        for (next, end) in next.iter_mut().zip(&mut ends) {
+            *next = begin;
+            begin += *end;
+            *end = begin;
         }
-        self.open[partition].push(row);
+        self.ordered.resize(self.staged.len(), any);
+        for row in self.staged.drain(..) {
+            let place = &mut next[partition(&row)];
+            self.ordered[*place] = row;
+            *place += 1;
+        }
+        let ordered = std::mem::take(&mut self.ordered);
+        let mut begin = 0;
+        for (partition, end) in ends.into_iter().enumerate() {
+            let mut rows = &ordered[begin..end];
+            begin = end;
+            while !rows.is_empty() {
+                let room = self.open[partition].capacity() - self.open[partition].len();
+                if room == 0 {
+                    self.next_piece(partition)?;
+                    continue;
+                }
+                let (now, later) = rows.split_at(room.min(rows.len()));
+                self.open[partition].extend_from_slice(now);
+                rows = later;
+            }
+        }
+        self.ordered = ordered;
         Ok(())
     }
 
@@ -146,7 +189,10 @@ impl<T: OfPerson> Gather<T> {
         }
     }
 
-    fn into_partitions(self) -> impl Iterator<Item = (usize, Rows<T>)> {
+    fn into_partitions(mut self) -> impl Iterator<Item = (usize, Rows<T>)> {
+        for row in std::mem::take(&mut self.staged) {
+            self.open[row.person() as usize % PARTITIONS].push(row);
+        }
         let all = self.full.into_iter().zip(self.open).zip(self.packed);
         all.enumerate().map(|(partition, ((mut pieces, open), packed))| {
             pieces.push(open);

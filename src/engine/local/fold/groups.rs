@@ -93,6 +93,9 @@ impl Groups {
         }
         let groups = |known: &[u32]| numbers.iter().map(|&n| known[n as usize]).collect();
         let found: Vec<u32> = groups(&self.groups);
+        if !any_new(&found) {
+            return Ok(found);
+        }
         let mut new: Vec<u32> = Vec::new();
         for row in (0..found.len()).filter(|&row| found[row] == NONE) {
             let group = &mut self.groups[numbers[row] as usize];
@@ -101,9 +104,6 @@ impl Groups {
                 *group = 0;
                 new.push(row as u32);
             }
-        }
-        if new.is_empty() {
-            return Ok(found);
         }
         let rows = UInt32Array::from(new.clone());
         let columns = columns
@@ -138,8 +138,8 @@ impl Pairing {
         } else {
             vec![NONE; left.len()]
         };
-        for row in 0..numbers.len() {
-            if numbers[row] == NONE {
+        if any_new(&numbers) {
+            for row in (0..left.len()).filter(|&row| numbers[row] == NONE).collect::<Vec<_>>() {
                 numbers[row] = self.number(left[row], codes[row]);
             }
         }
@@ -185,6 +185,13 @@ impl Pairing {
             self.put(left, code, number as u32);
         }
     }
+}
+
+/// Whether a code or number is not known yet.
+fn any_new(numbers: &[u32]) -> bool {
+    // Whole pieces are looked at without a branch.
+    let new = |piece: &[u32]| piece.iter().fold(false, |new, &number| new | (number == NONE));
+    numbers.chunks(256).any(new)
 }
 
 /// The value that all are, if they are alike.
@@ -270,17 +277,17 @@ impl Coder {
         };
         let nulls = column.keys().nulls().filter(|nulls| nulls.null_count() > 0);
         let keys = column.keys().values();
-        let mut codes: Vec<u32> = match nulls {
-            None => keys.iter().map(|&key| known[key as usize]).collect(),
-            Some(nulls) => {
-                let code = |(&key, valid)| if valid { known[key as usize] } else { NULL };
-                keys.iter().zip(nulls).map(code).collect()
-            }
+        // Where there is no value any code may stand, also one beyond the values.
+        let code = |&key: &i32| known.get(key as usize).copied().unwrap_or(NULL);
+        let mut codes: Vec<u32> = keys.iter().map(code).collect();
+        if let Some(nulls) = nulls {
+            (!nulls.inner()).set_indices().for_each(|row| codes[row] = NULL);
+        }
+        let new = match any_new(&codes) {
+            true => (0..codes.len()).filter(|&row| codes[row] == NONE).collect(),
+            false => Vec::new(),
         };
-        for row in 0..codes.len() {
-            if codes[row] != NONE {
-                continue;
-            }
+        for row in new {
             let key = keys[row] as usize;
             if known[key] == NONE {
                 known[key] = match values.is_valid(key) {

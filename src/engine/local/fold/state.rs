@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
-use arrow::datatypes::{DataType as ArrowType, Decimal128Type, Float64Type, Int64Type};
+use arrow::datatypes::{
+    DataType as ArrowType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimeUnit,
+    TimestampMicrosecondType,
+};
 
 use super::super::cast::double_of;
 use super::super::evaluate::flat;
@@ -251,20 +254,11 @@ impl Accumulator {
                 _ => for_doubles(arguments, |group, value| list[group].push(value)),
             },
             Accumulator::Least(list) => {
-                for (row, group) in arguments.rows() {
-                    let value = value_at(&columns[0], row);
-                    if value < list[group] {
-                        list[group] = value;
-                    }
-                }
+                // Null is the greatest of all values.
+                extremes(arguments, list, |value, known| value < known);
             }
             Accumulator::Greatest(list) => {
-                for (row, group) in arguments.rows() {
-                    let value = value_at(&columns[0], row);
-                    if !value.is_null() && (list[group].is_null() || value > list[group]) {
-                        list[group] = value;
-                    }
-                }
+                extremes(arguments, list, |value, known| known.is_null() || value > known);
             }
             Accumulator::People(pairs) => {
                 let people: &UInt32Array = columns[0].as_primitive();
@@ -435,6 +429,43 @@ fn least_of((reading, _): &(Reading, DataType)) -> i64 {
     match reading {
         Reading::Reaching(least) => *least,
         _ => 1,
+    }
+}
+
+/// Keeps of each group the value that goes beyond those known.
+fn extremes(arguments: &Arguments, list: &mut [Value], beyond: impl Fn(&Value, &Value) -> bool) {
+    let column = &arguments.columns[0];
+    macro_rules! natives {
+        ($type:ty, $value:expr) => {{
+            let values = column.as_primitive::<$type>().values();
+            arguments.for_each_valid(|row, group| {
+                let value = $value(values[row]);
+                if !value.is_null() && beyond(&value, &list[group]) {
+                    list[group] = value;
+                }
+            });
+        }};
+    }
+    match column.data_type() {
+        ArrowType::Int32 => natives!(Int32Type, |whole: i32| Value::Int(whole.into())),
+        ArrowType::Int64 => natives!(Int64Type, Value::Int),
+        ArrowType::Float64 => natives!(Float64Type, Value::finite),
+        ArrowType::Date32 => natives!(Date32Type, Value::Date),
+        ArrowType::Timestamp(TimeUnit::Microsecond, _) => {
+            natives!(TimestampMicrosecondType, Value::Timestamp);
+        }
+        ArrowType::Decimal128(_, scale) => {
+            let scale = *scale as u8;
+            natives!(Decimal128Type, |minor| Value::Decimal { minor, scale });
+        }
+        _ => {
+            for (row, group) in arguments.rows() {
+                let value = value_at(column, row);
+                if !value.is_null() && beyond(&value, &list[group]) {
+                    list[group] = value;
+                }
+            }
+        }
     }
 }
 
