@@ -1,6 +1,7 @@
 //! What `explain` says of a run before it is one.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use arrow::array::{ArrayRef, Date32Array, Int64Array};
 use arrow::record_batch::RecordBatch;
 use tenure::frame::{DataType, Field, Frame, Schema, Value};
 
-use crate::parquet::write_parquet;
+use crate::parquet::{read_parquet, write_parquet};
 
 const PIPELINE: &str = "\
 version: 1
@@ -96,6 +97,51 @@ stages:
     assert!(orders.contains("\nmemory: about "), "{said}");
 }
 
+/// What `explain` says of a pipeline in a folder.
+fn explained(folder: &Path, pipeline: &str) -> String {
+    fs::write(folder.join("shop.yaml"), pipeline).expect("written");
+    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
+        .current_dir(folder)
+        .args(["explain", "shop.yaml"])
+        .output()
+        .expect("it starts");
+    let said = String::from_utf8(output.stdout).expect("text");
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    said
+}
+
+/// Folders named by days tell the time of what is in them.
+#[test]
+fn folders_whose_rows_do_not_pass_are_left_unread() {
+    let schema = Arc::new(Schema::new(vec![Field::new("customer_id", DataType::Int64)]));
+    let folder = tempfile::tempdir().expect("a folder");
+    for day in ["2025-12-30", "2025-12-31", "2026-01-01", "2026-01-02"] {
+        let rows: Vec<_> = (0..5).map(|row| vec![Value::Int(row)]).collect();
+        let frame = Frame::from_rows(schema.clone(), &rows).expect("rows of this type");
+        let of_day = folder.path().join(format!("orders/day={day}"));
+        fs::create_dir_all(&of_day).expect("a folder");
+        write_parquet(&of_day.join("part-0.parquet"), &frame, 5);
+    }
+    let said = explained(
+        folder.path(),
+        "\
+version: 1
+name: shop
+as_of: 2026-02-01
+sources:
+  orders: {parquet: orders, customer: customer_id, time: day}
+stages:
+  lately: {from: orders, where: day > date '2025-12-31', segment_metrics: {by: [day], metrics: [order_count]}}
+",
+    );
+    assert!(said.contains("\n  leaves 2 row group(s) of 10 rows unread: "), "{said}");
+    crate::support::run(folder.path(), "shop.yaml");
+    let found = read_parquet(&folder.path().join("out/shop/lately.parquet"));
+    let count = found.schema.index_of("order_count").expect("the metric");
+    let orders: Vec<Value> = (0..found.rows()).map(|row| found.value(row, count)).collect();
+    assert_eq!(orders, [Value::Int(5), Value::Int(5)]);
+}
+
 /// Orders of four months in row groups of their own; a stage looks at the last one.
 #[test]
 fn row_groups_without_a_row_that_passes_are_left_unread() {
@@ -122,17 +168,7 @@ stages:
 "
         )
     };
-    let explain = |source: &str| {
-        fs::write(folder.path().join("shop.yaml"), pipeline(source)).expect("written");
-        let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
-            .current_dir(folder.path())
-            .args(["explain", "shop.yaml"])
-            .output()
-            .expect("it starts");
-        let said = String::from_utf8(output.stdout).expect("text");
-        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-        said
-    };
+    let explain = |source: &str| explained(folder.path(), &pipeline(source));
     let said = explain("");
     let pass = "pass 1 over orders: 1 file(s), 4 row group(s), 120 rows\n  leaves 3 row group(s) of 90 rows unread: ";
     assert!(said.contains(pass), "{said}");

@@ -327,6 +327,9 @@ impl Footer<'_> {
                 if !rises(*func, argument.data_type) || range.is_empty() {
                     return None;
                 }
+                // Nor are days always in the order of instants.
+                let utc = self.calendar.zone_name() == "UTC";
+                let range = if utc { range } else { range.widened() };
                 let field = Field::new("value", argument.data_type);
                 let call = vec![Expr::column("value", argument.data_type)];
                 let call = Expr { node: ExprNode::Call(*func, call), data_type: expr.data_type };

@@ -29,6 +29,20 @@ impl Range {
         Range { nulls: value.is_null(), least: value.clone(), greatest: value }
     }
 
+    /// A range of instants that is a day longer at both ends: a clock that is set back shows times again, and some
+    /// set it back over midnight.
+    pub fn widened(self) -> Self {
+        let shifted = |value: Value, by: i64| match value {
+            Value::Timestamp(at) => Value::Timestamp(at.saturating_add(by)),
+            value => value,
+        };
+        Range {
+            least: shifted(self.least, -DAY_MICROS),
+            greatest: shifted(self.greatest, DAY_MICROS),
+            nulls: self.nulls,
+        }
+    }
+
     /// Whether there is no value.
     pub fn is_empty(&self) -> bool {
         self.least.is_null()
@@ -89,16 +103,31 @@ impl LocalSource {
 }
 
 impl InputFile {
-    /// The least value of a column in each row group, null where it has none; `None` if the footer does
-    /// not settle it.
+    /// The least value of a column in each row group, null where it has none; `None` if neither the footer nor
+    /// a folder settles it.
     pub(super) fn least_of_row_groups(
         &self,
         column: &str,
         data_type: DataType,
         calendar: &Calendar,
     ) -> Option<Vec<Value>> {
+        if let Some(value) = self.of_folder(column, data_type, calendar) {
+            return Some(vec![value?; self.row_groups()]);
+        }
         self.columns.iter().find(|found| found.name == column)?.data_type?;
         extremes(self, column, data_type, calendar, End::Least)
+    }
+
+    /// The value that its folders give to a column, if they do; `None` of a text that is none.
+    fn of_folder(
+        &self,
+        column: &str,
+        data_type: DataType,
+        calendar: &Calendar,
+    ) -> Option<Option<Value>> {
+        let value = self.folder(column)?;
+        let value = value.map(|text| value_of_text(text, data_type, calendar)).transpose();
+        Some(value.ok().map(|value| value.unwrap_or(Value::Null)))
     }
 
     /// What a column may be in each row group, as a type; `None` if that is not known.
@@ -109,9 +138,8 @@ impl InputFile {
         calendar: &Calendar,
     ) -> Option<Vec<Range>> {
         let everywhere = |range: Range| Some(vec![range; self.row_groups()]);
-        if let Some(value) = self.folder(column) {
-            let value = value.map(|text| value_of_text(text, data_type, calendar)).transpose();
-            return everywhere(Range::of(value.ok()?.unwrap_or(Value::Null)));
+        if let Some(value) = self.of_folder(column, data_type, calendar) {
+            return everywhere(Range::of(value?));
         }
         let Form::Parquet(metadata) = &self.form else { return None };
         let Some(found) = self.columns.iter().find(|found| found.name == column) else {
@@ -137,18 +165,13 @@ impl InputFile {
         })?;
         let field = metadata.schema().field_with_name(column).ok()?;
         let local = matches!(field.data_type(), ArrowType::Timestamp(_, None));
-        // Local times around a change of clocks are not in the order of their instants.
-        let widened = |value: Value, by: i64| match value {
-            Value::Timestamp(at) if local => Value::Timestamp(at.saturating_add(by)),
-            value => value,
-        };
         let none =
             |place: usize| arrow::array::Array::is_valid(&nulls, place) && nulls.value(place) == 0;
         let ends = least.into_iter().zip(greatest).enumerate();
-        let range = |(place, (least, greatest))| Range {
-            least: widened(least, -DAY_MICROS),
-            greatest: widened(greatest, DAY_MICROS),
-            nulls: !none(place),
+        // Local times around a change of clocks are not in the order of their instants.
+        let range = |(place, (least, greatest))| {
+            let range = Range { least, greatest, nulls: !none(place) };
+            if local { range.widened() } else { range }
         };
         Some(ends.map(range).collect())
     }
