@@ -327,7 +327,7 @@ impl Footer<'_> {
                 if !rises(*func, argument.data_type) || range.is_empty() {
                     return None;
                 }
-                // Nor are days always in the order of instants.
+                // Before 1970 days go by the clock, which may have been set back over midnight.
                 let utc = self.calendar.zone_name() == "UTC";
                 let range = if utc { range } else { range.widened() };
                 let field = Field::new("value", argument.data_type);

@@ -240,3 +240,27 @@ fn extremes(
     }
     Some(values)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_tell_what_is_in_every_row() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("orders.csv");
+        std::fs::write(&path, "id\n1\n2\n").expect("written");
+        let of = |text: Option<&str>| {
+            let file = InputFile::open_csv("orders", &path).expect("a header and two records");
+            let file = file.with_folders(vec![("day".to_owned(), text.map(str::to_owned))]);
+            let calendar = Calendar::default();
+            let least = file.least_of_row_groups("day", DataType::Date, &calendar);
+            (least, file.ranges("day", DataType::Date, &calendar))
+        };
+        let day = Value::Date(20_455);
+        assert_eq!(of(Some("2026-01-02")), (Some(vec![day.clone()]), Some(vec![Range::of(day)])));
+        let nothing = Range { least: Value::Null, greatest: Value::Null, nulls: true };
+        assert_eq!(of(None), (Some(vec![Value::Null]), Some(vec![nothing])));
+        assert_eq!(of(Some("tomorrow")), (None, None));
+    }
+}
