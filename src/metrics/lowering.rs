@@ -381,7 +381,7 @@ impl<'a> Lowering<'a> {
     /// Adds a column under the metric's name and a suffix.
     pub fn column(&mut self, suffix: &str, expr: Expr, unit: Unit) {
         let unit = match (suffix, &self.unit) {
-            ("" | "_low" | "_high", Some(unit)) => unit.clone(),
+            ("" | "_low" | "_high" | "_prior_mean", Some(unit)) => unit.clone(),
             _ => unit,
         };
         let name = format!("{}{suffix}", self.name);
@@ -504,12 +504,7 @@ impl<'a> Lowering<'a> {
                 let half = if interval {
                     let variance =
                         self.measure(level, "variance", over(MeasureFunc::Variance(value)));
-                    let degrees = self.typed(build::sub(n.clone(), Expr::int(1)))?;
-                    let level = Expr::float(self.subject.level);
-                    let t = self.typed(call(Func::StudentT, vec![degrees, level]))?;
-                    let square = self.typed(build::div(variance, n))?;
-                    let error = self.typed(call(Func::Sqrt, vec![square]))?;
-                    self.typed(build::mul(t, error))?
+                    self.half_of_t(variance, n)?
                 } else {
                     Expr::null(DataType::Float64)
                 };

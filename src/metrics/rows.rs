@@ -1,5 +1,6 @@
 //! Metrics of the rows of the input: shares and balances of conditions, and the roles of its subject.
 
+use super::kinds::share::Bound;
 use super::lowering::{IntervalMethod, Level, Lowering};
 use crate::diagnostic::Spanned;
 use crate::document::TimeUnit;
@@ -82,11 +83,15 @@ impl Lowering<'_> {
         }
     }
 
-    /// The columns of a share of which only the lower bound is told.
-    pub fn lower_bound(&mut self, numerator: Expr, n: Expr) -> Option<()> {
+    /// The columns of a share of which a bound of Wilson's interval is the value.
+    pub(super) fn bound_of_share(&mut self, numerator: Expr, n: Expr, bound: Bound) -> Option<()> {
         let ([numerator], n) = self.scaled([numerator], n)?;
         let z = Expr::float(crate::stats::normal_quantile(self.subject.level));
-        let bound = call(Func::WilsonLow, vec![numerator.clone(), n.clone(), z]);
+        let func = match bound {
+            Bound::Low => Func::WilsonLow,
+            Bound::High => Func::WilsonHigh,
+        };
+        let bound = call(func, vec![numerator.clone(), n.clone(), z]);
         let bound = self.typed(bound)?;
         self.plain(bound, Unit::Share)?;
         self.column("_numerator", numerator, Unit::Count);

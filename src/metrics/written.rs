@@ -6,6 +6,7 @@
 use std::fmt::Write;
 
 use super::catalog::Direction;
+use super::kinds::share::Bound;
 use super::lowering::{Dated, IntervalMethod, Level, Lowering, MetricColumn};
 use super::registry::meant;
 use crate::document::quote::{Place, scalar};
@@ -40,8 +41,18 @@ fn lacking<T>(what: &str) -> Result<T, Lacking> {
 }
 
 /// What the columns of a metric are called behind its name, where users' metrics have them.
-const PARTS: [&str; 8] =
-    ["", "_n", "_low", "_high", "_numerator", "_denominator", "_plus", "_minus"];
+const PARTS: [&str; 10] = [
+    "",
+    "_n",
+    "_low",
+    "_high",
+    "_numerator",
+    "_denominator",
+    "_plus",
+    "_minus",
+    "_prior",
+    "_prior_mean",
+];
 
 impl Lowering<'_> {
     /// The one metric that was lowered, under another name; what it is made of comes first.
@@ -60,21 +71,21 @@ impl Lowering<'_> {
                  `open_cases: drop` it is a `quantile`",
             );
         }
-        if column("_prior").is_some() {
-            return lacking("a prior that is taken from all groups");
-        }
         let own = self.catalog.own(metric);
         let tables = self.catalog.measured_of([metric.to_owned()]);
         let reader = Reader { lowering: self, says_from: !tables.is_empty() };
         let has_bounds = column("_low").is_some();
         let mut entries = Vec::new();
-        let mut keys = if let (Some(numerator), Some(n)) = (column("_numerator"), column("_n")) {
-            if !has_bounds {
-                return lacking(
-                    "a bound of an interval as a value of its own; a `share` has it as its column `_low`",
-                );
-            }
-            reader.share(&numerator.expr, &n.expr, &main.unit)?
+        let mut keys = if let (Some(prior), Some(n)) = (column("_prior"), column("_n")) {
+            reader.bayesian_mean(&n.expr, &prior.expr, &main.unit)?
+        } else if let (Some(numerator), Some(n)) = (column("_numerator"), column("_n")) {
+            let bound = match &main.expr.node {
+                _ if has_bounds => None,
+                ExprNode::Call(Func::WilsonLow, _) => Some(Bound::Low),
+                ExprNode::Call(Func::WilsonHigh, _) => Some(Bound::High),
+                _ => return lacking("a share without an interval"),
+            };
+            reader.share((&numerator.expr, &n.expr), bound, &main.unit)?
         } else if let (Some(plus), Some(minus), Some(n)) =
             (column("_plus"), column("_minus"), column("_n"))
         {
@@ -269,10 +280,43 @@ impl Reader<'_> {
         Ok((found, among))
     }
 
-    fn share(&self, numerator: &Expr, n: &Expr, unit: &Unit) -> Result<Keys, Lacking> {
+    fn share(
+        &self,
+        (numerator, n): (&Expr, &Expr),
+        bound: Option<Bound>,
+        unit: &Unit,
+    ) -> Result<Keys, Lacking> {
         let (found, among) = self.counted(n)?;
-        let holds = scalar(&self.part_of(numerator, among.as_ref())?, Place::Block);
-        self.keys(("share", holds), (found, among.as_ref()), (unit, &Unit::Share))
+        let holds = self.part_of(numerator, among.as_ref())?;
+        let share = match bound {
+            None => scalar(&holds, Place::Block),
+            Some(bound) => {
+                format!("{{of: {}, bound: {bound}}}", scalar(&holds, Place::Anywhere))
+            }
+        };
+        self.keys(("share", share), (found, among.as_ref()), (unit, &Unit::Share))
+    }
+
+    /// A mean that is drawn towards that of all, by the count of its values.
+    fn bayesian_mean(&self, n: &Expr, prior: &Expr, unit: &Unit) -> Result<Keys, Lacking> {
+        let found = self.of_rows(n)?;
+        let MeasureFunc::Count(value) = &found.measure.func else {
+            return lacking("a mean of something else than values of rows");
+        };
+        let (text, of_kind) = self.valued(found.table, value)?;
+        let prior = match prior.as_literal() {
+            Some(crate::frame::Value::Float(count)) => count.to_string(),
+            _ => "auto".to_owned(),
+        };
+        let mean = format!("{{value: {}, prior: {prior}}}", scalar(&text, Place::Anywhere));
+        self.keys(("mean", mean), (found, found.measure.filter.as_ref()), (unit, &of_kind))
+    }
+
+    /// The text of a value over the rows of a table, and the unit that a kind gives it.
+    fn valued(&self, table: usize, value: &Expr) -> Result<(String, Unit), Lacking> {
+        let subject = &self.lowering.subjects[table];
+        let read = readable(value, subject.calendar, subject.as_of);
+        Ok((self.text(value)?, subject.unit_of(&read)))
     }
 
     fn balance(
@@ -315,14 +359,10 @@ impl Reader<'_> {
     /// The value of a column: one measure as its kind, or a share as a part of a ratio.
     fn value(&self, MetricColumn { expr, unit, .. }: &MetricColumn) -> Result<Keys, Lacking> {
         if let Some([numerator, n]) = quotient(expr) {
-            return self.share(numerator, n, unit);
+            return self.share((numerator, n), None, unit);
         }
         let found = self.of_rows(expr)?;
-        let subject = &self.lowering.subjects[found.table];
-        let of = |value: &Expr| -> Result<(String, Unit), Lacking> {
-            let read = readable(value, subject.calendar, subject.as_of);
-            Ok((self.text(value)?, subject.unit_of(&read)))
-        };
+        let of = |value: &Expr| self.valued(found.table, value);
         let plain = |text: String| scalar(&text, Place::Block);
         let (kind, text, of_kind) = match &found.measure.func {
             MeasureFunc::CountRows => ("count", "{}".to_owned(), Unit::Count),

@@ -85,6 +85,11 @@ metrics:
   reopened: {count: {}, where: reopens > 0, direction: lower}
   all_tickets: {ticket_count: {}, unit: count}
   resolved_per_ticket: {ratio: {numerator: resolution_rate, denominator: all_tickets}}
+  at_most_angry: {share: {of: score < 7, bound: high}, where: question = 'nps', interval: none}
+  surely_angry: {share: {of: complaint, bound: low}, unit: points}
+  stars_of_20: {review_rating_bayes: {prior: 20}, where: rating <> 3}
+  own_stars: {review_rating_bayes: {prior: 0}, interval: none, unit: count}
+  reopens_drawn: {mean: {value: reopens + 0.5, prior: 2.5}, where: not complaint}
 ";
 
 /// The kinds that no source of the pipeline can write, and what is said of them.
@@ -100,13 +105,21 @@ const LACKING: &[(&str, &str)] = &[
     ("follow_up_rate", "another row of the same customer"),
     ("follow_up_time", "another row of the same customer"),
     ("first_contact_resolution", "another row of the same customer"),
-    ("review_rating_bayes", "a prior that is taken from all groups"),
-    ("review_positive_lower", "a bound of an interval"),
 ];
 
 /// What the columns of users' metrics are called behind their names.
-const PARTS: [&str; 8] =
-    ["", "_n", "_low", "_high", "_numerator", "_denominator", "_plus", "_minus"];
+const PARTS: [&str; 10] = [
+    "",
+    "_n",
+    "_low",
+    "_high",
+    "_numerator",
+    "_denominator",
+    "_plus",
+    "_minus",
+    "_prior",
+    "_prior_mean",
+];
 
 fn prepared(folder: &Path, text: &str) -> Prepared {
     let path = folder.join("it.yaml");
@@ -298,6 +311,18 @@ stages:
             None,
             "# over the columns of `surveys`\nmetrics:\n  my_net:\n    balance: {plus: score > 8, minus: score < 7, scale: 1}\n    \
              where: (score > 8) is not null and (score < 7) is not null\n    description: 'from -1 to 1: net'",
+        ),
+        (
+            "surely_angry",
+            None,
+            "# over the columns of `tickets`\nmetrics:\n  my_surely_angry:\n    share: {of: complaint, bound: low}\n    \
+             where: complaint is not null\n    unit: points",
+        ),
+        (
+            "stars_of_20",
+            None,
+            "# over the columns of `reviews`\nmetrics:\n  my_stars_of_20:\n    mean: {value: cast(rating as float64), prior: 20}\n    \
+             where: rating <> 3\n    unit: points\n    direction: higher",
         ),
         (
             "odd",

@@ -17,13 +17,28 @@ pub mod sum;
 
 use super::Lowering;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::document::{Decode, Field, Setting};
+use crate::document::{Decode, Expression, Field, Node, NodeKind, Options, Setting, schema};
 use crate::frame::DataType;
 use crate::ir::Expr;
 
 /// The manual's line for a kind that takes one value.
 fn main_argument<T: Decode>(expects: &str) -> Vec<Field> {
     vec![Field { expects: expects.into(), ..Field::body::<T>("What is measured.") }]
+}
+
+/// The manual's lines for a kind that takes one value, or a map that has it under a key with others beside it.
+fn alone_or_keys<M: Decode + Options>(expects: &str) -> Vec<Field> {
+    let body = Field {
+        expects: format!("{expects}, or a map with the keys below"),
+        json_schema: schema::any_of([Expression::json_schema(), M::json_schema()]),
+        ..Field::body::<Expression>("What is measured.")
+    };
+    std::iter::once(body).chain(M::fields()).collect()
+}
+
+/// Whether such a kind is written as a map.
+fn has_keys(node: &Node) -> bool {
+    matches!(node.kind, NodeKind::Map(_))
 }
 
 /// Notes a scale on which nothing is told.

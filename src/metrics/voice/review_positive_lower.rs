@@ -16,6 +16,7 @@
 
 use crate::ir::typing::build;
 use crate::ir::{Expr, Mark, Measure, MeasureFunc};
+use crate::metrics::kinds::share::Bound;
 use crate::metrics::{Direction, Level, Lowering, Metric, MetricKind, no_options};
 
 /// The registry's entry.
@@ -44,6 +45,6 @@ impl Metric for ReviewPositiveLower {
         let good = lowering.measure(&Level::Rows, "numerator", good);
         let n = Measure::filtered(MeasureFunc::Count(rating), lowering.condition());
         let n = lowering.measure(&Level::Rows, "n", n);
-        lowering.lower_bound(good, n)
+        lowering.bound_of_share(good, n, Bound::Low)
     }
 }
