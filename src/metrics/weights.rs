@@ -221,7 +221,8 @@ impl Lowering<'_> {
             }
             MeasureFunc::LastingQuantile { .. } => {
                 self.unweighable(
-                    "quantiles in which open cases count have no weights; `open_cases: drop` does without them",
+                    "quantiles in which open cases count have no weights; `open_cases: drop`, or a `quantile` without \
+                     `open`, does without them",
                 );
                 return Ok(None);
             }

@@ -6,9 +6,13 @@
 use std::fmt::Write;
 
 use super::catalog::Direction;
+use super::fields::PLACED_COLUMNS;
 use super::kinds::share::Bound;
-use super::lowering::{Dated, IntervalMethod, Level, Lowering, MetricColumn};
+use super::lasting::Lasting;
+use super::lowering::{IntervalMethod, Level, Lowering, MetricColumn};
+use super::placed::PlacedRows;
 use super::registry::meant;
+use super::subject::Subject;
 use crate::document::quote::{Place, scalar};
 use crate::frame::Unit;
 use crate::ir::sql::{NoWord, readable, sql};
@@ -41,9 +45,10 @@ fn lacking<T>(what: &str) -> Result<T, Lacking> {
 }
 
 /// What the columns of a metric are called behind its name, where users' metrics have them.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     "",
     "_n",
+    "_open",
     "_low",
     "_high",
     "_numerator",
@@ -65,12 +70,6 @@ impl Lowering<'_> {
             self.columns.iter().find(|column| column.name == wanted)
         };
         let Some(main) = column("") else { return lacking("a value") };
-        if column("_open").is_some() {
-            return lacking(
-                "quantiles in which what is still open counts as having lasted until now (Kaplan and Meier); with \
-                 `open_cases: drop` it is a `quantile`",
-            );
-        }
         let own = self.catalog.own(metric);
         let tables = self.catalog.measured_of([metric.to_owned()]);
         let reader = Reader { lowering: self, says_from: !tables.is_empty() };
@@ -133,7 +132,13 @@ impl Lowering<'_> {
                 percent(*goal)
             )
         });
-        let notes = notes.collect();
+        let mut notes: Vec<String> = notes.collect();
+        let levels = self.asked.iter().flat_map(|asked| &asked.measures);
+        if levels.into_iter().any(|(level, _)| matches!(level, Level::CameBack(_))) {
+            notes.push(
+                "A period in which things came back and nothing was sold has a row, too.".into(),
+            );
+        }
         entries.push(Entry { name: name.to_owned(), notes, keys });
         Ok(entries)
     }
@@ -146,26 +151,75 @@ struct Reader<'a> {
     says_from: bool,
 }
 
-/// A measure, and the place of the table that it is taken of.
-#[derive(Clone, Copy)]
-struct Found<'a> {
+/// A measure of rows, and the place of the table that it is taken of.
+struct Found {
     table: usize,
     /// The time that its rows are measured by, if it is not that of the table.
-    dated: Option<&'a Dated>,
-    measure: &'a Measure,
+    time: Option<Expr>,
+    /// Which rows there are to measure.
+    rows: Option<Expr>,
+    measure: Measure,
 }
 
-impl Found<'_> {
+impl Found {
     /// Which rows are measured.
     fn filter(&self, more: Option<&Expr>) -> Option<Expr> {
-        let of_level = self.dated.and_then(|dated| dated.condition.as_ref());
-        build::all(of_level.into_iter().chain(more).cloned()).ok().flatten()
+        let rows: Vec<&Expr> = self.rows.as_ref().map(conjuncts).unwrap_or_default();
+        let more: Vec<&Expr> = more.map(conjuncts).unwrap_or_default();
+        let more = more.into_iter().filter(|more| !rows.contains(more)).cloned();
+        build::all(self.rows.iter().cloned().chain(more)).ok().flatten()
+    }
+
+    /// A measure of orders that were sold or came back, where a row is an order.
+    fn placed(
+        subject: &Subject,
+        table: usize,
+        level: (&Level, &Option<Expr>),
+        measure: &Measure,
+    ) -> Option<Self> {
+        let of = PlacedRows::new(subject.roles, subject.as_of).ok()?;
+        let (time, kept) = match level.0 {
+            Level::CameBack(_) => {
+                let order = subject.roles.order.as_ref();
+                (Some(order?.returned_at.clone()?), Some(of.returned.clone()))
+            }
+            _ => (None, of.placed.clone()),
+        };
+        let rows = build::all(level.1.iter().cloned().chain(kept)).ok()?;
+        let [returned, value, returned_value, quantity, returned_quantity] = PLACED_COLUMNS;
+        let mut filters = Vec::new();
+        match &measure.filter {
+            None => {}
+            Some(filter) if filter.as_column() == Some(returned) => {
+                filters.push(of.returned.clone());
+            }
+            Some(_) => return None,
+        }
+        let func = match &measure.func {
+            MeasureFunc::CountRows => MeasureFunc::CountRows,
+            MeasureFunc::Sum(of_column) => {
+                let name = of_column.as_column()?;
+                if name == returned_value || name == returned_quantity {
+                    filters.push(of.returned.clone());
+                }
+                let found = match name {
+                    _ if name == value || name == returned_value => of.value,
+                    _ if name == quantity => of.quantity,
+                    _ if name == returned_quantity => of.returned_quantity,
+                    _ => None,
+                };
+                MeasureFunc::Sum(found?)
+            }
+            _ => return None,
+        };
+        let filter = build::all(filters).ok()?;
+        Some(Found { table, time, rows, measure: Measure { func, filter } })
     }
 }
 
 impl Reader<'_> {
     /// A measure of rows by its column; what is measured of anything else has no kind.
-    fn of_rows(&self, column: &Expr) -> Result<Found<'_>, Lacking> {
+    fn of_rows(&self, column: &Expr) -> Result<Found, Lacking> {
         let found = column.as_column().and_then(|name| {
             let tables = self.lowering.asked.iter().enumerate();
             let mut all = tables.flat_map(|(table, asked)| {
@@ -176,29 +230,40 @@ impl Reader<'_> {
         let Some((table, level, measure)) = found else {
             return lacking("a step between measuring and dividing");
         };
-        let dated = match level {
-            Level::Rows => None,
-            Level::Dated(dated) => Some(dated.as_ref()),
-            Level::Orders(_) => {
+        let subject = &self.lowering.subjects[table];
+        let found = match level {
+            Level::Rows => Found { table, time: None, rows: None, measure: measure.value.clone() },
+            Level::Dated(dated) => Found {
+                table,
+                time: Some(dated.time.clone()),
+                rows: dated.condition.clone(),
+                measure: measure.value.clone(),
+            },
+            Level::Placed(condition) | Level::CameBack(condition)
+                if subject.roles.order.as_ref().is_some_and(|order| order.id.is_none()) =>
+            {
+                match Found::placed(subject, table, (level, condition), &measure.value) {
+                    Some(found) => found,
+                    None => return lacking("another measure of what came back"),
+                }
+            }
+            Level::Orders(_) | Level::Placed(_) | Level::CameBack(_) => {
                 return lacking(
                     "orders put together from their lines (`order.id`); of a source without it a row is an order, \
                      and the metric can be written",
                 );
-            }
-            Level::Placed(_) | Level::CameBack(_) => {
-                return lacking("orders together with what came back of them, sold or not");
             }
             Level::Customers(_) => return lacking("what each customer of a cell comes to"),
             Level::Gaps(_) => return lacking("the time between two purchase days of a customer"),
             Level::Each(_) => return lacking("one row of each customer of a cell, the latest"),
             Level::Whole | Level::Counted(_) => return lacking("what all groups together come to"),
         };
-        let measure = &measure.value;
-        let read = measure.func.arguments().into_iter().chain(&measure.filter);
+        let measure = &found.measure;
+        let read = measure.func.arguments().into_iter().chain(&measure.filter).chain(&found.rows);
         if read.flat_map(|expr| expr.columns()).any(|name| name.starts_with('#')) {
             return lacking("another row of the same customer, before or behind");
         }
-        Ok(Found { table, dated, measure })
+        Ok(found)
     }
 
     fn text(&self, expr: &Expr) -> Result<String, Lacking> {
@@ -209,15 +274,15 @@ impl Reader<'_> {
     fn keys(
         &self,
         kind: (&'static str, String),
-        (found, filter): (Found, Option<&Expr>),
+        (found, filter): (&Found, Option<&Expr>),
         (unit, of_kind): (&Unit, &Unit),
     ) -> Result<Keys, Lacking> {
         let mut keys = vec![kind];
         if let Some(filter) = found.filter(filter).filter(|filter| *filter != Expr::bool(true)) {
             keys.push(("where", scalar(&self.text(&filter)?, Place::Block)));
         }
-        if let Some(dated) = found.dated {
-            keys.push(("time", scalar(&self.text(&dated.time)?, Place::Block)));
+        if let Some(time) = &found.time {
+            keys.push(("time", scalar(&self.text(time)?, Place::Block)));
         }
         if self.says_from {
             keys.push(("from", self.lowering.subjects[found.table].table.to_owned()));
@@ -241,16 +306,30 @@ impl Reader<'_> {
         Ok(Some(("unit", scalar(&word, Place::Block))))
     }
 
-    /// A share or a side of a balance: which of the rows that are divided by.
-    fn part_of(&self, part: &Expr, among: Option<&Expr>) -> Result<String, Lacking> {
-        let measure = self.of_rows(part)?.measure;
+    /// A share or a side of a balance: which of the rows that are divided by, of which some things are known.
+    fn part_of(
+        &self,
+        part: &Expr,
+        (all, among): (&Found, Option<&Expr>),
+    ) -> Result<String, Lacking> {
+        let found = self.of_rows(part)?;
+        if (found.table, &found.time) != (all.table, &all.time) {
+            return lacking(
+                "a share whose two counts lie in the cells of different times or are of different tables; a `ratio` of \
+                 them has no interval of its own",
+            );
+        }
+        let measure = &found.measure;
         if measure.func != MeasureFunc::CountRows {
             return lacking(
                 "a share of customers, by how often they did something; users' shares are of rows",
             );
         }
+        let among = all.filter(among);
+        let among = among.as_ref();
         let among: Vec<&Expr> = among.map(conjuncts).unwrap_or_default();
-        let own: Vec<&Expr> = measure.filter.as_ref().map(conjuncts).unwrap_or_default();
+        let own = found.filter(measure.filter.as_ref());
+        let own: Vec<&Expr> = own.as_ref().map(conjuncts).unwrap_or_default();
         let rest = own.into_iter().filter(|own| !among.contains(own)).cloned();
         let holds = build::all(rest).ok().flatten().unwrap_or_else(|| Expr::bool(true));
         // Of rows of which it is not known they are none, but they are divided by.
@@ -262,7 +341,7 @@ impl Reader<'_> {
     }
 
     /// The rows that are divided by.
-    fn counted(&self, n: &Expr) -> Result<(Found<'_>, Option<Expr>), Lacking> {
+    fn counted(&self, n: &Expr) -> Result<(Found, Option<Expr>), Lacking> {
         let found = self.of_rows(n)?;
         let filter = found.measure.filter.clone();
         let among = match &found.measure.func {
@@ -287,14 +366,14 @@ impl Reader<'_> {
         unit: &Unit,
     ) -> Result<Keys, Lacking> {
         let (found, among) = self.counted(n)?;
-        let holds = self.part_of(numerator, among.as_ref())?;
+        let holds = self.part_of(numerator, (&found, among.as_ref()))?;
         let share = match bound {
             None => scalar(&holds, Place::Block),
             Some(bound) => {
                 format!("{{of: {}, bound: {bound}}}", scalar(&holds, Place::Anywhere))
             }
         };
-        self.keys(("share", share), (found, among.as_ref()), (unit, &Unit::Share))
+        self.keys(("share", share), (&found, among.as_ref()), (unit, &Unit::Share))
     }
 
     /// A mean that is drawn towards that of all, by the count of its values.
@@ -309,7 +388,7 @@ impl Reader<'_> {
             _ => "auto".to_owned(),
         };
         let mean = format!("{{value: {}, prior: {prior}}}", scalar(&text, Place::Anywhere));
-        self.keys(("mean", mean), (found, found.measure.filter.as_ref()), (unit, &of_kind))
+        self.keys(("mean", mean), (&found, found.measure.filter.as_ref()), (unit, &of_kind))
     }
 
     /// The text of a value over the rows of a table, and the unit that a kind gives it.
@@ -327,14 +406,14 @@ impl Reader<'_> {
         unit: &Unit,
     ) -> Result<Keys, Lacking> {
         let (found, among) = self.counted(n)?;
-        let [plus, minus] = sides.map(|side| self.part_of(side, among.as_ref()));
+        let [plus, minus] = sides.map(|side| self.part_of(side, (&found, among.as_ref())));
         let [plus, minus] = [plus?, minus?].map(|side| scalar(&side, Place::Anywhere));
         let mut balance = format!("{{plus: {plus}, minus: {minus}");
         if scale != 100.0 {
             let _ = write!(balance, ", scale: {scale}");
         }
         balance.push('}');
-        self.keys(("balance", balance), (found, among.as_ref()), (unit, &Unit::Points))
+        self.keys(("balance", balance), (&found, among.as_ref()), (unit, &Unit::Points))
     }
 
     /// The ratio of the parts that are declared under its name.
@@ -381,6 +460,16 @@ impl Reader<'_> {
                 let value = scalar(&text, Place::Anywhere);
                 ("quantile", format!("{{value: {value}, at: {}}}", percent(*at)), unit)
             }
+            MeasureFunc::LastingQuantile { value, at, bound: None } => {
+                let Some(Lasting { value, open, .. }) = Lasting::of_column(value) else {
+                    return lacking("a quantile of another kind");
+                };
+                let (text, unit) = of(&value)?;
+                let [value, open] =
+                    [text, self.text(&open)?].map(|text| scalar(&text, Place::Anywhere));
+                let quantile = format!("{{value: {value}, at: {}, open: {open}}}", percent(*at));
+                ("quantile", quantile, unit)
+            }
             MeasureFunc::Variance(_)
             | MeasureFunc::RankBound { .. }
             | MeasureFunc::LastingQuantile { .. }
@@ -388,7 +477,7 @@ impl Reader<'_> {
             | MeasureFunc::CountVarying { .. }
             | MeasureFunc::First { .. } => return lacking("a measure of another kind"),
         };
-        self.keys((kind, text), (found, found.measure.filter.as_ref()), (unit, &of_kind))
+        self.keys((kind, text), (&found, found.measure.filter.as_ref()), (unit, &of_kind))
     }
 }
 
@@ -431,7 +520,7 @@ fn conjuncts(expr: &Expr) -> Vec<&Expr> {
 }
 
 /// Whether a condition is true or false wherever some others are true.
-fn never_null(expr: &Expr, among: &[&Expr]) -> bool {
+pub(super) fn never_null(expr: &Expr, among: &[&Expr]) -> bool {
     if among.contains(&expr) {
         return true;
     }

@@ -4,16 +4,16 @@ use super::dimension::Dimension;
 use super::following::with_following;
 use super::purchases::known_sum;
 use crate::document::TimeUnit;
-use crate::frame::{DataType, Value};
+use crate::frame::DataType;
 use crate::ir::relation::{self, Built, column};
 use crate::ir::typing::{TypeError, build, call};
 use crate::ir::{
-    Expr, ExprNode, Func, JoinKind, Mark, Measure, MeasureFunc, Named, OrderRoles, RelRef, SortKey,
-    Table, WindowFunc, named,
+    Expr, ExprNode, Func, JoinKind, Mark, Measure, MeasureFunc, Named, RelRef, SortKey, Table,
+    WindowFunc, named,
 };
 use crate::metrics::{
     Asked, COUNTED_COLUMN, CUSTOMER_COLUMNS, Dated, Each, GAP_COLUMN, Level, ORDER_COLUMNS,
-    PLACED_COLUMNS, WEIGHT_COLUMN, WeightedValue,
+    PLACED_COLUMNS, PlacedRows, WEIGHT_COLUMN, WeightedValue,
 };
 use crate::models::WeightedQuantiles;
 
@@ -317,36 +317,26 @@ impl Measuring<'_> {
                 None => Ok(rel),
             };
         }
-        let ever = ever_returned(&order)?;
-        let returned = build::and(ever.clone(), self.known_by_now(&order)?)?;
+        let PlacedRows { returned, placed, returned_quantity, .. } =
+            PlacedRows::new(roles, self.as_of)?;
         let [flag, _, _, _, units] = PLACED_COLUMNS;
-        let quantity = match (&order.returned_quantity, &order.quantity) {
-            (Some(quantity), _) | (None, Some(quantity)) => {
+        let quantity = match returned_quantity {
+            Some(quantity) => {
                 let none = Expr::null(quantity.data_type);
-                Some(named(units, build::choose(returned.clone(), quantity.clone(), none)?))
+                Some(named(units, build::choose(returned.clone(), quantity, none)?))
             }
-            (None, None) => None,
+            None => None,
         };
         rel =
             relation::extend(&rel, [named(flag, returned)].into_iter().chain(quantity).collect())?;
-        let returned = column(&rel, flag)?;
-        let kept = match (which, order.sold) {
-            (Which::CameBack, _) => Some(returned),
-            // What comes back later was sold all the same.
-            (_, Some(sold)) => Some(build::or(build::coalesce(sold, Expr::bool(false))?, ever)?),
-            (_, None) => None,
+        let kept = match which {
+            Which::CameBack => Some(column(&rel, flag)?),
+            Which::Sold | Which::Placed => placed,
         };
         match kept {
             Some(kept) => relation::filter(&rel, kept),
             None => Ok(rel),
         }
-    }
-
-    /// Whether a return that the source tells of was before `as_of`.
-    fn known_by_now(&self, order: &OrderRoles) -> Result<Expr, TypeError> {
-        let Some(at) = &order.returned_at else { return Ok(Expr::bool(true)) };
-        let end = Expr::literal(Value::Timestamp(self.as_of), DataType::Timestamp);
-        build::coalesce(build::lt(at.clone(), end)?, Expr::bool(true))
     }
 
     /// Orders, put together from their lines where there are order ids.
@@ -566,17 +556,6 @@ impl Measuring<'_> {
         let keys = dimensions.iter().map(own).collect::<Result<_, TypeError>>()?;
         Ok(Measured { keys, rel })
     }
-}
-
-/// Whether a row came back, or will.
-fn ever_returned(order: &OrderRoles) -> Result<Expr, TypeError> {
-    let flag = match (&order.returned, &order.returned_at, &order.returned_quantity) {
-        (Some(returned), _, _) => returned.clone(),
-        (None, Some(at), _) => build::not(build::is_null(at.clone())?)?,
-        (None, None, Some(quantity)) => build::gt(quantity.clone(), Expr::int(0))?,
-        (None, None, None) => Expr::bool(false),
-    };
-    build::coalesce(flag, Expr::bool(false))
 }
 
 /// Cells to which measures were joined: where there was nothing to measure, counts and sums are 0.

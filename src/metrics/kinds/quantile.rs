@@ -6,16 +6,25 @@
 //!
 //! When to use it: typical and extreme sizes where a mean would follow the largest few.
 //!
-//! Example: `slow: {quantile: {value: minutes, at: 95%}}`
+//! Example: `slow: {quantile: {value: minutes, at: 95%}}`, or
+//! `stayed: {quantile: {value: minutes, at: 50%, open: status = 'open'}}`
 //!
 //! Formula: linear between order statistics (type 7). The bounds are the order statistics numbered
 //! ⌊np − z√(np(1−p))⌋ and ⌈np + z√(np(1−p))⌉ + 1, null outside 1..n. Columns `m`, `m_n`, `m_low`,
 //! `m_high`; of nothing: null.
 //!
-//! References: Hyndman and Fan (1996), Sample quantiles in statistical packages.
+//! With `open` the values are durations, and those of rows for which it is true go on: they have lasted at
+//! least so long. The quantile is the first value by which the share of `at` has ended (Kaplan and Meier),
+//! null where it is not reached; the bounds come from the band that is symmetric in ln(−ln S), and are at 0
+//! where none is left. Where nothing is open it is the plain quantile. Rows whose value is below 0, or for
+//! which `open` is null, do not count. Columns `m`, `m_n` (all of them), `m_open`, `m_low`, `m_high`.
+//!
+//! References: Hyndman and Fan (1996), Sample quantiles in statistical packages; Kaplan and Meier (1958),
+//! Nonparametric estimation from incomplete observations.
 
 use crate::diagnostic::Code;
 use crate::document::{Decode, Decoder, Expression, Field, Node, Options, Share};
+use crate::metrics::lasting::Lasting;
 use crate::metrics::{Direction, Lowering, Metric, MetricKind, Statistic};
 
 /// The registry's entry.
@@ -38,6 +47,8 @@ crate::options! {
         value: Expression,
         /// Which quantile.
         at: Share,
+        /// The rows whose value goes on and is the duration so far; absent: none.
+        open: Option<Expression> = None,
     }
 }
 
@@ -60,6 +71,11 @@ impl Metric for QuantileOf {
         let unit = lowering.subject.unit_of(&value);
         let value = super::number(value, lowering)?;
         let filter = lowering.condition();
+        if let Some(open) = &self.open.value {
+            let open = lowering.parse_condition(open)?;
+            let lasting = Lasting { value, open, filter };
+            return lasting.quantile(lowering, at, &lowering.rows(), unit);
+        }
         lowering.statistic(Statistic::Quantile(at), value, filter, &lowering.rows(), unit)
     }
 }

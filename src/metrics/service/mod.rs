@@ -25,10 +25,10 @@ use crate::diagnostic::Spanned;
 use crate::document::{Options, Setting};
 use crate::frame::{DataType, Unit};
 use crate::ir::typing::{build, call};
-use crate::ir::{Expr, Func, Mark, Measure, MeasureFunc};
+use crate::ir::{Expr, Mark};
+use crate::metrics::lasting::Lasting;
 use crate::metrics::orders::StatisticWord;
 use crate::metrics::{Direction, Level, Lowering, Metric, MetricKind, Statistic};
-use crate::stats::CensoredBound;
 
 crate::choice! {
     /// What becomes of durations that have not ended.
@@ -119,30 +119,33 @@ fn lasting(
         return None;
     };
     let instant = |expr: Expr| build::cast(expr, DataType::Timestamp);
+    let open = lowering.typed(build::is_null(ended.clone()))?;
     let (from, until) = (lowering.typed(instant(opened))?, lowering.typed(instant(ended))?);
     let counted = lowering.hours(hours);
     let hours = |from: Expr, to: Expr| call(counted, vec![from, to]);
-    let lasted = lowering.typed(hours(from.clone(), until))?;
+    let ended = lowering.typed(hours(from.clone(), until.clone()))?;
+    let value = build::coalesce(until, lowering.as_of()).and_then(|seen| hours(from, seen));
+    let value = lowering.typed(value)?;
     let filter = match condition {
         None => lowering.condition(),
         Some(condition) => Some(lowering.with_condition(condition)?),
     };
-    let end = lowering.as_of();
-    let so_far = lowering.typed(hours(from, end))?;
-    Lasting { ended: lasted, so_far, filter }.statistic(lowering, statistic, open_cases)
+    Waits { ended, value, open, filter }.statistic(lowering, statistic, open_cases)
 }
 
-/// Durations of which some go on.
-pub(super) struct Lasting {
+/// Waits in hours, of which some go on.
+pub(super) struct Waits {
     /// The hours of one that has ended; null of others.
     pub ended: Expr,
-    /// How long one has lasted that has not.
-    pub so_far: Expr,
+    /// The same, and of one that goes on how long it has lasted.
+    pub value: Expr,
+    /// Whether it goes on.
+    pub open: Expr,
     /// The rows that have one.
     pub filter: Option<Expr>,
 }
 
-impl Lasting {
+impl Waits {
     /// Adds a statistic of them.
     pub fn statistic(
         self,
@@ -150,39 +153,16 @@ impl Lasting {
         statistic: Statistic,
         open_cases: OpenCases,
     ) -> Option<()> {
-        let Lasting { ended, so_far, filter } = self;
+        let Waits { ended, value, open, filter } = self;
         let unit = Unit::Time("hour".into());
-        let at = match (statistic, open_cases) {
-            (Statistic::Quantile(at), OpenCases::Censor) => at,
-            (Statistic::Quantile(_), OpenCases::Drop) | (Statistic::Mean | Statistic::Max, _) => {
-                return lowering.statistic(statistic, ended, filter, &Level::Rows, unit);
+        match (statistic, open_cases) {
+            (Statistic::Quantile(at), OpenCases::Censor) => {
+                let waits = Lasting { value, open, filter };
+                waits.quantile(lowering, at, &Level::Rows, unit)
             }
-        };
-        // What goes on stands as −(hours + 1), see `stats::unfinished`.
-        let more = lowering.typed(build::add(so_far, Expr::float(1.0)))?;
-        let unfinished = lowering.typed(call(Func::Negate, vec![more]))?;
-        let value = lowering.typed(build::coalesce(ended.clone(), unfinished))?;
-        let over = |func| Measure::filtered(func, filter.clone());
-        let quantile = |bound| MeasureFunc::LastingQuantile { value: value.clone(), at, bound };
-        let found = lowering.measure(&Level::Rows, "quantile", over(quantile(None)));
-        let n = lowering.measure(&Level::Rows, "n", over(MeasureFunc::Count(value.clone())));
-        let known = lowering.measure(&Level::Rows, "ended", over(MeasureFunc::Count(ended)));
-        let open = lowering.typed(build::sub(n.clone(), known))?;
-        let wanted = lowering.wants_censored_bounds()?;
-        lowering.column("", found, unit.clone());
-        lowering.column("_n", n, Unit::Count);
-        lowering.column("_open", open, Unit::Count);
-        let z = crate::stats::normal_quantile(lowering.subject.level);
-        for (suffix, upper) in [("low", false), ("high", true)] {
-            let bound = match wanted {
-                true => {
-                    let bound = quantile(Some(CensoredBound { z, upper }));
-                    lowering.measure(&Level::Rows, suffix, over(bound))
-                }
-                false => Expr::null(DataType::Float64),
-            };
-            lowering.column(&format!("_{suffix}"), bound, unit.clone());
+            (Statistic::Quantile(_), OpenCases::Drop) | (Statistic::Mean | Statistic::Max, _) => {
+                lowering.statistic(statistic, ended, filter, &Level::Rows, unit)
+            }
         }
-        Some(())
     }
 }

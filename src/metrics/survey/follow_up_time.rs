@@ -28,7 +28,7 @@ use crate::frame::DataType;
 use crate::ir::typing::{build, call};
 use crate::ir::{Expr, Func};
 use crate::metrics::orders::StatisticWord;
-use crate::metrics::service::{Lasting, OpenCases};
+use crate::metrics::service::{OpenCases, Waits};
 use crate::metrics::{Direction, Lowering, Metric, MetricKind};
 
 /// The registry's entry. Its table of contacts must be named, so it is always declared.
@@ -63,16 +63,20 @@ impl Metric for FollowUpTime {
         let instant = |expr: Expr| build::cast(expr, DataType::Timestamp);
         let hours = |from: Expr, to: Expr| call(Func::Elapsed(TimeUnit::Hour), vec![from, to]);
         let answered = lowering.typed(instant(found.answered))?;
-        let ended = hours(answered.clone(), found.contact)
-            .and_then(|hours| build::choose(found.in_time, hours, Expr::null(DataType::Float64)));
+        let ended = hours(answered.clone(), found.contact.clone()).and_then(|hours| {
+            build::choose(found.in_time.clone(), hours, Expr::null(DataType::Float64))
+        });
         let ended = lowering.typed(ended)?;
         let (end, now) = (lowering.typed(instant(found.end))?, lowering.as_of());
         let seen =
             build::le(end.clone(), now.clone()).and_then(|over| build::choose(over, end, now));
-        let seen = lowering.typed(seen)?;
-        let so_far = lowering.typed(hours(answered, seen))?;
-        let lasting = Lasting { ended, so_far, filter: Some(found.is_low) };
-        lasting.statistic(lowering, self.statistic.value.0, self.open_cases.value)
+        let value = seen
+            .and_then(|seen| build::choose(found.in_time.clone(), found.contact, seen))
+            .and_then(|until| hours(answered, until));
+        let value = lowering.typed(value)?;
+        let open = lowering.typed(build::not(found.in_time))?;
+        let waits = Waits { ended, value, open, filter: Some(found.is_low) };
+        waits.statistic(lowering, self.statistic.value.0, self.open_cases.value)
     }
 
     fn reads(&self) -> Vec<Spanned<String>> {
