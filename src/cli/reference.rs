@@ -8,6 +8,7 @@ use crate::checks::{CheckSpec, Place};
 use crate::diagnostic::Code;
 use crate::document::{Decode, Field, FieldPlace, Instant, Interval, Rate, Share, manual_of};
 use crate::ir::function::{NullRule, TABLE, is_public};
+use crate::ir::parse::AGGREGATES;
 use crate::metrics::{Catalog, Direction, MetricKind};
 use crate::run::ExitStatus;
 use crate::spec::{Block, blocks};
@@ -46,6 +47,7 @@ pub fn reference() -> String {
     measures(&mut page);
     all_checks(&mut page);
     functions(&mut page);
+    aggregates(&mut page);
     codes(&mut page);
     page.truncate(page.trim_end().len());
     page.push('\n');
@@ -200,6 +202,20 @@ fn functions(page: &mut String) {
         let mark = if *rule == NullRule::Own { " †" } else { "" };
         let cells = [format!("`{name}`{mark}"), (*arguments).to_owned(), (*sentence).to_owned()];
         row(page, &cells);
+    }
+    page.push('\n');
+}
+
+fn aggregates(page: &mut String) {
+    page.push_str(
+        "## Aggregates of groups\n\n\
+         In the expressions of a metric with [`per`](#metrics): what the rows of a group come to. `where` and `per` \
+         themselves are of rows. A column that stands under `per` may be named without an aggregate. Rows of which \
+         nothing under `per` is known are in no group.\n\n\
+         | aggregate | of each group |\n|---|---|\n",
+    );
+    for (name, arguments, sentence) in AGGREGATES {
+        row(page, &[format!("`{name}({arguments})`"), (*sentence).to_owned()]);
     }
     page.push('\n');
 }

@@ -15,6 +15,7 @@
 mod collection;
 mod decode;
 mod options;
+mod portion;
 pub mod quote;
 mod reference;
 mod scalar;
@@ -25,6 +26,7 @@ mod yaml;
 pub use collection::{Entries, Several};
 pub use decode::{Decode, Decoder, MapReader, Setting, is_name};
 pub use options::{Field, FieldPlace, Options, manual_of, summary_of};
+pub use portion::Portion;
 pub use reference::{ColumnOf, Columns, Scalar};
 pub use scalar::{
     DAY_MICROS, Expression, Instant, Interval, Path, PeriodUnit, Rate, Share, TimeUnit, binary,

@@ -1,5 +1,6 @@
 //! SQL expression text to typed [`Expr`].
 
+mod groups;
 mod literals;
 mod names;
 mod parameters;
@@ -12,6 +13,8 @@ use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token};
 
+use self::groups::Within;
+pub use self::groups::{AGGREGATES, Groups, expression_of_groups};
 pub use self::literals::{bound_of, crossed, scalar_of};
 use self::names::{MAX_OPERATORS, operators};
 pub use self::parameters::UNDECLARED;
@@ -22,7 +25,7 @@ use super::function::{Func, Part};
 use super::typing::{TypeError, call};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::document::{Expression, Interval, parse_instant};
-use crate::frame::{DataType, Schema, Value, parse_decimal};
+use crate::frame::{DataType, Schema, Value};
 
 /// What an expression may name.
 pub struct Scope<'a> {
@@ -42,8 +45,19 @@ pub fn expression(
     scope: &Scope,
     diagnostics: &mut Diagnostics,
 ) -> Option<Expr> {
+    read(written, scope, None, diagnostics)
+}
+
+/// An expression over rows, or over groups of them.
+fn read(
+    written: &Expression,
+    scope: &Scope,
+    groups: Option<&mut Groups>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Expr> {
     let (text, placeholders) = replace_parameters(written, scope, diagnostics)?;
-    let mut reader = Reader { written, text: &text, placeholders, scope, diagnostics };
+    let within = groups.map(|groups| Within { groups, aggregate: None });
+    let mut reader = Reader { written, text: &text, placeholders, scope, within, diagnostics };
     if operators(&text) > MAX_OPERATORS {
         reader.error(
             Code::InvalidExpression,
@@ -80,6 +94,15 @@ pub fn condition(
     diagnostics: &mut Diagnostics,
 ) -> Option<Expr> {
     let expr = expression(written, scope, diagnostics)?;
+    is_condition(expr, written, diagnostics)
+}
+
+/// An expression of type bool; any other is noted.
+pub fn is_condition(
+    expr: Expr,
+    written: &Expression,
+    diagnostics: &mut Diagnostics,
+) -> Option<Expr> {
     if expr.data_type != DataType::Bool {
         diagnostics.push(
             Diagnostic::at(
@@ -99,6 +122,8 @@ struct Reader<'a> {
     text: &'a str,
     placeholders: BTreeMap<String, Expr>,
     scope: &'a Scope<'a>,
+    /// Where groups of rows are in sight.
+    within: Option<Within<'a>>,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -383,7 +408,8 @@ impl Reader<'_> {
             if field.flawed {
                 return None;
             }
-            return Some(Expr::column(name, field.data_type));
+            let column = Expr::column(name, field.data_type);
+            return self.of_group(&column, node).unwrap_or(Some(column));
         }
         if name == "as_of" {
             return Some(Expr::literal(Value::Timestamp(self.scope.as_of), DataType::Timestamp));
@@ -400,44 +426,6 @@ impl Reader<'_> {
             .label(format!("not a column of `{}`", self.scope.table)),
         );
         None
-    }
-
-    fn number(&mut self, text: &str, node: &ast::Expr) -> Option<Expr> {
-        if text.contains(['e', 'E']) {
-            if let Ok(value) = text.parse::<f64>()
-                && value.is_finite()
-            {
-                return Some(Expr::float(value));
-            }
-        } else if text.contains('.') {
-            if let Some((minor, scale)) = parse_decimal(text) {
-                return Some(Expr::literal(
-                    Value::Decimal { minor, scale },
-                    DataType::money(scale),
-                ));
-            }
-        } else if let Ok(value) = text.parse::<i64>() {
-            return Some(Expr::int(value));
-        }
-        let place = self.place(node);
-        self.error(Code::InvalidExpression, place, format!("`{text}` is too large a number"));
-        None
-    }
-
-    fn literal(&mut self, value: &ast::Value, node: &ast::Expr) -> Option<Expr> {
-        match value {
-            ast::Value::Number(text, _) => self.number(text, node),
-            ast::Value::SingleQuotedString(text) => {
-                Some(Expr::literal(Value::text(text), DataType::String))
-            }
-            ast::Value::Boolean(value) => Some(Expr::bool(*value)),
-            ast::Value::Null => Some(Expr::null(DataType::String)),
-            ast::Value::Placeholder(name) => match self.placeholders.get(name) {
-                Some(value) => Some(value.clone()),
-                None => self.unsupported(node),
-            },
-            _ => self.unsupported(node),
-        }
     }
 
     fn typed_string(&mut self, typed: &ast::TypedString, node: &ast::Expr) -> Option<Expr> {

@@ -5,11 +5,14 @@
 //! - Before it is written an expression becomes [`readable`], with the same values in every row.
 //! - A function that is added to [`Func`] does not compile until it is said here how it is written.
 
+mod grouped;
 mod names;
 mod readable;
 
 use std::collections::BTreeMap;
 
+pub use self::grouped::sql_of_groups;
+use self::names::quoted;
 pub use self::names::{identifier, string};
 pub use self::readable::readable;
 use super::calendar::Calendar;
@@ -108,7 +111,7 @@ impl Writer<'_> {
             ExprNode::Column(name) if self.bare => {
                 Ok(Written::whole(identifier(name, expr.data_type)))
             }
-            ExprNode::Column(name) => Ok(Written::whole(names::quoted(name))),
+            ExprNode::Column(name) => Ok(Written::whole(quoted(name))),
             ExprNode::Literal(value) => Ok(self.literal(value, expr.data_type)),
             ExprNode::Call(func, arguments) => self.call(func, &shortest(func, arguments, expr)),
         }

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
+use super::grouped::Top;
 use super::lowering::IntervalMethod;
 use super::registry::{Metric, MetricKind, find, meant, registry};
 use super::statistic::Statistic;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
 use crate::document::{
-    Decode, Decoder, Expression, Field, Node, Options, Setting, schema, summary_of,
+    Decode, Decoder, Expression, Field, Node, Options, Setting, Several, schema, summary_of,
 };
 
 crate::choice! {
@@ -33,6 +34,12 @@ crate::options! {
         /// The time by which rows are in the periods of a calendar grain: a column, or an expression; absent: that
         /// of the table. Built-in metrics and ratios take none.
         time: Option<Expression> = None,
+        /// What rows of a cell are put together by first, such as their customer: an expression, or a list of such.
+        /// The metric is then of these groups, and its expressions read rows within `count()`, `sum(…)`, `last(…)` and
+        /// the like. Built-in metrics and ratios take none.
+        per: Option<Several<Expression>> = None,
+        /// Of the groups of `per` only those with the highest values of something.
+        top: Option<Top> = None,
         /// The unit, for reports.
         unit: Option<Spanned<String>> = None,
         /// How an interval is found.
@@ -55,6 +62,10 @@ pub struct Declared {
     pub condition: Option<Expression>,
     /// Another time than that of the table.
     pub time: Option<Expression>,
+    /// What rows are put together by before they are measured.
+    pub per: Option<Several<Expression>>,
+    /// Which of what they make is measured.
+    pub top: Option<Top>,
     pub unit: Option<Spanned<String>>,
     pub interval: Setting<IntervalMethod>,
     /// What it says, or what its kind says.
@@ -323,7 +334,16 @@ fn declared(name: &Spanned<String>, node: &Node, decoder: &mut Decoder) -> Optio
     };
     let kind = find(&kind.value)?;
     let metric = (kind.decode)(body, decoder)?;
-    let CommonKeys { from, r#where, time, unit, interval, direction, description } = common?;
+    let CommonKeys { from, r#where, time, per, top, unit, interval, direction, description } =
+        common?;
+    if let (Some(top), None) = (&top.value, &per.value) {
+        let place = top.by.place(name.span);
+        let message = "`top` is of what `per` puts together, and there is no `per`";
+        decoder.report(
+            Diagnostic::at(Code::MissingKey, place, message).help("add such as `per: customer_id`"),
+        );
+        return None;
+    }
     Some(Declared {
         name: name.clone(),
         kind: kind.name,
@@ -331,6 +351,8 @@ fn declared(name: &Spanned<String>, node: &Node, decoder: &mut Decoder) -> Optio
         from: from.value,
         condition: r#where.value,
         time: time.value,
+        per: per.value,
+        top: top.value,
         unit: unit.value,
         interval,
         direction: if direction.is_default() { kind.direction } else { direction.value },

@@ -1,6 +1,7 @@
 //! Metrics whose intervals are found by drawing customers.
 
 use super::fields::ORDER_COLUMNS;
+use super::grouped::per_columns;
 use super::lowering::{IntervalMethod, Level, Lowering};
 use super::subject::{Asked, Subject};
 use crate::frame::DataType;
@@ -62,11 +63,12 @@ impl Lowering<'_> {
             let customer = customer.value.clone();
             let of_orders = Expr::column(ORDER_COLUMNS[0], customer.data_type);
             let ones: Vec<Expr> = [customer, of_orders].into_iter().chain(order).collect();
-            let measures = self.asked[table].measures.iter().map(|(_, measure)| measure);
-            let other = measures.into_iter().find(|measure| {
-                read.contains(&measure.name.as_str()) && !adds_up(&measure.value.func, &ones)
+            let other = self.asked[table].measures.iter().find(|(level, measure)| {
+                let ones = || ones.iter().cloned().chain(customers_of(level, &ones));
+                read.contains(&measure.name.as_str())
+                    && !adds_up(&measure.value.func, &ones().collect::<Vec<_>>())
             });
-            if let Some(other) = other {
+            if let Some((_, other)) = other {
                 let part = other.value.func.name();
                 let why =
                     format!("a part of it is a `{part}`, which does not add up over customers");
@@ -115,6 +117,13 @@ impl Lowering<'_> {
     pub(super) fn draws(&self) -> bool {
         self.interval.value == IntervalMethod::Bootstrap
     }
+}
+
+/// The columns of a level's groups that hold one of what is a customer's.
+fn customers_of(level: &Level, ones: &[Expr]) -> Vec<Expr> {
+    let Level::Each(each) = level else { return Vec::new() };
+    let shared = per_columns(&each.per).into_iter().filter(|shared| ones.contains(&shared.value));
+    shared.map(|shared| Expr::column(shared.name, shared.value.data_type)).collect()
 }
 
 /// Whether what a measure says of many customers is the sum of what it says of each, or follows from such

@@ -1,10 +1,11 @@
 //! The columns that metrics are measured over, where those are not the rows of the input: orders put
 //! together from lines, orders with what came back, customers of a cell.
 
-use super::lowering::{Level, Lowering};
+use super::lowering::{Best, Each, Level, Lowering};
+use crate::document::Portion;
 use crate::frame::DataType;
-use crate::ir::Expr;
 use crate::ir::typing::build;
+use crate::ir::{Expr, Measure, MeasureFunc, named};
 
 /// The columns of an order that was sold or returned; for a log without order ids, of a row.
 #[derive(Debug, Clone)]
@@ -26,11 +27,20 @@ pub struct CustomerFields {
     /// The times of the first and the last of them.
     pub first: Option<Expr>,
     pub last: Option<Expr>,
-    /// 1 for the customer with the highest value in the cell; ties go by the customer.
-    pub rank: Expr,
-    /// How many customers the cell has.
-    pub customers: Expr,
-    pub level: Level,
+    groups: Each,
+}
+
+impl CustomerFields {
+    /// All customers of a cell.
+    pub fn level(&self) -> Level {
+        Level::Each(Box::new(self.groups.clone()))
+    }
+
+    /// Those with the highest value; ties go by the customer.
+    pub fn best(&self, size: Portion) -> Level {
+        let top = Some(Best { by: self.value.clone(), size });
+        Level::Each(Box::new(Each { top, ..self.groups.clone() }))
+    }
 }
 
 /// The columns of an order.
@@ -56,10 +66,6 @@ pub const PLACED_COLUMNS: [&str; 5] = [
 
 /// The column of the days since the purchase day before.
 pub const GAP_COLUMN: &str = "#gap";
-
-/// Column names of the customers of a cell.
-pub const CUSTOMER_COLUMNS: [&str; 5] =
-    ["#customer_value", "#customer_first", "#customer_last", "#customer_rank", "#cell_customers"];
 
 /// Column names of orders put together from lines.
 pub const ORDER_COLUMNS: [&str; 4] =
@@ -155,20 +161,27 @@ impl Lowering<'_> {
             self.lacks("value", "value: COLUMN");
         }
         roles.customer.as_ref()?;
-        let [value, first, last, rank, customers] = CUSTOMER_COLUMNS;
-        let money = match roles.value.as_ref()?.expr.data_type {
-            DataType::Decimal { scale, .. } => DataType::money(scale),
-            other => other,
+        let orders = self.orders()?;
+        let [value, first, last] =
+            ["#customer_value", "#customer_first", "#customer_last"].map(str::to_owned);
+        let mut kept = Vec::new();
+        let mut keep = |name: String, func: MeasureFunc| {
+            let column = Expr::column(&*name, func.data_type());
+            kept.push(named(name, Measure::of(func)));
+            column
         };
-        let time = |name: &str| roles.time.as_ref().map(|time| Expr::column(name, time.data_type));
-        Some(CustomerFields {
-            value: Expr::column(value, money),
-            first: time(first),
-            last: time(last),
-            rank: Expr::column(rank, DataType::Int64),
-            customers: Expr::column(customers, DataType::Int64),
-            level: Level::Customers(self.condition.clone()),
-        })
+        let value = keep(value, MeasureFunc::Sum(orders.value?));
+        let first = orders.time.clone().map(|time| keep(first, MeasureFunc::Min(time)));
+        let last = orders.time.map(|time| keep(last, MeasureFunc::Max(time)));
+        let groups = Each {
+            level: orders.level,
+            per: vec![orders.customer?],
+            filter: orders.filter,
+            kept,
+            time: None,
+            top: None,
+        };
+        Some(CustomerFields { value, first, last, groups })
     }
 
     /// The days between a customer's purchase day and the one before it; missing roles are noted.

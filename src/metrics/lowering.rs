@@ -2,11 +2,12 @@
 
 use super::catalog::{Catalog, Found};
 use super::drawn::{Drawn, ValuesOf};
+use super::grouped::Grouped;
 use super::registry::Metric;
 use super::statistic::Statistic;
 use super::subject::{Asked, Subject};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
-use crate::document::{Expression, Setting};
+use crate::document::{Expression, Portion, Setting};
 use crate::frame::{DataType, Unit};
 use crate::ir::parse::{self, Scope};
 use crate::ir::typing::{TypeError, build, call};
@@ -38,13 +39,11 @@ pub enum Level {
     Placed(Option<Expr>),
     /// Those that came back, in the cell of the day on which they did.
     CameBack(Option<Expr>),
-    /// The customers of each cell, of the rows that pass a condition.
-    Customers(Option<Expr>),
     /// The purchase days of customers who had one before, of the rows that pass a condition.
     Gaps(Option<Expr>),
     /// Rows in the cells of another time than that of their table.
     Dated(Box<Dated>),
-    /// The different values of an expression in each cell of another level.
+    /// Groups of the rows of each cell of another level.
     Each(Box<Each>),
     /// The rows of all cells.
     Whole,
@@ -52,14 +51,27 @@ pub enum Level {
     Counted(Expr),
 }
 
-/// The different values of an expression in each cell of a level, of its rows that pass a condition, with what is
-/// kept of each.
+/// Groups of the rows of each cell of a level that pass a condition, with what is kept of each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Each {
     pub level: Level,
-    pub of: Expr,
+    /// What the rows of a group have in common, the columns [`per_columns`](super::per_columns) of the level; rows of
+    /// which nothing is known of it are in no group.
+    pub per: Vec<Expr>,
     pub filter: Option<Expr>,
     pub kept: Vec<Named<Measure>>,
+    /// The time of a group, over what is kept, by which it is in a period. Absent: rows of other periods are other
+    /// groups.
+    pub time: Option<Expr>,
+    /// Which groups of a cell, if not all.
+    pub top: Option<Best>,
+}
+
+/// The groups of a cell in which something that is kept is highest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Best {
+    pub by: Expr,
+    pub size: Portion,
 }
 
 /// Rows by another time than that of their table, and which of them.
@@ -120,6 +132,8 @@ pub struct Lowering<'a> {
     unit: Option<Unit>,
     /// The time that says in which period a row is, if it is not that of the table.
     time: Option<Expr>,
+    /// Groups that the metric at hand is measured of; nothing where it is of rows.
+    pub(super) grouped: Option<Grouped>,
     /// Metrics being lowered, for ratios of ratios.
     pub(super) stack: Vec<String>,
 }
@@ -162,6 +176,7 @@ impl<'a> Lowering<'a> {
             interval: Setting::default_of(IntervalMethod::Auto),
             unit: None,
             time: None,
+            grouped: None,
             stack: Vec::new(),
         }
     }
@@ -208,7 +223,7 @@ impl<'a> Lowering<'a> {
             // What a ratio counts, its numerator and denominator count.
             self.condition.clone(),
             std::mem::replace(&mut self.interval, Setting::default_of(IntervalMethod::Auto)),
-            (self.unit.take(), self.time.take()),
+            (self.unit.take(), self.time.take(), self.grouped.take()),
         );
         let around = (self.at, self.subject, self.wheres.len());
         self.stack.push(name.value.clone());
@@ -219,8 +234,9 @@ impl<'a> Lowering<'a> {
         self.stack.pop();
         (self.at, self.subject) = (around.0, around.1);
         self.wheres.truncate(around.2);
-        (self.name, self.span, self.named, self.condition, self.interval, (self.unit, self.time)) =
-            outer;
+        let of_metric;
+        (self.name, self.span, self.named, self.condition, self.interval, of_metric) = outer;
+        (self.unit, self.time, self.grouped) = of_metric;
         result
     }
 
@@ -243,8 +259,10 @@ impl<'a> Lowering<'a> {
         }
         self.interval = declared.interval;
         self.unit = declared.unit.as_ref().map(|unit| unit_of(&unit.value));
-        if let (Some(time), Some(_)) = (&declared.time, self.at) {
-            self.time = Some(self.time_of(declared, time)?);
+        match (&declared.per, &declared.time, self.at) {
+            (Some(per), _, Some(_)) => self.group(declared, per)?,
+            (None, Some(time), Some(_)) => self.time = Some(self.time_of(declared, time)?),
+            (_, _, None) | (None, None, _) => {}
         }
         self.of_table(declared.metric.as_ref(), Some(&declared.name))
     }
@@ -259,19 +277,12 @@ impl<'a> Lowering<'a> {
     }
 
     /// The time that a metric says for itself; what is none, and a metric that has its own, is noted.
-    fn time_of(&mut self, declared: &'a super::Declared, written: &Expression) -> Option<Expr> {
-        let made_of_others = !declared.metric.parts().is_empty();
-        if made_of_others || super::find(declared.kind).is_some_and(|kind| kind.built_in) {
-            let kind = declared.kind;
-            let message = format!("`{kind}` takes no `time`");
-            let help = match made_of_others {
-                true => format!("write `time` at the metrics that the `{kind}` is made of"),
-                false => {
-                    "it has its own; the kinds take one: `count`, `sum`, `mean`, `share`, …".into()
-                }
-            };
-            let mistake = Diagnostic::at(Code::InvalidValue, written.span, message).help(help);
-            self.diagnostics.push(mistake);
+    pub(super) fn time_of(
+        &mut self,
+        declared: &'a super::Declared,
+        written: &Expression,
+    ) -> Option<Expr> {
+        if !self.takes_rows(declared, written, "time") {
             return None;
         }
         let time = self.parse(written)?;
@@ -283,8 +294,37 @@ impl<'a> Lowering<'a> {
         None
     }
 
-    /// The rows of the table, in the cells of the time that the metric says.
+    /// Whether a metric is of rows that it can be said of by a key what they are; what is made of other metrics and
+    /// what has its own rows is noted.
+    pub(super) fn takes_rows(
+        &mut self,
+        declared: &'a super::Declared,
+        written: &Expression,
+        key: &str,
+    ) -> bool {
+        let made_of_others = !declared.metric.parts().is_empty();
+        if made_of_others || super::find(declared.kind).is_some_and(|kind| kind.built_in) {
+            let kind = declared.kind;
+            let message = format!("`{kind}` takes no `{key}`");
+            let help = match made_of_others {
+                true => format!("write `{key}` at the metrics that the `{kind}` is made of"),
+                false => {
+                    "it has its own; the kinds take one: `count`, `sum`, `mean`, `share`, …".into()
+                }
+            };
+            let mistake = Diagnostic::at(Code::InvalidValue, written.span, message).help(help);
+            self.diagnostics.push(mistake);
+            return false;
+        }
+        true
+    }
+
+    /// The rows of the table, in the cells of the time that the metric says, or the groups of them that it says.
+    /// Groups have what expressions have read of them so far.
     pub fn rows(&self) -> Level {
+        if let Some(groups) = self.groups() {
+            return groups;
+        }
         match &self.time {
             None => Level::Rows,
             Some(time) => Level::Dated(Box::new(Dated { time: time.clone(), condition: None })),
@@ -309,7 +349,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn scope(&self) -> Scope<'a> {
+    pub(super) fn scope(&self) -> Scope<'a> {
         Scope {
             table: self.subject.table,
             schema: self.subject.schema,
@@ -319,13 +359,19 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// An expression over the rows of the input.
+    /// An expression over the rows of the input, or over the groups of them that the metric says.
     pub fn parse(&mut self, written: &Expression) -> Option<Expr> {
+        if let Some(read) = self.parse_grouped(written) {
+            return read;
+        }
         parse::expression(written, &self.scope(), self.diagnostics)
     }
 
-    /// A condition over the rows of the input.
+    /// A condition over the rows of the input, or over the groups of them that the metric says.
     pub fn parse_condition(&mut self, written: &Expression) -> Option<Expr> {
+        if let Some(read) = self.parse_grouped(written) {
+            return parse::is_condition(read?, written, self.diagnostics);
+        }
         parse::condition(written, &self.scope(), self.diagnostics)
     }
 

@@ -13,6 +13,7 @@ mod catalog;
 mod drawn;
 mod fields;
 mod following;
+mod grouped;
 pub mod kinds;
 mod lasting;
 mod lowering;
@@ -32,11 +33,12 @@ mod written;
 pub use catalog::{Catalog, Declared, Direction, MetricName};
 pub use drawn::{Drawn, Estimate, ValuesOf};
 pub use fields::{
-    CUSTOMER_COLUMNS, CustomerFields, GAP_COLUMN, ORDER_COLUMNS, OrderFields, PLACED_COLUMNS,
-    PlacedFields, WEIGHT_COLUMN,
+    CustomerFields, GAP_COLUMN, ORDER_COLUMNS, OrderFields, PLACED_COLUMNS, PlacedFields,
+    WEIGHT_COLUMN,
 };
 pub use following::{COUNTED_COLUMN, Following};
-pub use lowering::{Dated, Each, IntervalMethod, Level, Lowering, MetricColumn};
+pub use grouped::{PER_COLUMN, Top, per_columns};
+pub use lowering::{Best, Dated, Each, IntervalMethod, Level, Lowering, MetricColumn};
 pub use placed::PlacedRows;
 pub(crate) use registry::no_options;
 pub use registry::{Metric, MetricKind, block_of, find, meant, registry};

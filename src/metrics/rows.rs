@@ -74,6 +74,33 @@ impl Lowering<'_> {
         self.balance(plus, minus, n, 100.0)
     }
 
+    /// The columns of a balance of what a level has, of that for which both conditions are known.
+    pub fn balance_of(
+        &mut self,
+        plus: Expr,
+        minus: Expr,
+        level: &Level,
+        condition: Option<Expr>,
+        scale: f64,
+    ) -> Option<()> {
+        let plus_present = self.typed(build::is_null(plus.clone()).and_then(build::not))?;
+        let minus_present = self.typed(build::is_null(minus.clone()).and_then(build::not))?;
+        let parts = [
+            ("plus", vec![plus, minus_present.clone()]),
+            ("minus", vec![minus, plus_present.clone()]),
+            ("n", vec![plus_present, minus_present]),
+        ];
+        let mut columns = Vec::new();
+        for (part, conditions) in parts {
+            let filter = build::all(conditions.into_iter().chain(condition.clone()));
+            let filter = self.typed(filter)?;
+            let count = Measure::filtered(MeasureFunc::CountRows, filter);
+            columns.push(self.measure(level, part, count));
+        }
+        let [plus, minus, n] = columns.try_into().ok()?;
+        self.balance(plus, minus, n, scale)
+    }
+
     /// Whether bounds of a quantile of durations that may go on are wanted; another interval is noted.
     pub fn wants_censored_bounds(&mut self) -> Option<bool> {
         match self.interval.value {

@@ -71,16 +71,12 @@ impl Lowering<'_> {
                 }
                 Some(Expr::column(WEIGHT_COLUMN, DataType::Float64))
             }
-            Level::Customers(_) => {
-                self.unweighable("it ranks or follows the customers of a cell");
-                None
-            }
             Level::Gaps(_) => {
                 self.unweighable("it is about the time between purchase days");
                 None
             }
             Level::Each(_) => {
-                self.unweighable("it is about customers already");
+                self.unweighable("it is about customers or other groups of rows already");
                 None
             }
             Level::Counted(_) => {
@@ -259,7 +255,9 @@ impl Lowering<'_> {
         }
         // A customer has one weight.
         kept.push(named(WEIGHT_COLUMN, Measure::of(MeasureFunc::Max(w.clone()))));
-        let each = Level::Each(Box::new(Each { level: level.clone(), of, filter, kept }));
+        let (level, per) = (level.clone(), vec![of]);
+        let each = Each { level, per, filter, kept, time: None, top: None };
+        let each = Level::Each(Box::new(each));
         let own = Expr::column(WEIGHT_COLUMN, DataType::Float64);
         let mut sum = |suffix: &str, of: Expr| {
             let sum = Measure::filtered(MeasureFunc::Sum(of), condition.clone());

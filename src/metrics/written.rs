@@ -3,13 +3,16 @@
 //! A metric is lowered to measures and columns, and these are read back as kinds. What measures orders or customers
 //! that are put together first, or reckons with more than one row, is told in words instead.
 
+mod grouped;
+
 use std::fmt::Write;
 
 use super::catalog::Direction;
 use super::fields::PLACED_COLUMNS;
+use super::grouped::unit_of_group;
 use super::kinds::share::Bound;
 use super::lasting::Lasting;
-use super::lowering::{IntervalMethod, Level, Lowering, MetricColumn};
+use super::lowering::{Each, IntervalMethod, Level, Lowering, MetricColumn};
 use super::placed::PlacedRows;
 use super::registry::meant;
 use super::subject::Subject;
@@ -151,6 +154,7 @@ struct Reader<'a> {
     says_from: bool,
 }
 
+#[derive(Clone)]
 /// A measure of rows, and the place of the table that it is taken of.
 struct Found {
     table: usize,
@@ -158,12 +162,17 @@ struct Found {
     time: Option<Expr>,
     /// Which rows there are to measure.
     rows: Option<Expr>,
+    /// The groups that it is taken of, if those are not rows.
+    each: Option<Each>,
     measure: Measure,
 }
 
 impl Found {
     /// Which rows are measured.
     fn filter(&self, more: Option<&Expr>) -> Option<Expr> {
+        if let Some(each) = &self.each {
+            return each.filter.clone();
+        }
         let rows: Vec<&Expr> = self.rows.as_ref().map(conjuncts).unwrap_or_default();
         let more: Vec<&Expr> = more.map(conjuncts).unwrap_or_default();
         let more = more.into_iter().filter(|more| !rows.contains(more)).cloned();
@@ -213,7 +222,7 @@ impl Found {
             _ => return None,
         };
         let filter = build::all(filters).ok()?;
-        Some(Found { table, time, rows, measure: Measure { func, filter } })
+        Some(Found { table, time, rows, each: None, measure: Measure { func, filter } })
     }
 }
 
@@ -232,11 +241,22 @@ impl Reader<'_> {
         };
         let subject = &self.lowering.subjects[table];
         let found = match level {
-            Level::Rows => Found { table, time: None, rows: None, measure: measure.value.clone() },
+            Level::Rows => {
+                let measure = measure.value.clone();
+                Found { table, time: None, rows: None, each: None, measure }
+            }
+            Level::Orders(condition) => {
+                return self.of_orders(table, condition.as_ref(), &measure.value);
+            }
+            Level::Each(each) if each.level == Level::Rows => {
+                let (each, measure) = (Some(each.as_ref().clone()), measure.value.clone());
+                return Found { table, time: None, rows: None, each, measure }.of_groups();
+            }
             Level::Dated(dated) => Found {
                 table,
                 time: Some(dated.time.clone()),
                 rows: dated.condition.clone(),
+                each: None,
                 measure: measure.value.clone(),
             },
             Level::Placed(condition) | Level::CameBack(condition)
@@ -247,15 +267,19 @@ impl Reader<'_> {
                     None => return lacking("another measure of what came back"),
                 }
             }
-            Level::Orders(_) | Level::Placed(_) | Level::CameBack(_) => {
+            Level::Placed(_) | Level::CameBack(_) => {
                 return lacking(
                     "orders put together from their lines (`order.id`); of a source without it a row is an order, \
                      and the metric can be written",
                 );
             }
-            Level::Customers(_) => return lacking("what each customer of a cell comes to"),
             Level::Gaps(_) => return lacking("the time between two purchase days of a customer"),
-            Level::Each(_) => return lacking("one row of each customer of a cell, the latest"),
+            Level::Each(_) => {
+                return lacking(
+                    "customers of orders that are put together from their lines (`order.id`); of a source without it a \
+                     row is an order, and the metric can be written",
+                );
+            }
             Level::Whole | Level::Counted(_) => return lacking("what all groups together come to"),
         };
         let measure = &found.measure;
@@ -284,6 +308,7 @@ impl Reader<'_> {
         if let Some(time) = &found.time {
             keys.push(("time", scalar(&self.text(time)?, Place::Block)));
         }
+        keys.extend(self.group_keys(found)?);
         if self.says_from {
             keys.push(("from", self.lowering.subjects[found.table].table.to_owned()));
         }
@@ -365,8 +390,17 @@ impl Reader<'_> {
         bound: Option<Bound>,
         unit: &Unit,
     ) -> Result<Keys, Lacking> {
-        let (found, among) = self.counted(n)?;
-        let holds = self.part_of(numerator, (&found, among.as_ref()))?;
+        let (found, among, holds) = match self.share_of_groups(numerator, n)? {
+            Some((found, holds)) => {
+                let holds = self.text_of(&found, &holds)?;
+                (found, None, holds)
+            }
+            None => {
+                let (found, among) = self.counted(n)?;
+                let holds = self.part_of(numerator, (&found, among.as_ref()))?;
+                (found, among, holds)
+            }
+        };
         let share = match bound {
             None => scalar(&holds, Place::Block),
             Some(bound) => {
@@ -382,7 +416,7 @@ impl Reader<'_> {
         let MeasureFunc::Count(value) = &found.measure.func else {
             return lacking("a mean of something else than values of rows");
         };
-        let (text, of_kind) = self.valued(found.table, value)?;
+        let (text, of_kind) = self.valued(&found, value)?;
         let prior = match prior.as_literal() {
             Some(crate::frame::Value::Float(count)) => count.to_string(),
             _ => "auto".to_owned(),
@@ -391,11 +425,15 @@ impl Reader<'_> {
         self.keys(("mean", mean), (&found, found.measure.filter.as_ref()), (unit, &of_kind))
     }
 
-    /// The text of a value over the rows of a table, and the unit that a kind gives it.
-    fn valued(&self, table: usize, value: &Expr) -> Result<(String, Unit), Lacking> {
-        let subject = &self.lowering.subjects[table];
+    /// The text of a value over what is measured, and the unit that a kind gives it.
+    fn valued(&self, found: &Found, value: &Expr) -> Result<(String, Unit), Lacking> {
+        let subject = &self.lowering.subjects[found.table];
         let read = readable(value, subject.calendar, subject.as_of);
-        Ok((self.text(value)?, subject.unit_of(&read)))
+        let unit = match &found.each {
+            Some(each) => unit_of_group(&read, &each.kept, &|value| subject.unit_of(value)),
+            None => subject.unit_of(&read),
+        };
+        Ok((self.text_of(found, value)?, unit))
     }
 
     fn balance(
@@ -406,8 +444,14 @@ impl Reader<'_> {
         unit: &Unit,
     ) -> Result<Keys, Lacking> {
         let (found, among) = self.counted(n)?;
-        let [plus, minus] = sides.map(|side| self.part_of(side, (&found, among.as_ref())));
-        let [plus, minus] = [plus?, minus?].map(|side| scalar(&side, Place::Anywhere));
+        let [plus, minus] = match &found.each {
+            Some(_) => self.sides_of_groups(sides, &found)?,
+            None => {
+                let [plus, minus] = sides.map(|side| self.part_of(side, (&found, among.as_ref())));
+                [plus?, minus?]
+            }
+        };
+        let [plus, minus] = [plus, minus].map(|side| scalar(&side, Place::Anywhere));
         let mut balance = format!("{{plus: {plus}, minus: {minus}");
         if scale != 100.0 {
             let _ = write!(balance, ", scale: {scale}");
@@ -441,7 +485,7 @@ impl Reader<'_> {
             return self.share((numerator, n), None, unit);
         }
         let found = self.of_rows(expr)?;
-        let of = |value: &Expr| self.valued(found.table, value);
+        let of = |value: &Expr| self.valued(&found, value);
         let plain = |text: String| scalar(&text, Place::Block);
         let (kind, text, of_kind) = match &found.measure.func {
             MeasureFunc::CountRows => ("count", "{}".to_owned(), Unit::Count),
@@ -477,6 +521,9 @@ impl Reader<'_> {
             | MeasureFunc::CountVarying { .. }
             | MeasureFunc::First { .. } => return lacking("a measure of another kind"),
         };
+        if found.each.is_some() && found.measure.filter.is_some() {
+            return lacking("a condition of groups of rows");
+        }
         self.keys((kind, text), (&found, found.measure.filter.as_ref()), (unit, &of_kind))
     }
 }

@@ -208,6 +208,7 @@ fn values(of: &ValuesOf, part: &Part, measuring: &Measuring, dimensions: &[Dimen
     let measured = measuring.measured(&of.level, &part.own(dimensions))?;
     let who = match (&of.level, &part.table.roles.customer) {
         (Level::Rows | Level::Dated(_), Some(customer)) => customer.value.clone(),
+        (Level::Each(each), _) if let Some(customer) = measuring.customer_of(each) => customer,
         _ => column(&measured.rel, ORDER_COLUMNS[0])?,
     };
     let known = build::not(build::is_null(of.value.clone())?)?;

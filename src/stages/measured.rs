@@ -12,8 +12,8 @@ use crate::ir::{
     WindowFunc, named,
 };
 use crate::metrics::{
-    Asked, COUNTED_COLUMN, CUSTOMER_COLUMNS, Dated, Each, GAP_COLUMN, Level, ORDER_COLUMNS,
-    PLACED_COLUMNS, PlacedRows, WEIGHT_COLUMN, WeightedValue,
+    Asked, COUNTED_COLUMN, Dated, GAP_COLUMN, Level, ORDER_COLUMNS, PLACED_COLUMNS, PlacedRows,
+    WEIGHT_COLUMN, WeightedValue,
 };
 use crate::models::WeightedQuantiles;
 
@@ -89,9 +89,14 @@ impl Measuring<'_> {
         let of_values = self.asked.weighted_values.iter().map(|value| &value.level);
         let mut times = Vec::new();
         for level in levels.chain(of_values) {
-            let Level::Dated(dated) = level else { continue };
-            let all = Dated { time: dated.time.clone(), condition: None };
-            let all = Level::Dated(Box::new(all));
+            let all = match level {
+                Level::Dated(dated) => {
+                    let all = Dated { time: dated.time.clone(), condition: None };
+                    Level::Dated(Box::new(all))
+                }
+                Level::Each(each) if each.time.is_some() => level.clone(),
+                _ => continue,
+            };
             if !times.contains(&all) {
                 times.push(all);
             }
@@ -139,7 +144,10 @@ impl Measuring<'_> {
         let mut levels = vec![&Level::Rows];
         for (level, _) in &self.asked.measures {
             let mut level = level;
-            while let Level::Each(each) = level {
+            // Groups with a time of their own may lie in other cells than their rows.
+            while let Level::Each(each) = level
+                && each.time.is_none()
+            {
                 level = &each.level;
             }
             let population =
@@ -152,16 +160,16 @@ impl Measuring<'_> {
         for (place, level) in levels.into_iter().enumerate() {
             let measured = self.measured(level, dimensions)?;
             let customer = match level {
-                Level::Rows
-                | Level::Dated(_)
-                | Level::Each(_)
-                | Level::Whole
-                | Level::Counted(_) => role.value.clone(),
-                Level::Orders(_)
-                | Level::Placed(_)
-                | Level::CameBack(_)
-                | Level::Customers(_)
-                | Level::Gaps(_) => column(&measured.rel, ORDER_COLUMNS[0])?,
+                Level::Each(each) => match self.customer_of(each) {
+                    Some(customer) => customer,
+                    None => continue,
+                },
+                Level::Rows | Level::Dated(_) | Level::Whole | Level::Counted(_) => {
+                    role.value.clone()
+                }
+                Level::Orders(_) | Level::Placed(_) | Level::CameBack(_) | Level::Gaps(_) => {
+                    column(&measured.rel, ORDER_COLUMNS[0])?
+                }
             };
             let people = Measure::of(MeasureFunc::CountDistinct(customer));
             let people = vec![named(name(place), people)];
@@ -191,7 +199,6 @@ impl Measuring<'_> {
             Level::Orders(condition) => self.orders(condition, Which::Sold, dimensions),
             Level::Placed(condition) => self.orders(condition, Which::Placed, dimensions),
             Level::CameBack(condition) => self.orders(condition, Which::CameBack, dimensions),
-            Level::Customers(condition) => self.customers(condition, dimensions),
             Level::Gaps(condition) => self.gaps(condition, dimensions),
             Level::Dated(dated) => self.dated_rows(dated, dimensions),
             Level::Whole => {
@@ -207,21 +214,7 @@ impl Measuring<'_> {
                     keys: Vec::new(),
                 })
             }
-            Level::Each(each) => {
-                let Each { level, of, filter, kept } = each.as_ref();
-                let Measured { mut rel, mut keys } = self.measured(level, dimensions)?;
-                if let Some(filter) = filter {
-                    rel = relation::filter(&rel, filter.clone())?;
-                }
-                rel = relation::filter(&rel, build::not(build::is_null(of.clone())?)?)?;
-                keys.push(named("#each", of.clone()));
-                let rel = relation::aggregate(&rel, keys, kept.clone())?;
-                let own = |dimension: &Dimension| {
-                    Ok(named(&dimension.name, column(&rel, &dimension.name)?))
-                };
-                let keys = dimensions.iter().map(own).collect::<Result<_, TypeError>>()?;
-                Ok(Measured { keys, rel })
-            }
+            Level::Each(each) => self.each(each, dimensions),
         }
     }
 
@@ -295,7 +288,7 @@ impl Measuring<'_> {
     }
 
     /// The unit of a dimension that is a period of the time role.
-    fn period_of(&self, dimension: &Dimension) -> Option<TimeUnit> {
+    pub(super) fn period_of(&self, dimension: &Dimension) -> Option<TimeUnit> {
         let time = self.table.roles.time.as_ref()?;
         dimension.grain.filter(|_| {
             matches!(&dimension.expr.node, ExprNode::Call(_, arguments)
@@ -459,47 +452,6 @@ impl Measuring<'_> {
             keys.push(named(&dimension.name, key));
         }
         Ok(Measured { rel: orders, keys })
-    }
-
-    /// The customers of each cell with the money of their sold orders, best first.
-    fn customers(
-        &self,
-        condition: &Option<Expr>,
-        dimensions: &[Dimension],
-    ) -> Result<Measured, TypeError> {
-        let orders = self.orders(condition, Which::Sold, dimensions)?;
-        let [who, when, amount, _] = ORDER_COLUMNS;
-        let [value, first, last, rank, customers] = CUSTOMER_COLUMNS;
-        let mut keys = orders.keys;
-        let names: Vec<String> = keys.iter().map(|key| key.name.clone()).collect();
-        keys.push(named(who, column(&orders.rel, who)?));
-        let mut measures = Vec::new();
-        if orders.rel.schema.field(amount).is_some() {
-            let sum = MeasureFunc::Sum(column(&orders.rel, amount)?);
-            measures.push(named(value, Measure::of(sum)));
-        }
-        if orders.rel.schema.field(when).is_some() {
-            let time = column(&orders.rel, when)?;
-            measures.push(named(first, Measure::of(MeasureFunc::Min(time.clone()))));
-            measures.push(named(last, Measure::of(MeasureFunc::Max(time))));
-        }
-        let each = relation::aggregate(&orders.rel, keys, measures)?;
-        let each = relation::filter(&each, build::not(build::is_null(column(&each, who)?)?)?)?;
-        let own = |rel: &RelRef| -> Result<Vec<Named<Expr>>, TypeError> {
-            names.iter().map(|name| Ok(named(name, column(rel, name)?))).collect()
-        };
-        let counts = relation::aggregate(
-            &each,
-            own(&each)?,
-            vec![named(customers, Measure::of(MeasureFunc::CountRows))],
-        )?;
-        let on = names.iter().map(|name| (name.clone(), name.clone())).collect();
-        let each = relation::join(&each, &counts, on, JoinKind::Inner, true)?;
-        let each = relation::extend(&each, vec![named("#one", Expr::int(1))])?;
-        let order = vec![SortKey::descending(value), SortKey::ascending(who)];
-        let number = vec![named(rank, WindowFunc::RunningSum("#one".into()))];
-        let ranked = relation::window(&each, names.clone(), order, number)?;
-        Ok(Measured { keys: own(&ranked)?, rel: ranked })
     }
 
     /// The purchase days of customers who had one before, once in each cell in which they bought that

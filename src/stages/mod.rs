@@ -30,6 +30,7 @@ pub mod customer_summary;
 pub mod deduplicate;
 pub mod derive;
 pub mod filter;
+mod grouped;
 pub mod growth;
 pub mod join;
 pub mod journey;

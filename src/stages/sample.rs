@@ -72,15 +72,13 @@ mod compared;
 
 use std::sync::Arc;
 
-use serde_json::{Value as Json, json};
-
 use super::context::{RoleOverrides, StageContext};
 use super::dimension::{Dimension, DimensionSpec};
 use super::registry::{Companion, Output, Stage, StageKind};
 use super::suppression::{PEOPLE, Rule};
 use super::view::View;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::document::{Decode, Decoder, Expression, Field, Node, NodeKind, Options, Share, schema};
+use crate::document::{Decode, Decoder, Expression, Field, Node, Options, Portion};
 use crate::frame::{DataType, Value};
 use crate::ir::relation::{self, all_columns, column};
 use crate::ir::typing::{TypeError, Typed, build, call};
@@ -124,64 +122,11 @@ crate::choice! {
     }
 }
 
-/// `size`: a number, or a share.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Size(SampleSize);
-
-impl Decode for Size {
-    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
-        match node.kind {
-            NodeKind::Integer(_) => {
-                let count = i64::decode(node, decoder)?;
-                match u64::try_from(count).ok().filter(|count| *count > 0) {
-                    Some(count) => Some(Size(SampleSize::Count(count))),
-                    None => {
-                        let message = format!("a sample has at least 1, not {count}");
-                        let wrong = Diagnostic::at(Code::InvalidValue, node.span, message);
-                        decoder.report(wrong.help("such as `size: 10000`, or `size: 5%`"));
-                        None
-                    }
-                }
-            }
-            NodeKind::Text(_) => {
-                let Share(share) = Share::decode(node, decoder)?;
-                if 0.0 < share && share <= 1.0 {
-                    return Some(Size(SampleSize::Share(share)));
-                }
-                let message =
-                    format!("a sample is above 0% and at most 100%, not {}", node.written);
-                let wrong = Diagnostic::at(Code::InvalidValue, node.span, message);
-                decoder.report(wrong.help("such as `size: 5%`"));
-                None
-            }
-            _ => {
-                decoder.wrong_type(node, &Self::expects());
-                None
-            }
-        }
-    }
-    fn expects() -> String {
-        "a number such as `10000`, or a share such as `5%`".into()
-    }
-    fn show(&self) -> String {
-        match self.0 {
-            SampleSize::Count(count) => count.to_string(),
-            SampleSize::Share(share) => Share(share).show(),
-        }
-    }
-    fn json_schema() -> Json {
-        schema::any_of([json!({"type": "integer", "minimum": 1}), Share::json_schema()])
-    }
-    fn stand_in() -> Option<Self> {
-        Some(Size(SampleSize::Share(1.0)))
-    }
-}
-
 crate::options! {
     /// How many are drawn, of what.
     struct Sample("`sample`") {
         /// How many, or which share of all.
-        size: Size,
+        size: Portion,
         /// Dimensions from each of whose cells some are drawn; absent: from all together.
         strata: Vec<DimensionSpec> = Vec::new(),
         /// How the sample is shared out among the strata.
@@ -246,7 +191,10 @@ impl Stage for Sample {
         let compare = dimensions.split_off(self.strata.value.len());
         let label = cx.typed(stratum(&dimensions))?;
         let drawing = StratifiedSample {
-            size: self.size.value.0,
+            size: match self.size.value {
+                Portion::Count(count) => SampleSize::Count(count),
+                Portion::Share(share) => SampleSize::Share(share),
+            },
             equal: self.weights.value == Allotment::Equal,
         };
         let draw = Draw { table: &table, seed: cx.seed, label, drawing, compare: &compare };

@@ -131,6 +131,13 @@ metrics:
   no_time: {count: {}, time: cds}
   own_time: {order_count: {}, time: ordered_at}
   time_of_both: {ratio: {numerator: kinds, denominator: order_count}, time: ordered_at}
+  of_nobody: {count: {}, per: cds, interval: none, time: min(ordered_at)}
+  own_groups: {order_count: {}, per: cds}
+  drawn_groups: {mean: sum(cds), per: cds, interval: bootstrap}
+  of_rows: {sum: amount, per: customer_id}
+  twice: {sum: max(sum(cds)), per: customer_id}
+  two_much: {sum: \"sum(cds, amount)\", per: customer_id}
+  no_numbers: {sum: sum(customer_id = 1), per: customer_id}
   upside_down: {balance: {plus: cds > 3, minus: cds < 2, scale: -100}}
 stages:
   dated: {from: buyers, derive: {month: \"'x'\"}}
@@ -138,7 +145,7 @@ stages:
   texts: {from: buyers, derive: {code: cast(cds as string)}}
   by_grain: {from: buyers, segment_metrics: {by: [month], metrics: [kinds, in_dated]}}
   by_column: {from: numbers, segment_metrics: {by: [code], metrics: [kinds, in_texts]}}
-  drawn: {from: buyers, segment_metrics: {metrics: [mixed, per_nothing, upside_down, no_time, own_time, time_of_both]}}
+  drawn: {from: buyers, segment_metrics: {metrics: [mixed, per_nothing, upside_down, no_time, own_time, time_of_both, of_nobody, own_groups, drawn_groups, of_rows, twice, two_much, no_numbers]}}
   answers: {from: asked, segment_metrics: {metrics: [felt]}}
   monthly: {from: buyers, segment_metrics: {by: [month], metrics: [kinds, wrong]}}
   changes: {from: monthly, trend: {metrics: [kinds, wrong]}}
@@ -155,6 +162,19 @@ stages:
         ("cds", "a time is a date or a timestamp, not a int64"),
         ("ordered_at", "`order_count` takes no `time`"),
         ("ordered_at", "`ratio` takes no `time`"),
+        (
+            "min(ordered_at)",
+            "what is put together by `per` has a `time` of its own only if it is one customer's",
+        ),
+        ("cds", "`order_count` takes no `per`"),
+        (
+            "bootstrap",
+            "the metric `drawn_groups` has no interval `bootstrap`: customers are drawn, and what `per` puts together is not one customer's",
+        ),
+        ("amount", "`amount` is a column of rows, of which a group has many"),
+        ("sum(cds)", "`sum` stands within `max`: rows are put together once"),
+        ("sum(cds, amount)", "`sum` does not take 2 arguments"),
+        ("customer_id = 1", "`sum` needs numbers, not a bool"),
         ("-100", "`scale` is more than 0, not -100"),
         ("month", "`month` is a calendar grain of `buyers`, but a column of `dated`"),
         ("code", "`code` is of type int64 in `numbers`, and of type string in `texts`"),

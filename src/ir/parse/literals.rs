@@ -1,5 +1,8 @@
-//! Values written outside of expressions, of the type of the column they are about.
+//! Values: those of expressions, and those written outside of them, of the type of the column they are about.
 
+use sqlparser::ast;
+
+use super::Reader;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{Instant, Scalar, parse_instant};
 use crate::frame::{DataType, Value, parse_decimal};
@@ -87,4 +90,44 @@ fn literal_of(text: &str, data_type: DataType, calendar: &Calendar) -> Option<Ex
     };
     let own = value.data_type()?;
     Some(Expr::literal(value, own))
+}
+
+impl Reader<'_> {
+    pub(super) fn number(&mut self, text: &str, node: &ast::Expr) -> Option<Expr> {
+        if text.contains(['e', 'E']) {
+            if let Ok(value) = text.parse::<f64>()
+                && value.is_finite()
+            {
+                return Some(Expr::float(value));
+            }
+        } else if text.contains('.') {
+            if let Some((minor, scale)) = parse_decimal(text) {
+                return Some(Expr::literal(
+                    Value::Decimal { minor, scale },
+                    DataType::money(scale),
+                ));
+            }
+        } else if let Ok(value) = text.parse::<i64>() {
+            return Some(Expr::int(value));
+        }
+        let place = self.place(node);
+        self.error(Code::InvalidExpression, place, format!("`{text}` is too large a number"));
+        None
+    }
+
+    pub(super) fn literal(&mut self, value: &ast::Value, node: &ast::Expr) -> Option<Expr> {
+        match value {
+            ast::Value::Number(text, _) => self.number(text, node),
+            ast::Value::SingleQuotedString(text) => {
+                Some(Expr::literal(Value::text(text), DataType::String))
+            }
+            ast::Value::Boolean(value) => Some(Expr::bool(*value)),
+            ast::Value::Null => Some(Expr::null(DataType::String)),
+            ast::Value::Placeholder(name) => match self.placeholders.get(name) {
+                Some(value) => Some(value.clone()),
+                None => self.unsupported(node),
+            },
+            _ => self.unsupported(node),
+        }
+    }
 }

@@ -91,6 +91,9 @@ impl Reader<'_> {
                 _ => return self.unsupported(node),
             }
         }
+        if let Some(aggregate) = self.aggregate(&name, &nodes, node) {
+            return aggregate;
+        }
         // Functions whose first argument is a unit.
         if matches!(name.as_str(), "date_trunc" | "date_diff" | "elapsed") {
             let (first, rest) = nodes.split_first()?;
@@ -202,7 +205,7 @@ impl Reader<'_> {
                         format!("`{name}` is an aggregate: an expression has one row in sight"),
                     )
                     .help(format!(
-                        "declare a metric of the kind `{}`",
+                        "declare a metric of the kind `{}`; over customers or other groups of rows a metric says `per`",
                         if name == "avg" { "mean" } else { &name }
                     )),
                     _ => Diagnostic::unknown(

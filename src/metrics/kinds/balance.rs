@@ -13,8 +13,6 @@
 //! rows are in one class. Columns `m`, `m_plus`, `m_minus`, `m_n`, `m_low`, `m_high`; null for n = 0.
 
 use crate::document::{Decode, Decoder, Expression, Field, Node, Options};
-use crate::ir::typing::build;
-use crate::ir::{Measure, MeasureFunc};
 use crate::metrics::{Direction, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
@@ -57,23 +55,6 @@ impl Metric for BalanceOf {
         super::scale(&self.scale, lowering)?;
         let (plus, minus) = (plus?, minus?);
         let condition = lowering.condition();
-        let known = |conditions: Vec<crate::ir::Expr>| {
-            build::all(conditions.into_iter().chain(condition.clone()))
-        };
-        let plus_present = lowering.typed(build::is_null(plus.clone()).and_then(build::not))?;
-        let minus_present = lowering.typed(build::is_null(minus.clone()).and_then(build::not))?;
-        let parts = [
-            ("plus", vec![plus, minus_present.clone()]),
-            ("minus", vec![minus, plus_present.clone()]),
-            ("n", vec![plus_present, minus_present]),
-        ];
-        let mut columns = Vec::new();
-        for (part, conditions) in parts {
-            let filter = lowering.typed(known(conditions))?;
-            let count = Measure::filtered(MeasureFunc::CountRows, filter);
-            columns.push(lowering.measure(&lowering.rows(), part, count));
-        }
-        let [plus, minus, n] = columns.try_into().ok()?;
-        lowering.balance(plus, minus, n, self.scale.value)
+        lowering.balance_of(plus, minus, &lowering.rows(), condition, self.scale.value)
     }
 }

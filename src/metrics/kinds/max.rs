@@ -38,7 +38,7 @@ impl Metric for MaxOf {
     fn lower(&self, lowering: &mut Lowering) -> Option<()> {
         let value = lowering.parse(&self.0)?;
         let value = super::comparable(value, lowering)?;
-        let unit = lowering.subject.unit_of(&value);
+        let unit = lowering.unit_of(&value);
         let measure = Measure::filtered(MeasureFunc::Max(value), lowering.condition());
         let column = lowering.measure(&lowering.rows(), "value", measure);
         lowering.plain(column, unit)

@@ -109,18 +109,17 @@ fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Metric>> {
 impl Metric for MeanOf {
     fn lower(&self, lowering: &mut Lowering) -> Option<()> {
         let value = lowering.parse(&self.value.value)?;
-        let unit = lowering.subject.unit_of(&value);
+        let unit = lowering.unit_of(&value);
         let value = super::number(value, lowering)?;
         let filter = lowering.condition();
         let Some(prior) = &self.prior.value else {
             return lowering.statistic(Statistic::Mean, value, filter, &lowering.rows(), unit);
         };
         if lowering.rows() != Level::Rows {
-            let message =
-                "a `mean` with a `prior` takes no `time`: its cells are those of the stage";
+            let message = "a `mean` with a `prior` takes no `time` and no `per`: it is of the rows of the stage's cells";
             let place = self.prior.place(lowering.place());
-            let mistake = Diagnostic::at(Code::InvalidValue, place, message)
-                .help("leave `prior` out, or write `time` at the stage");
+            let mistake =
+                Diagnostic::at(Code::InvalidValue, place, message).help("leave `prior` out");
             lowering.diagnostics.push(mistake);
             return None;
         }

@@ -68,7 +68,7 @@ impl Metric for QuantileOf {
             return None;
         }
         let value = lowering.parse(&self.value.value)?;
-        let unit = lowering.subject.unit_of(&value);
+        let unit = lowering.unit_of(&value);
         let value = super::number(value, lowering)?;
         let filter = lowering.condition();
         if let Some(open) = &self.open.value {

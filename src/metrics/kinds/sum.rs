@@ -39,7 +39,7 @@ impl Metric for SumOf {
     fn lower(&self, lowering: &mut Lowering) -> Option<()> {
         let value = lowering.parse(&self.0)?;
         let value = super::number(value, lowering)?;
-        let unit = lowering.subject.unit_of(&value);
+        let unit = lowering.unit_of(&value);
         let measure = Measure::filtered(MeasureFunc::Sum(value), lowering.condition());
         let column = lowering.measure(&lowering.rows(), "value", measure);
         lowering.plain(column, unit)

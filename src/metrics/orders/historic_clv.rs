@@ -86,7 +86,7 @@ impl Metric for HistoricClv {
         let customers = lowering.customers()?;
         let unit = lowering.money();
         let sum = Measure::of(MeasureFunc::Sum(customers.value.clone()));
-        let mut revenue = lowering.measure(&customers.level, "revenue", sum);
+        let mut revenue = lowering.measure(&customers.level(), "revenue", sum);
         if self.margin.value.0 != 1.0 {
             let kept = build::mul(revenue, Expr::float(self.margin.value.0));
             revenue = lowering.typed(kept)?;
@@ -94,7 +94,7 @@ impl Metric for HistoricClv {
         let (value, denominator, of) = match self.form.value {
             Form::Total => {
                 let count = Measure::of(MeasureFunc::CountRows);
-                let count = lowering.measure(&customers.level, "customers", count);
+                let count = lowering.measure(&customers.level(), "customers", count);
                 let value = lowering.typed(build::div(revenue.clone(), count.clone()))?;
                 (value, count, Unit::Count)
             }
@@ -137,9 +137,9 @@ impl HistoricClv {
         let so_far = lowering.typed(years(first.clone(), as_of))?;
         let span = lowering.typed(years(first, last))?;
         let so_far = Measure::of(MeasureFunc::Sum(so_far));
-        let so_far = lowering.measure(&customers.level, "years", so_far);
+        let so_far = lowering.measure(&customers.level(), "years", so_far);
         let span = Measure::of(MeasureFunc::Mean(span));
-        let span = lowering.measure(&customers.level, "lifespan", span);
+        let span = lowering.measure(&customers.level(), "lifespan", span);
         let capped = call(Func::Least, vec![span.clone(), Expr::float(cap)]);
         // The least skips nulls; a cell without customers has no lifespan.
         let capped = capped.and_then(|capped| {

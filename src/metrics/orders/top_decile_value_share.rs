@@ -13,10 +13,10 @@
 //! equal values at the border change nothing. Columns `m`, `m_numerator`, `m_denominator`; null where the
 //! denominator is 0. Needs `customer`, `value`.
 
-use crate::document::{Decoder, Node};
+use crate::document::{Decoder, Node, Portion};
 use crate::frame::Unit;
-use crate::ir::typing::{build, call};
-use crate::ir::{Expr, Func, Measure, MeasureFunc};
+use crate::ir::typing::build;
+use crate::ir::{Measure, MeasureFunc};
 use crate::metrics::{Direction, Lowering, Metric, MetricKind, ValuesOf};
 use crate::stats::ValueStatistic;
 
@@ -44,18 +44,14 @@ fn decode(node: &Node, decoder: &mut Decoder) -> Option<Box<dyn Metric>> {
 impl Metric for This {
     fn lower(&self, lowering: &mut Lowering) -> Option<()> {
         let customers = lowering.customers()?;
-        let tenth = build::div(customers.customers, Expr::int(10))
-            .and_then(|tenth| call(Func::Ceil, vec![tenth]))
-            .and_then(|tenth| build::le(customers.rank, tenth));
-        let best = lowering.typed(tenth)?;
         let money = lowering.money();
-        let sum = MeasureFunc::Sum(customers.value.clone());
-        let best = Measure::filtered(sum.clone(), Some(best));
-        let best = lowering.measure(&customers.level, "numerator", best);
-        let all = lowering.measure(&customers.level, "denominator", Measure::of(sum));
+        let sum = Measure::of(MeasureFunc::Sum(customers.value.clone()));
+        let tenth = customers.best(Portion::Share(0.1));
+        let best = lowering.measure(&tenth, "numerator", sum.clone());
+        let all = lowering.measure(&customers.level(), "denominator", sum);
         let share = lowering.typed(build::div(best.clone(), all.clone()))?;
         lowering.draw_values(ValuesOf {
-            level: customers.level,
+            level: customers.level(),
             condition: None,
             value: customers.value,
             statistic: ValueStatistic::TopShare(0.1),

@@ -80,9 +80,11 @@ fn latest(
     let age = lowering.typed(build::elapsed_between(lowering.as_of(), instant))?;
     let keys = lowering.subject.roles.key.iter().cloned();
     let order = [age].into_iter().chain(keys).chain([value.clone()]).collect();
-    let filter = lowering.typed(build::is_null(value.clone()).and_then(build::not))?;
+    let known = lowering.typed(build::is_null(value.clone()).and_then(build::not))?;
     let found = Expr::column(LATEST, value.data_type);
-    let kept = vec![named(LATEST, Measure::of(MeasureFunc::First { value, order }))];
-    let each = Each { level: Level::Rows, of: customer, filter: Some(filter), kept };
+    let first = Measure::filtered(MeasureFunc::First { value, order }, Some(known));
+    let kept = vec![named(LATEST, first)];
+    let (level, per) = (Level::Rows, vec![customer]);
+    let each = Each { level, per, filter: None, kept, time: None, top: None };
     Some((found, Level::Each(Box::new(each))))
 }

@@ -18,8 +18,8 @@
 //! References: Reichheld (2003), The one number you need to grow.
 
 use crate::frame::DataType;
+use crate::ir::Expr;
 use crate::ir::typing::build;
-use crate::ir::{Expr, Measure, MeasureFunc};
 use crate::metrics::{Direction, Lowering, Metric, MetricKind};
 
 /// The registry's entry.
@@ -65,11 +65,6 @@ impl Metric for Nps {
         let (latest, level) = super::latest(lowering, score, customer.value, time)?;
         let plus = lowering.typed(build::ge(latest.clone(), Expr::float(9.0)))?;
         let minus = lowering.typed(build::le(latest, Expr::float(6.0)))?;
-        let [plus, minus, n] =
-            [("plus", Some(plus)), ("minus", Some(minus)), ("n", None)].map(|(part, filter)| {
-                let count = Measure::filtered(MeasureFunc::CountRows, filter);
-                lowering.measure(&level, part, count)
-            });
-        lowering.balance(plus, minus, n, 100.0)
+        lowering.balance_of(plus, minus, &level, None, 100.0)
     }
 }

@@ -24,8 +24,8 @@
 
 use crate::diagnostic::{Code, Diagnostic, Spanned};
 use crate::frame::{DataType, Unit};
-use crate::ir::typing::build;
-use crate::ir::{Expr, Mark};
+use crate::ir::typing::{build, call};
+use crate::ir::{Expr, Func, Mark};
 use crate::metrics::{Direction, Lowering, Metric, MetricKind, Statistic};
 
 /// The registry's entry.
@@ -71,7 +71,7 @@ impl Metric for Pulse {
         let (customer, time) = roles?;
 
         // The score as points of its own question; null for what is no answer to any.
-        let mut points = Expr::null(DataType::Float64);
+        let mut cases = Vec::new();
         for question in questions {
             let scales = lowering.subject.roles.scales;
             let (low, top) = match question {
@@ -80,17 +80,23 @@ impl Metric for Pulse {
                 Question::Ces => (1, scales.ces),
             };
             let answers = super::answers(lowering, question.word())?;
-            let (low, top) = (Expr::float(low as f64), Expr::float(top as f64));
-            let within = build::ge(answers.score.clone(), low.clone())
-                .and_then(|above| build::and(above, build::le(answers.score.clone(), top.clone())?))
+            let (low, top) = (low as f64, top as f64);
+            let (lowest, highest) = (Expr::float(low), Expr::float(top));
+            let within = build::ge(answers.score.clone(), lowest.clone())
+                .and_then(|above| build::and(above, build::le(answers.score.clone(), highest)?))
                 .and_then(|within| build::and(answers.is_one, within));
             let within = lowering.typed(within)?;
-            let scaled = build::sub(answers.score, low.clone())
-                .and_then(|above| build::div(above, build::sub(top, low)?))
+            let above = match low == 0.0 {
+                true => Ok(answers.score),
+                false => build::sub(answers.score, lowest),
+            };
+            let scaled = above
+                .and_then(|above| build::div(above, Expr::float(top - low)))
                 .and_then(|share| build::mul(share, Expr::float(100.0)));
-            let scaled = lowering.typed(scaled)?;
-            points = lowering.typed(build::choose(within, scaled, points))?;
+            cases.extend([within, lowering.typed(scaled)?]);
         }
+        cases.push(Expr::null(DataType::Float64));
+        let points = lowering.typed(call(Func::Case, cases))?;
 
         let (latest, level) = super::latest(lowering, points, customer.value, time)?;
         lowering.statistic(Statistic::Mean, latest, None, &level, Unit::Points)?;
