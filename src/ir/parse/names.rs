@@ -88,6 +88,9 @@ impl Reader<'_> {
         for argument in &list.args {
             match argument {
                 ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(expr)) => nodes.push(expr),
+                // `count(*)` is `count()`.
+                ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Wildcard)
+                    if name == "count" && self.within.is_some() => {}
                 _ => return self.unsupported(node),
             }
         }

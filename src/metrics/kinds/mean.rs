@@ -118,8 +118,9 @@ impl Metric for MeanOf {
         if lowering.rows() != Level::Rows {
             let message = "a `mean` with a `prior` takes no `time` and no `per`: it is of the rows of the stage's cells";
             let place = self.prior.place(lowering.place());
-            let mistake =
-                Diagnostic::at(Code::InvalidValue, place, message).help("leave `prior` out");
+            let mistake = Diagnostic::at(Code::InvalidValue, place, message).help(
+                "leave `prior` out, or the other; `time` at the stage is that of all its metrics",
+            );
             lowering.diagnostics.push(mistake);
             return None;
         }
