@@ -116,7 +116,8 @@ impl Metric for MeanOf {
             return lowering.statistic(Statistic::Mean, value, filter, &lowering.rows(), unit);
         };
         if lowering.rows() != Level::Rows {
-            let message = "a `mean` with a `prior` takes no `time` and no `per`: it is of the rows of the stage's cells";
+            let message = "a `mean` with a `prior` takes no `time` and no `per`: it is of the rows of \
+                           the stage's cells";
             let place = self.prior.place(lowering.place());
             let mistake = Diagnostic::at(Code::InvalidValue, place, message).help(
                 "leave `prior` out, or the other; `time` at the stage is that of all its metrics",
