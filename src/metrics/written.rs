@@ -245,9 +245,6 @@ impl Reader<'_> {
                 let measure = measure.value.clone();
                 Found { table, time: None, rows: None, each: None, measure }
             }
-            Level::Orders(condition) => {
-                return self.of_orders(table, condition.as_ref(), &measure.value);
-            }
             Level::Each(each) if each.level == Level::Rows => {
                 let (each, measure) = (Some(each.as_ref().clone()), measure.value.clone());
                 return Found { table, time: None, rows: None, each, measure }.of_groups();
@@ -267,11 +264,8 @@ impl Reader<'_> {
                     None => return lacking("another measure of what came back"),
                 }
             }
-            Level::Placed(_) | Level::CameBack(_) => {
-                return lacking(
-                    "orders put together from their lines (`order.id`); of a source without it a row is an order, \
-                     and the metric can be written",
-                );
+            Level::Orders(_) | Level::Placed(_) | Level::CameBack(_) => {
+                return self.of_orders(table, level, &measure.value);
             }
             Level::Gaps(_) => return lacking("the time between two purchase days of a customer"),
             Level::Each(_) => {

@@ -35,6 +35,12 @@ sources:
     time: ordered_at
     value: amount
     order: {sold: status = 'completed', returned_at: returned_at, quantity: units}
+  dated_baskets:
+    parquet: TOP/sample_data/shop/orders/*.parquet
+    customer: customer_id
+    time: ordered_at
+    value: amount
+    order: {id: order_id % 97, sold: status = 'completed', returned_at: returned_at, quantity: units}
   baskets:
     parquet: TOP/sample_data/shop/orders/*.parquet
     customer: customer_id
@@ -351,7 +357,7 @@ stages:
             "units_by_return",
             Some("dated_orders"),
             "# over the columns of `dated_orders`\nmetrics:\n  my_units_by_return_numerator:\n    sum: units\n    \
-             where: units < 3 and coalesce(returned_at is not null, false) and coalesce(returned_at < as_of, true)\n    time: returned_at\n    \
+             where: units < 3 and returned_at is not null and coalesce(returned_at < as_of, true)\n    time: returned_at\n    \
              unit: count\n",
         ),
         (

@@ -35,6 +35,12 @@ pub fn sql_of_groups(
             }
             (_, Some(kept)) => {
                 of_measure(&kept.value, &mut fields);
+                if let (MeasureFunc::Max(of), None) = (&kept.value.func, &kept.value.filter)
+                    && of.data_type == DataType::Bool
+                {
+                    let any = format!("any({})", sql(of, calendar, as_of)?);
+                    text = text.replace(&format!("coalesce({}, false)", quoted(&kept.name)), &any);
+                }
                 aggregate(&kept.value, groups, calendar, as_of)?
             }
             _ => return Err(NoWord("what groups of rows have in common, if that is no column")),

@@ -14,6 +14,7 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 /// - what equals one of several values is `in` them;
 /// - a whole number is held against a whole number, not against a double;
 /// - whether something is null is asked of the thing itself, not of it as another type;
+/// - what is never null has no other value in its place;
 /// - chains of `and` and of `or` run from left to right;
 /// - the last day that is seen is the day of the last second before `as_of`.
 pub fn readable(expr: &Expr, calendar: &Calendar, as_of: i64) -> Expr {
@@ -31,6 +32,7 @@ pub fn readable(expr: &Expr, calendar: &Calendar, as_of: i64) -> Expr {
         (Func::Cast(DataType::Int64), [narrow]) if narrow.data_type == DataType::Int32 => {
             return narrow.clone();
         }
+        (Func::Coalesce, [first, ..]) if is_known(first) => return first.clone(),
         (Func::And | Func::Or, [left, right]) => chained(func, left, right),
         (Func::IsNull, [of]) => call(func, vec![same_nulls(of).clone()]).ok(),
         (func, _) if func.is_comparison() || func == Func::In => {
@@ -42,6 +44,15 @@ pub fn readable(expr: &Expr, calendar: &Calendar, as_of: i64) -> Expr {
     let found = found.or_else(|| call(func, arguments.clone()).ok());
     let same = found.filter(|found| found.data_type == expr.data_type);
     same.unwrap_or(Expr { node: ExprNode::Call(func, arguments), data_type: expr.data_type })
+}
+
+/// Whether something is never null: whether something else is null, or the opposite.
+fn is_known(expr: &Expr) -> bool {
+    match &expr.node {
+        ExprNode::Call(Func::IsNull | Func::IsDistinct, _) => true,
+        ExprNode::Call(Func::Not, inner) => inner.iter().all(is_known),
+        _ => false,
+    }
 }
 
 /// The last day that is seen.

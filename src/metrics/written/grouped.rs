@@ -1,6 +1,6 @@
 //! Measures of groups of rows, read back as `per` and aggregates.
 
-use super::{Found, Keys, Lacking, Reader, conjuncts, lacking};
+use super::{Found, Keys, Lacking, Reader, conjuncts, lacking, never_null};
 use crate::document::Decode;
 use crate::document::quote::{Place, scalar};
 use crate::ir::sql::sql_of_groups;
@@ -8,7 +8,7 @@ use crate::ir::typing::{TypeError, build, call};
 use crate::ir::{Expr, ExprNode, Measure, MeasureFunc, Named, named};
 use crate::metrics::grouped::groups_of;
 use crate::metrics::lowering::{Each, Level};
-use crate::metrics::{ORDER_COLUMNS, per_columns};
+use crate::metrics::{ORDER_COLUMNS, PLACED_COLUMNS, PlacedRows, per_columns};
 
 impl Found {
     /// The measure itself, if all that is read of its groups follows from their rows.
@@ -34,10 +34,10 @@ impl Reader<'_> {
     pub(super) fn of_orders(
         &self,
         table: usize,
-        condition: Option<&Expr>,
+        level: &Level,
         measure: &Measure,
     ) -> Result<Found, Lacking> {
-        let Ok(Some((each, measure))) = self.as_groups(table, condition, measure) else {
+        let Ok(Some((each, measure))) = self.as_groups(table, level, measure) else {
             return lacking("orders put together from their lines (`order.id`)");
         };
         Found { table, time: None, rows: None, each: Some(each), measure }.of_groups()
@@ -46,23 +46,44 @@ impl Reader<'_> {
     fn as_groups(
         &self,
         table: usize,
-        condition: Option<&Expr>,
+        level: &Level,
         measure: &Measure,
     ) -> Result<Option<(Each, Measure)>, TypeError> {
-        let roles = self.lowering.subjects[table].roles;
+        let subject = &self.lowering.subjects[table];
+        let roles = subject.roles;
         let Some(order) = roles.order.clone() else { return Ok(None) };
         let Some(id) = order.id else { return Ok(None) };
+        let of = PlacedRows::new(roles, subject.as_of)?;
+        let (condition, rows, time, came_back) = match level {
+            Level::Orders(condition) => (condition, order.sold, &roles.time, None),
+            Level::Placed(condition) => {
+                (condition, of.placed.clone(), &roles.time, Some(of.returned.clone()))
+            }
+            Level::CameBack(condition) => {
+                let returned = Some(of.returned.clone());
+                (condition, returned.clone(), &order.returned_at, returned)
+            }
+            Level::Rows
+            | Level::Gaps(_)
+            | Level::Dated(_)
+            | Level::Each(_)
+            | Level::Whole
+            | Level::Counted(_) => return Ok(None),
+        };
         let customer = roles.customer.as_ref().map(|customer| customer.value.clone());
         let per: Vec<Expr> = customer.clone().into_iter().chain([id]).collect();
         let shared = per_columns(&per);
-        let filter = build::all(order.sold.into_iter().chain(condition.cloned()))?;
+        let filter = build::all(rows.into_iter().chain(condition.clone()))?;
         let mut each = groups(per, filter, Vec::new());
         let mut keep = |name: &str, func: MeasureFunc| {
             let column = Expr::column(name, func.data_type());
             each.kept.push(named(name, Measure::of(func)));
             column
         };
-        let [who, when, amount, units] = ORDER_COLUMNS;
+        let [who, when, mut amount, mut units] = ORDER_COLUMNS;
+        if came_back.is_some() {
+            [_, amount, _, units, _] = PLACED_COLUMNS;
+        }
         let mut columns: Vec<(&str, Expr)> = Vec::new();
         if let (Some(customer), Some(own)) = (&customer, shared.first()) {
             columns.push((who, Expr::column(&*own.name, customer.data_type)));
@@ -74,10 +95,22 @@ impl Reader<'_> {
             let value = build::choose(build::gt(known, Expr::int(0))?, sum, none)?;
             columns.push((amount, value));
         }
-        if let Some(quantity) = &order.quantity {
+        if let Some(quantity) = &of.quantity {
             columns.push((units, keep("#quantity", MeasureFunc::Sum(quantity.clone()))));
         }
-        let time = roles.time.clone().map(|time| keep("#time", MeasureFunc::Min(time)));
+        if let Some(returned) = came_back {
+            let [flag, _, returned_value, _, returned_units] = PLACED_COLUMNS;
+            let any = keep("#returned", MeasureFunc::Max(returned.clone()));
+            columns.push((flag, build::coalesce(any, Expr::bool(false))?));
+            for (name, part) in [(returned_value, of.value), (returned_units, of.returned_quantity)]
+            {
+                let Some(part) = part else { continue };
+                let none = Expr::null(part.data_type);
+                let part = build::choose(returned.clone(), part, none)?;
+                columns.push((name, keep(name, MeasureFunc::Sum(part))));
+            }
+        }
+        let time = time.clone().map(|time| keep("#time", MeasureFunc::Min(time)));
         columns.extend(time.clone().map(|time| (when, time)));
         each.time = time;
         let func = measure.func.try_map(|expr| replaced(expr, &columns).ok());
@@ -134,6 +167,11 @@ impl Reader<'_> {
             return match (&part.measure.func, &all.measure.func, holds) {
                 (MeasureFunc::CountRows, MeasureFunc::Count(known), Some(holds))
                     if of_all && *known == holds =>
+                {
+                    Ok(Some((all, holds)))
+                }
+                (MeasureFunc::CountRows, MeasureFunc::CountRows, Some(holds))
+                    if of_all && never_null(&holds, &[]) =>
                 {
                     Ok(Some((all, holds)))
                 }
