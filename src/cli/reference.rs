@@ -8,7 +8,7 @@ use crate::checks::{CheckSpec, Place};
 use crate::diagnostic::Code;
 use crate::document::{Decode, Field, FieldPlace, Instant, Interval, Rate, Share, manual_of};
 use crate::ir::function::{NullRule, TABLE, is_public};
-use crate::ir::parse::AGGREGATES;
+use crate::ir::parse::{AGGREGATES, NEXT_TIME};
 use crate::metrics::{Catalog, Direction, MetricKind};
 use crate::run::ExitStatus;
 use crate::spec::{Block, blocks};
@@ -203,6 +203,17 @@ fn functions(page: &mut String) {
         let cells = [format!("`{name}`{mark}"), (*arguments).to_owned(), (*sentence).to_owned()];
         row(page, &cells);
     }
+    row(
+        page,
+        &[
+            format!("`{NEXT_TIME}` †"),
+            "nothing, or a table".to_owned(),
+            "In expressions of metrics alone: the time of the next row of the same customer that is later, a \
+             timestamp; null if there is none. With a table the time of its first row of the same customer, at the \
+             time of this row or later. Needs `customer` and `time` of both."
+                .to_owned(),
+        ],
+    );
     page.push('\n');
 }
 

@@ -3,7 +3,9 @@
 mod groups;
 mod literals;
 mod names;
+mod next;
 mod parameters;
+mod syntax;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use self::groups::Within;
 pub use self::groups::{AGGREGATES, Groups, expression_of_groups};
 pub use self::literals::{bound_of, crossed, scalar_of};
 use self::names::{MAX_OPERATORS, operators};
+pub use self::next::{NEXT_TIME, NextTime, next_column, next_of, next_tables};
 pub use self::parameters::UNDECLARED;
 use self::parameters::replace_parameters;
 use super::calendar::Calendar;
@@ -45,19 +48,30 @@ pub fn expression(
     scope: &Scope,
     diagnostics: &mut Diagnostics,
 ) -> Option<Expr> {
-    read(written, scope, None, diagnostics)
+    read(written, scope, (None, None), diagnostics).map(|(expr, _)| expr)
 }
 
-/// An expression over rows, or over groups of them.
+/// The same for an expression of a metric, which may ask for next rows, and where it does. What they are is in
+/// columns that [`next_column`] names.
+pub fn expression_of_metric(
+    written: &Expression,
+    scope: &Scope,
+    diagnostics: &mut Diagnostics,
+) -> Option<(Expr, Vec<NextTime>)> {
+    read(written, scope, (None, Some(Vec::new())), diagnostics)
+}
+
+/// An expression over rows, or over groups of them; with the next rows that it asks for, if it may.
 fn read(
     written: &Expression,
     scope: &Scope,
-    groups: Option<&mut Groups>,
+    (groups, next): (Option<&mut Groups>, Option<Vec<NextTime>>),
     diagnostics: &mut Diagnostics,
-) -> Option<Expr> {
+) -> Option<(Expr, Vec<NextTime>)> {
     let (text, placeholders) = replace_parameters(written, scope, diagnostics)?;
     let within = groups.map(|groups| Within { groups, aggregate: None });
-    let mut reader = Reader { written, text: &text, placeholders, scope, within, diagnostics };
+    let mut reader =
+        Reader { written, text: &text, placeholders, scope, within, next, diagnostics };
     if operators(&text) > MAX_OPERATORS {
         reader.error(
             Code::InvalidExpression,
@@ -79,7 +93,10 @@ fn read(
         Ok(parsed)
     });
     match parsed {
-        Ok(parsed) => reader.read(&parsed),
+        Ok(parsed) => {
+            let expr = reader.read(&parsed)?;
+            Some((expr, reader.next.unwrap_or_default()))
+        }
         Err(error) => {
             reader.syntax(&error);
             None
@@ -124,19 +141,26 @@ struct Reader<'a> {
     scope: &'a Scope<'a>,
     /// Where groups of rows are in sight.
     within: Option<Within<'a>>,
+    /// Where next rows are asked for, if that may be.
+    next: Option<Vec<NextTime>>,
     diagnostics: &'a mut Diagnostics,
+}
+
+/// The byte of a text at a place that the parser tells.
+fn offset(text: &str, location: Location) -> Option<usize> {
+    let line = usize::try_from(location.line).ok()?.checked_sub(1)?;
+    let column = usize::try_from(location.column).ok()?.checked_sub(1)?;
+    let start = match line {
+        0 => 0,
+        _ => text.match_indices('\n').nth(line - 1)?.0 + 1,
+    };
+    let rest = &text[start..];
+    Some(start + rest.char_indices().nth(column).map_or(rest.len(), |(at, _)| at))
 }
 
 impl Reader<'_> {
     fn offset(&self, location: Location) -> Option<usize> {
-        let line = usize::try_from(location.line).ok()?.checked_sub(1)?;
-        let column = usize::try_from(location.column).ok()?.checked_sub(1)?;
-        let start = match line {
-            0 => 0,
-            _ => self.text.match_indices('\n').nth(line - 1)?.0 + 1,
-        };
-        let rest = &self.text[start..];
-        Some(start + rest.char_indices().nth(column).map_or(rest.len(), |(at, _)| at))
+        offset(self.text, location)
     }
 
     fn place(&self, node: &ast::Expr) -> Span {
@@ -151,65 +175,6 @@ impl Reader<'_> {
             }
             _ => self.written.span,
         }
-    }
-
-    fn syntax(&mut self, error: &ParserError) {
-        let message = match error {
-            ParserError::TokenizerError(message) | ParserError::ParserError(message) => {
-                message.clone()
-            }
-            ParserError::RecursionLimitExceeded => "the expression is nested too deeply".into(),
-        };
-        // The parser gives places as text: "… at Line: 1, Column: 12".
-        let (message, place) = match message.split_once(" at Line: ") {
-            Some((before, location)) => {
-                let mut numbers =
-                    location.split(", Column: ").map(|number| number.trim().parse::<u64>().ok());
-                let place = numbers
-                    .next()
-                    .flatten()
-                    .zip(numbers.next().flatten())
-                    .and_then(|(line, column)| self.offset(Location::new(line, column)))
-                    .map(|start| {
-                        let word = self.text[start..]
-                            .find(|c: char| !(c.is_alphanumeric() || c == '_'))
-                            .unwrap_or(self.text.len() - start)
-                            .max(self.text[start..].chars().next().map_or(0, char::len_utf8));
-                        self.written.place(start, start + word)
-                    });
-                (before.to_owned(), place.unwrap_or(self.written.span))
-            }
-            None => (message, self.written.span),
-        };
-        let message = message
-            .replace("Expected: ", "expected ")
-            .replace(", found: EOF", ", found the end")
-            .replace(", found: ", ", found ");
-        let mut diagnostic = Diagnostic::at(
-            Code::InvalidExpression,
-            place,
-            format!("not an SQL expression: {message}"),
-        );
-        if self.text.contains("==") {
-            diagnostic = diagnostic.help("SQL compares with a single `=`");
-        } else if self.text.contains("&&") || self.text.contains("||") && self.text.contains('=') {
-            diagnostic = diagnostic.help("write `and` and `or`");
-        } else if let Some(name) = self.bare_name() {
-            diagnostic = diagnostic.help(format!(
-                "a name that is no plain word stands in double quotes: `'\"{name}\"'`"
-            ));
-        }
-        self.diagnostics.push(diagnostic);
-    }
-
-    /// A column that SQL cannot read without quotes, and that the text has without.
-    fn bare_name(&self) -> Option<&str> {
-        let plain = |c: char| c.is_alphanumeric() || c == '_';
-        let mut names = self.scope.schema.fields.iter().map(|field| field.name.as_str());
-        names.find(|name| {
-            let quoted = format!("\"{name}\"");
-            !name.chars().all(plain) && self.text.contains(name) && !self.text.contains(&quoted)
-        })
     }
 
     fn error(&mut self, code: Code, span: Span, message: impl Into<String>) {

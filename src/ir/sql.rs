@@ -52,7 +52,8 @@ fn reads_as(text: &str, expr: &Expr, calendar: &Calendar, as_of: i64) -> bool {
     let parameters = BTreeMap::new();
     let scope = Scope { table: "table", schema: &schema, parameters: &parameters, calendar, as_of };
     let written = Expression { text: text.to_owned(), span: Span::default(), verbatim: None };
-    parse::expression(&written, &scope, &mut Diagnostics::default()).as_ref() == Some(expr)
+    let read = parse::expression_of_metric(&written, &scope, &mut Diagnostics::default());
+    read.is_some_and(|(read, _)| read == *expr)
 }
 
 fn columns(expr: &Expr, fields: &mut Vec<Field>) {
@@ -108,6 +109,11 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn write(&self, expr: &Expr) -> Result<Written, NoWord> {
         match &expr.node {
+            ExprNode::Column(name) if parse::next_of(name).is_some() => {
+                let table = parse::next_of(name).flatten();
+                let table = table.map(|table| identifier(table, DataType::Timestamp));
+                Ok(Written::whole(format!("{}({})", parse::NEXT_TIME, table.unwrap_or_default())))
+            }
             ExprNode::Column(name) if self.bare => {
                 Ok(Written::whole(identifier(name, expr.data_type)))
             }

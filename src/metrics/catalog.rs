@@ -11,8 +11,10 @@ use super::registry::{Metric, MetricKind, find, meant, registry};
 use super::statistic::Statistic;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
 use crate::document::{
-    Decode, Decoder, Expression, Field, Node, Options, Setting, Several, schema, summary_of,
+    Decode, Decoder, Expression, Field, Node, NodeKind, Options, Setting, Several, schema,
+    summary_of,
 };
+use crate::ir::parse::next_tables;
 
 crate::choice! {
     /// Which way a metric is good.
@@ -66,6 +68,8 @@ pub struct Declared {
     pub per: Option<Several<Expression>>,
     /// Which of what they make is measured.
     pub top: Option<Top>,
+    /// The tables of which its expressions look for the next row.
+    pub next_of: Vec<Spanned<String>>,
     pub unit: Option<Spanned<String>>,
     pub interval: Setting<IntervalMethod>,
     /// What it says, or what its kind says.
@@ -183,8 +187,9 @@ impl Catalog {
         let mut next = 0;
         while let Some(name) = names.get(next) {
             next += 1;
-            let Some(Declared { metric, from, .. }) = self.own(name) else { continue };
+            let Some(Declared { metric, from, next_of, .. }) = self.own(name) else { continue };
             tables.extend(from.clone());
+            tables.extend(next_of.iter().cloned());
             tables.extend(metric.reads());
             for part in metric.parts() {
                 if !names.contains(&part.value) {
@@ -344,6 +349,15 @@ fn declared(name: &Spanned<String>, node: &Node, decoder: &mut Decoder) -> Optio
         );
         return None;
     }
+    let mut next_of = Vec::new();
+    let shared = per.value.iter().flat_map(|per| &per.0);
+    for written in r#where.value.iter().chain(&time.value).chain(shared) {
+        next_of.extend(next_tables(written));
+    }
+    // What stands in the other kinds are no expressions.
+    if !kind.built_in {
+        of_expressions(body, &mut |written| next_of.extend(next_tables(written)));
+    }
     Some(Declared {
         name: name.clone(),
         kind: kind.name,
@@ -353,9 +367,27 @@ fn declared(name: &Spanned<String>, node: &Node, decoder: &mut Decoder) -> Optio
         time: time.value,
         per: per.value,
         top: top.value,
+        next_of,
         unit: unit.value,
         interval,
         direction: if direction.is_default() { kind.direction } else { direction.value },
         description: description.value,
     })
+}
+
+/// Goes through the scalars of the body of a kind, which are expressions, or names and numbers that may be read as
+/// such.
+fn of_expressions(node: &Node, each: &mut impl FnMut(&Expression)) {
+    match &node.kind {
+        NodeKind::Map(entries) => {
+            entries.iter().for_each(|(_, value)| of_expressions(value, each));
+        }
+        NodeKind::List(items) => items.iter().for_each(|item| of_expressions(item, each)),
+        _ => {
+            let mut unheard = Diagnostics::default();
+            if let Some(written) = Expression::decode(node, &mut Decoder::new(&mut unheard)) {
+                each(&written);
+            }
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use super::lowering::Lowering;
 use crate::diagnostic::{Code, Diagnostic, Spanned};
 use crate::frame::DataType;
+use crate::ir::parse::{NextTime, next_column};
 use crate::ir::typing::common_type;
 use crate::ir::{Expr, Named, Table};
 
@@ -40,7 +41,7 @@ impl Lowering<'_> {
             self.unweighable("other rows of the same customer may not have been drawn");
             return None;
         }
-        Some(self.follows("#next".into(), None))
+        Some(self.follows(next_column(None), None))
     }
 
     /// The time of the first row of another table for the same customer, at the time of this one or later; null if
@@ -88,7 +89,20 @@ impl Lowering<'_> {
             self.diagnostics.push(Diagnostic::at(Code::TypeMismatch, name.span, message));
             return None;
         }
-        Some(self.follows(format!("#first.{}", name.value), Some(table)))
+        Some(self.follows(next_column(Some(&name.value)), Some(table)))
+    }
+
+    /// Asks for the next rows that an expression names; what is missing is noted.
+    pub(super) fn follow(&mut self, wanted: &[NextTime]) -> Option<()> {
+        let mut good = true;
+        for NextTime { table, .. } in wanted {
+            let found = match table {
+                None => self.next_of_customer(),
+                Some(table) => self.first_in(table),
+            };
+            good &= found.is_some();
+        }
+        good.then_some(())
     }
 
     fn follows(&mut self, column: String, table: Option<Table>) -> Expr {

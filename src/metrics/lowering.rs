@@ -364,15 +364,15 @@ impl<'a> Lowering<'a> {
         if let Some(read) = self.parse_grouped(written) {
             return read;
         }
-        parse::expression(written, &self.scope(), self.diagnostics)
+        let (expr, next) = parse::expression_of_metric(written, &self.scope(), self.diagnostics)?;
+        self.follow(&next)?;
+        Some(expr)
     }
 
     /// A condition over the rows of the input, or over the groups of them that the metric says.
     pub fn parse_condition(&mut self, written: &Expression) -> Option<Expr> {
-        if let Some(read) = self.parse_grouped(written) {
-            return parse::is_condition(read?, written, self.diagnostics);
-        }
-        parse::condition(written, &self.scope(), self.diagnostics)
+        let condition = self.parse(written)?;
+        parse::is_condition(condition, written, self.diagnostics)
     }
 
     /// The metric's own `where`.

@@ -1,7 +1,7 @@
 //! A metric in the terms of users' metrics: the kinds that a `metrics:` block declares metrics of.
 //!
 //! A metric is lowered to measures and columns, and these are read back as kinds. What measures orders or customers
-//! that are put together first, or reckons with more than one row, is told in words instead.
+//! that are put together first is told in words instead.
 
 mod grouped;
 
@@ -18,6 +18,7 @@ use super::registry::meant;
 use super::subject::Subject;
 use crate::document::quote::{Place, scalar};
 use crate::frame::Unit;
+use crate::ir::parse::next_of;
 use crate::ir::sql::{NoWord, readable, sql};
 use crate::ir::typing::build;
 use crate::ir::{Expr, ExprNode, Func, Measure, MeasureFunc};
@@ -278,7 +279,10 @@ impl Reader<'_> {
         };
         let measure = &found.measure;
         let read = measure.func.arguments().into_iter().chain(&measure.filter).chain(&found.rows);
-        if read.flat_map(|expr| expr.columns()).any(|name| name.starts_with('#')) {
+        if read
+            .flat_map(|expr| expr.columns())
+            .any(|name| name.starts_with('#') && next_of(name).is_none())
+        {
             return lacking("another row of the same customer, before or behind");
         }
         Ok(found)

@@ -5,6 +5,7 @@ use super::following::with_following;
 use super::purchases::known_sum;
 use crate::document::TimeUnit;
 use crate::frame::DataType;
+use crate::ir::parse::next_of;
 use crate::ir::relation::{self, Built, column};
 use crate::ir::typing::{TypeError, build, call};
 use crate::ir::{
@@ -271,7 +272,7 @@ impl Measuring<'_> {
         Dated { time, condition }: &Dated,
         dimensions: &[Dimension],
     ) -> Result<Measured, TypeError> {
-        let mut rel = self.table.rel.clone();
+        let mut rel = with_following(&self.table.rel, self.table, &self.asked.following)?;
         if let Some(condition) = condition {
             rel = relation::filter(&rel, condition.clone())?;
         }
@@ -302,6 +303,9 @@ impl Measuring<'_> {
         let order = roles.order.clone().unwrap_or_default();
         let mut rel = self.table.rel.clone();
         if let Some(condition) = condition {
+            if condition.columns().into_iter().any(|name| next_of(name).is_some()) {
+                rel = with_following(&rel, self.table, &self.asked.following)?;
+            }
             rel = relation::filter(&rel, condition.clone())?;
         }
         if which == Which::Sold {

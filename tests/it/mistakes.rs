@@ -183,3 +183,60 @@ stages:
         expected.iter().map(|(word, message)| ((*word).into(), (*message).into())).collect();
     assert_eq!(told_of(text), expected);
 }
+
+/// `next_time` is for metrics, and for tables whose rows have a customer and a time and are all there.
+#[test]
+fn the_next_row_needs_a_customer_and_a_time() {
+    let text = "\
+version: 1
+name: it
+as_of: 1998-07-01
+sources:
+  buyers: {parquet: sample_data/cdnow/sample_orders.parquet, customer: customer_id, time: ordered_at}
+  timeless: {parquet: sample_data/cdnow/sample_orders.parquet, customer: customer_id}
+metrics:
+  of_timeless: {count: {}, where: next_time(timeless) is null}
+  of_nobody: {share: next_time(nobody) is null}
+  of_number: {count: next_time(1)}
+  of_two: {count: \"next_time(buyers, buyers)\"}
+  of_days: {sum: next_time()}
+  of_groups: {mean: count(next_time()), per: customer_id}
+  misspelt: {count: next_tim()}
+  in_timeless: {count: next_time(), from: timeless}
+  in_some: {count: next_time()}
+  after_some: {count: next_time(some)}
+stages:
+  later: {from: buyers, filter: {where: next_time() is null}}
+  some: {from: buyers, sample: {size: 10%, customers: false}}
+  all: {from: buyers, segment_metrics: {metrics: [of_timeless, of_nobody, of_number, of_two, of_days, of_groups, misspelt, in_timeless, after_some]}}
+  of_some: {from: some, segment_metrics: {metrics: [in_some]}}
+";
+    let expected = [
+        (
+            "timeless",
+            "the metric `of_timeless` needs the role `time` of `timeless`, which does not have it",
+        ),
+        ("nobody", "there is no table `nobody`"),
+        ("1", "`next_time` takes the name of a table, or nothing"),
+        ("buyers", "`next_time` takes the name of a table, or nothing"),
+        ("of_days", "this metric needs numbers, not a timestamp"),
+        ("next_time", "`next_time` is of rows, and with `per` a metric is of groups of them"),
+        ("next_tim", "there is no function `next_tim`"),
+        (
+            "some",
+            "the metric `after_some` looks for what followed in `some`, which is a sample: what is missing there may only not have been drawn",
+        ),
+        ("next_time", "`next_time` looks at another row, which only expressions of metrics do"),
+        (
+            "in_timeless",
+            "the metric `in_timeless` needs the role `time`, which `timeless` does not have",
+        ),
+        (
+            "in_some",
+            "the metric `in_some` cannot be weighted, and the rows of `some` are a sample: other rows of the same customer may not have been drawn",
+        ),
+    ];
+    let expected: Vec<(String, String)> =
+        expected.iter().map(|(word, message)| ((*word).into(), (*message).into())).collect();
+    assert_eq!(told_of(text), expected);
+}

@@ -113,6 +113,9 @@ metrics:
   units_by_return: {unit_return_rate: {dated: return}, where: units < 3}
   value_by_return: {value_return_rate: {dated: return}}
   by_return: {return_rate: {dated: return}}
+  until_median: {follow_up_time: {contacts: follow_ups, statistic: median, low: [1, 2], window: 7d}}
+  solved_at_once: {first_contact_resolution: {window: 14d, base: resolved}, where: next_time() is not null or complaint}
+  asked_again: {mean: \"elapsed('day', answered_at, next_time())\", where: next_time(tickets) is null}
   replied: {quantile: {value: \"elapsed('minute', created_at, coalesce(first_replied_at, as_of))\", at: 75%, open: first_replied_at is null}, time: solved_at}
   half_known: {quantile: {value: handle_seconds, at: 50%, open: \"nullif(complaint, true)\"}, interval: none}
   surely_angry: {share: {of: complaint, bound: low}, unit: points}
@@ -122,12 +125,7 @@ metrics:
 ";
 
 /// The kinds that no source of the pipeline can write, and what is said of them.
-const LACKING: &[(&str, &str)] = &[
-    ("gap_days", "the time between two purchase days"),
-    ("follow_up_rate", "another row of the same customer"),
-    ("follow_up_time", "another row of the same customer"),
-    ("first_contact_resolution", "another row of the same customer"),
-];
+const LACKING: &[(&str, &str)] = &[("gap_days", "the time between two purchase days")];
 
 /// What the columns of users' metrics are called behind their names.
 const PARTS: [&str; 11] = [
@@ -365,6 +363,12 @@ stages:
             Some("dated_orders"),
             "`by_return` cannot be written in the terms of users' metrics: it needs a share whose two counts lie in the \
              cells of different times",
+        ),
+        (
+            "asked_again",
+            None,
+            "# over the columns of `surveys`\nmetrics:\n  my_asked_again:\n    mean: elapsed('day', answered_at, next_time())\n    \
+             where: next_time(tickets) is null",
         ),
         (
             "odd",

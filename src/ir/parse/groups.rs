@@ -59,7 +59,7 @@ pub fn expression_of_groups(
     groups: &mut Groups,
     diagnostics: &mut Diagnostics,
 ) -> Option<Expr> {
-    read(written, scope, Some(groups), diagnostics)
+    read(written, scope, (Some(groups), None), diagnostics).map(|(expr, _)| expr)
 }
 
 /// Where in an expression over groups the reader is.

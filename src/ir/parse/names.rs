@@ -4,7 +4,7 @@ use sqlparser::ast;
 use sqlparser::dialect::GenericDialect;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
-use super::Reader;
+use super::{NEXT_TIME, Reader};
 use crate::diagnostic::{Code, Diagnostic, Spanned};
 use crate::document::TimeUnit;
 use crate::frame::DataType;
@@ -96,6 +96,9 @@ impl Reader<'_> {
         }
         if let Some(aggregate) = self.aggregate(&name, &nodes, node) {
             return aggregate;
+        }
+        if name == NEXT_TIME {
+            return self.next_time(&nodes, node);
         }
         // Functions whose first argument is a unit.
         if matches!(name.as_str(), "date_trunc" | "date_diff" | "elapsed") {
@@ -198,7 +201,7 @@ impl Reader<'_> {
                 let known: Vec<&str> = TABLE
                     .iter()
                     .map(|row| row.0)
-                    .chain(["if", "date"])
+                    .chain(["if", "date", NEXT_TIME])
                     .filter(|name| name.starts_with(char::is_alphabetic) && is_public(name))
                     .collect();
                 let diagnostic = match name.as_str() {
