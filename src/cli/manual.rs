@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::checks::{CheckSpec, Place};
 use crate::diagnostic::nearest;
 use crate::document::{Field, manual_of, summary_of};
-use crate::metrics::Direction;
+use crate::metrics::{Catalog, Direction};
 use crate::{checks, metrics, stages};
 
 /// The list of stages, or the page of one.
@@ -60,6 +60,9 @@ pub(super) fn metrics(name: Option<&str>) -> Result<String, String> {
         let _ = write!(page, " Good: {}.", kind.direction);
     }
     options(&mut page, "Options", &(kind.fields)());
+    if !kind.built_in {
+        options(&mut page, "Keys beside the kind", &Catalog::common_fields());
+    }
     Ok(page.trim_end().to_owned())
 }
 

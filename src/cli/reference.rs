@@ -6,10 +6,12 @@ use std::fmt::Write;
 use super::measures::{MEASURES, Measure};
 use crate::checks::{CheckSpec, Place};
 use crate::diagnostic::Code;
-use crate::document::{Decode, Field, FieldPlace, Instant, Interval, Rate, Share, manual_of};
+use crate::document::{
+    Decode, Field, FieldPlace, Instant, Interval, Options, Rate, Share, manual_of,
+};
 use crate::ir::function::{NullRule, TABLE, is_public};
 use crate::ir::parse::{AGGREGATES, NEXT_TIME};
-use crate::metrics::{Catalog, Direction, MetricKind};
+use crate::metrics::{Catalog, Direction, MetricKind, Top};
 use crate::run::ExitStatus;
 use crate::spec::{Block, blocks};
 use crate::{checks, metrics, stages};
@@ -114,6 +116,12 @@ fn keys(page: &mut String) {
             _ => write!(page, "### `{path}`\n\n{sentence}\n\n"),
         };
         table(page, &fields);
+        if path == "metrics.NAME" {
+            page.push_str(
+                "### `metrics.NAME.top`\n\nWhich of the groups of `per` are measured.\n\n",
+            );
+            table(page, &Top::fields());
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token};
 
 use self::groups::Within;
-pub use self::groups::{AGGREGATES, Groups, expression_of_groups};
+pub use self::groups::{AGGREGATES, Groups, PREVIOUS_COLUMN, expression_of_groups, previous_day};
 pub use self::literals::{bound_of, crossed, scalar_of};
 use self::names::{MAX_OPERATORS, operators};
 pub use self::next::{NEXT_TIME, NextTime, next_column, next_of, next_tables};

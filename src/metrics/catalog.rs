@@ -341,6 +341,14 @@ fn declared(name: &Spanned<String>, node: &Node, decoder: &mut Decoder) -> Optio
     let metric = (kind.decode)(body, decoder)?;
     let CommonKeys { from, r#where, time, per, top, unit, interval, direction, description } =
         common?;
+    if per.value.as_ref().is_some_and(|per| per.0.is_empty()) {
+        let message = "`per` names nothing by which rows are put together";
+        decoder.report(
+            Diagnostic::at(Code::InvalidValue, per.place(name.span), message)
+                .help("add such as `per: customer_id`"),
+        );
+        return None;
+    }
     if let (Some(top), None) = (&top.value, &per.value) {
         let place = top.by.place(name.span);
         let message = "`top` is of what `per` puts together, and there is no `per`";

@@ -3,7 +3,7 @@
 use super::lowering::Lowering;
 use crate::diagnostic::{Code, Diagnostic, Spanned};
 use crate::frame::DataType;
-use crate::ir::parse::{NextTime, next_column};
+use crate::ir::parse::{NextTime, PREVIOUS_COLUMN, next_column};
 use crate::ir::typing::common_type;
 use crate::ir::{Expr, Named, Table};
 
@@ -18,6 +18,14 @@ pub struct Following {
     pub column: String,
     /// Whose events they are; absent: those of the rows' own table.
     pub table: Option<Table>,
+    /// Whether the last day before is meant, a date, and of which rows of the rows' own table.
+    pub before: Option<Before>,
+}
+
+/// The last day before that of a row on which its customer has a row that passes a condition.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Before {
+    pub condition: Option<Expr>,
 }
 
 impl Lowering<'_> {
@@ -105,10 +113,31 @@ impl Lowering<'_> {
         good.then_some(())
     }
 
+    /// What the column is called that holds the last day before, of rows that pass a condition.
+    pub(super) fn previous_column(&mut self, before: &Before) -> String {
+        let following = &self.asked().following;
+        let known = following.iter().find(|following| following.before.as_ref() == Some(before));
+        known.map_or_else(
+            || format!("{PREVIOUS_COLUMN}{}", following.len()),
+            |known| known.column.clone(),
+        )
+    }
+
+    /// Asks for that column; what is missing is noted.
+    pub(super) fn precede(&mut self, column: &str, before: Before) -> Option<()> {
+        self.customer_and_time()?;
+        let following = &mut self.asked().following;
+        if !following.iter().any(|following| following.column == column) {
+            let (column, before) = (column.to_owned(), Some(before));
+            following.push(Following { column, table: None, before });
+        }
+        Some(())
+    }
+
     fn follows(&mut self, column: String, table: Option<Table>) -> Expr {
         let following = &mut self.asked().following;
         if !following.iter().any(|following| following.column == column) {
-            following.push(Following { column: column.clone(), table });
+            following.push(Following { column: column.clone(), table, before: None });
         }
         Expr::column(column, DataType::Timestamp)
     }

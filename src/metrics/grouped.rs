@@ -1,5 +1,6 @@
 //! Metrics of groups of rows: customers, orders, or whatever rows of a cell have in common.
 
+use super::following::Before;
 use super::lowering::{Best, Each, IntervalMethod, Level, Lowering};
 use super::subject::Subject;
 use crate::diagnostic::{Code, Diagnostic};
@@ -59,6 +60,10 @@ impl<'a> Lowering<'a> {
         }
         let groups = self.typed(groups_of(self.subject, &per, Vec::new()))?;
         let filter = self.condition.take();
+        let groups = Groups {
+            previous: self.previous_column(&Before { condition: filter.clone() }),
+            ..groups
+        };
         self.grouped = Some(Grouped { groups, filter, time: None, top: None });
         if let Some(time) = &declared.time {
             let at = self.time_of(declared, time)?;
@@ -106,8 +111,17 @@ impl<'a> Lowering<'a> {
         let scope = self.scope();
         let read =
             parse::expression_of_groups(written, &scope, &mut grouped.groups, self.diagnostics);
+        let column = &grouped.groups.previous;
+        let reads = |kept: &Named<Measure>| {
+            let mut arguments = kept.value.func.arguments().into_iter();
+            arguments.any(|argument| argument.as_column() == Some(column.as_str()))
+        };
+        let asked = match grouped.groups.kept.iter().any(reads) {
+            true => self.precede(column, Before { condition: grouped.filter.clone() }),
+            false => Some(()),
+        };
         self.grouped = Some(grouped);
-        Some(read)
+        Some(asked.and(read))
     }
 
     /// The unit of an expression over what is measured: that of its column, or of what a column of a group is made

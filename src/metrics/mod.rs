@@ -36,7 +36,7 @@ pub use fields::{
     CustomerFields, GAP_COLUMN, ORDER_COLUMNS, OrderFields, PLACED_COLUMNS, PlacedFields,
     WEIGHT_COLUMN,
 };
-pub use following::{COUNTED_COLUMN, Following};
+pub use following::{Before, COUNTED_COLUMN, Following};
 pub use grouped::{PER_COLUMN, Top, per_columns};
 pub use lowering::{Best, Dated, Each, IntervalMethod, Level, Lowering, MetricColumn};
 pub use placed::PlacedRows;

@@ -268,7 +268,7 @@ impl Reader<'_> {
             Level::Orders(_) | Level::Placed(_) | Level::CameBack(_) => {
                 return self.of_orders(table, level, &measure.value);
             }
-            Level::Gaps(_) => return lacking("the time between two purchase days of a customer"),
+            Level::Gaps(condition) => return self.of_gaps(table, condition, &measure.value),
             Level::Each(_) => {
                 return lacking(
                     "customers of orders that are put together from their lines (`order.id`); of a source without it a \

@@ -2,10 +2,10 @@
 //! a row as have been counted there, so the next one is that with the next number.
 
 use crate::frame::DataType;
-use crate::ir::relation::{self, Built, column};
+use crate::ir::relation::{self, Built, all_columns, column};
 use crate::ir::typing::{build, common_type};
 use crate::ir::{Expr, JoinKind, RelRef, Roles, SortKey, Table, WindowFunc, named};
-use crate::metrics::Following;
+use crate::metrics::{Before, Following};
 
 const WHO: &str = "#who";
 const WHEN: &str = "#when";
@@ -19,6 +19,10 @@ const NEXT: &str = "#next_time";
 pub(super) fn with_following(rel: &RelRef, table: &Table, wanted: &[Following]) -> Built {
     let mut rel = rel.clone();
     for following in wanted {
+        if let Some(before) = &following.before {
+            rel = with_day_before(&rel, table, before, &following.column)?;
+            continue;
+        }
         let other = following.table.as_ref().unwrap_or(table);
         // A metric asks for this where both tables have both roles.
         let (Some((customer, time)), Some((theirs, then))) =
@@ -32,7 +36,7 @@ pub(super) fn with_following(rel: &RelRef, table: &Table, wanted: &[Following]) 
         let (first, second) = if same_moment { (0, 1) } else { (1, 0) };
         let rows = moments(&table.rel, (&customer, &time), who, (first, 0))?;
         let events = moments(&other.rel, (&theirs, &then), who, (second, 1))?;
-        let next = next_of(rows, events)?;
+        let next = next_of(rows, events, SortKey::ascending(WHEN))?;
         let keys = vec![
             (build::cast(customer, who)?, WHO.to_owned()),
             (build::cast(time, DataType::Timestamp)?, WHEN.to_owned()),
@@ -41,6 +45,29 @@ pub(super) fn with_following(rel: &RelRef, table: &Table, wanted: &[Following]) 
         rel = relation::lookup(&rel, &next, keys, added)?;
     }
     Ok(rel)
+}
+
+/// Rows with the last day before theirs on which their customer has a row that passes a condition.
+fn with_day_before(rel: &RelRef, table: &Table, before: &Before, column: &str) -> Built {
+    // A metric asks for this where the table has both roles.
+    let Some((customer, time)) = roles_of(&table.roles) else { return Ok(rel.clone()) };
+    let who = customer.data_type;
+    let day = build::cast(time, DataType::Date)?;
+    let counted = match &before.condition {
+        Some(condition) => relation::filter(&table.rel, condition.clone())?,
+        None => table.rel.clone(),
+    };
+    // Backwards in time, where a day does not precede itself.
+    let rows = moments(&table.rel, (&customer, &day), who, (1, 0))?;
+    let events = moments(&counted, (&customer, &day), who, (0, 1))?;
+    let days = next_of(rows, events, SortKey::descending(WHEN))?;
+    let mut columns = all_columns(&days);
+    for found in columns.iter_mut().filter(|found| found.name == WHEN || found.name == NEXT) {
+        found.value = build::cast(found.value.clone(), DataType::Date)?;
+    }
+    let days = relation::project(&days, columns)?;
+    let keys = vec![(customer, WHO.to_owned()), (day, WHEN.to_owned())];
+    relation::lookup(rel, &days, keys, vec![(NEXT.to_owned(), column.to_owned())])
 }
 
 fn roles_of(roles: &Roles) -> Option<(Expr, Expr)> {
@@ -65,9 +92,9 @@ fn moments(
 }
 
 /// For each moment of rows the time of the event behind it.
-fn next_of(rows: RelRef, events: RelRef) -> Built {
+fn next_of(rows: RelRef, events: RelRef, by_time: SortKey) -> Built {
     let all = relation::union(vec![rows, events])?;
-    let order = vec![SortKey::ascending(WHEN), SortKey::ascending(TURN)];
+    let order = vec![by_time, SortKey::ascending(TURN)];
     let number = vec![named(NUMBER, WindowFunc::RunningSum(EVENT.into()))];
     let all = relation::window(&all, vec![WHO.to_owned()], order, number)?;
     let is = |event| build::eq(column(&all, EVENT)?, Expr::int(event));

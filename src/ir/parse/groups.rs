@@ -5,6 +5,7 @@ use sqlparser::ast;
 use super::{Reader, Scope, read};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, list};
 use crate::document::Expression;
+use crate::frame::DataType;
 use crate::ir::typing::{TypeError, build};
 use crate::ir::{Expr, Measure, MeasureFunc, Named, named};
 
@@ -25,7 +26,22 @@ pub const AGGREGATES: &[(&str, &str, &str)] = &[
         "The known value with the earliest time of the table; ties go by its key, then to the smallest.",
     ),
     ("last", "a", "The known value with the latest time; ties as for `first`."),
+    (
+        PREVIOUS_DAY,
+        "",
+        "The last day before that of the group's first row on which its customer has a row that the metric's `where` lets through, in whatever cell; null if there is none.",
+    ),
 ];
+
+const PREVIOUS_DAY: &str = "previous_day";
+
+/// What begins the names of the columns that hold, of each row, the last day before on which its customer has one.
+pub const PREVIOUS_COLUMN: &str = "#previous";
+
+/// The day that [`AGGREGATES`] call `previous_day`, of rows in the order of their time.
+pub fn previous_day(column: &str, from_first: Vec<Expr>) -> MeasureFunc {
+    MeasureFunc::First { value: Expr::column(column, DataType::Date), order: from_first }
+}
 
 /// Groups of rows, and what expressions over them ask of each.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -37,6 +53,8 @@ pub struct Groups {
     /// The orders in which a group's rows come from the first and from the last; nothing where rows have no time.
     pub from_first: Option<Vec<Expr>>,
     pub from_last: Option<Vec<Expr>>,
+    /// The column of rows that holds the last day before on which their customer has one.
+    pub previous: String,
 }
 
 impl Groups {
@@ -100,6 +118,7 @@ impl Reader<'_> {
         node: &ast::Expr,
     ) -> Option<Option<Expr>> {
         let within = self.within.as_ref()?;
+        let name = if name == "avg" { "mean" } else { name };
         if !AGGREGATES.iter().any(|(known, ..)| *known == name) {
             return None;
         }
@@ -154,7 +173,19 @@ impl Reader<'_> {
 
 /// What is kept of each group for an aggregate.
 fn measure(name: &str, value: Option<Expr>, groups: &Groups) -> Result<Measure, TypeError> {
-    let Some(value) = value else { return Ok(Measure::of(MeasureFunc::CountRows)) };
+    let by_time = |order: &Option<Vec<Expr>>| {
+        order.clone().ok_or_else(|| TypeError {
+            message: format!("`{name}` goes by time, and the table has none"),
+            argument: None,
+            help: Some("say which column it is at the source: `time: COLUMN`".into()),
+        })
+    };
+    let Some(value) = value else {
+        return Ok(Measure::of(match name {
+            PREVIOUS_DAY => previous_day(&groups.previous, by_time(&groups.from_first)?),
+            _ => MeasureFunc::CountRows,
+        }));
+    };
     let wants = |what: &str, good: bool| match good {
         true => Ok(()),
         false => Err(TypeError {
@@ -164,13 +195,7 @@ fn measure(name: &str, value: Option<Expr>, groups: &Groups) -> Result<Measure, 
         }),
     };
     let from_end = |order: &Option<Vec<Expr>>| {
-        let Some(order) = order.clone() else {
-            return Err(TypeError {
-                message: format!("`{name}` goes by time, and the table has none"),
-                argument: None,
-                help: Some("say which column it is at the source: `time: COLUMN`".into()),
-            });
-        };
+        let order = by_time(order)?;
         let known = build::not(build::is_null(value.clone())?)?;
         let order = order.into_iter().chain([value.clone()]).collect();
         Ok(Measure::filtered(MeasureFunc::First { value: value.clone(), order }, Some(known)))
@@ -181,7 +206,7 @@ fn measure(name: &str, value: Option<Expr>, groups: &Groups) -> Result<Measure, 
         "min" => MeasureFunc::Min(value),
         "max" => MeasureFunc::Max(value),
         "any" => {
-            wants("a condition", value.data_type == crate::frame::DataType::Bool)?;
+            wants("a condition", value.data_type == DataType::Bool)?;
             MeasureFunc::Max(value)
         }
         "first" => return from_end(&groups.from_first),

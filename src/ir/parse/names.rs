@@ -4,7 +4,7 @@ use sqlparser::ast;
 use sqlparser::dialect::GenericDialect;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
-use super::{NEXT_TIME, Reader};
+use super::{AGGREGATES, NEXT_TIME, Reader};
 use crate::diagnostic::{Code, Diagnostic, Spanned};
 use crate::document::TimeUnit;
 use crate::frame::DataType;
@@ -202,18 +202,26 @@ impl Reader<'_> {
                     .iter()
                     .map(|row| row.0)
                     .chain(["if", "date", NEXT_TIME])
+                    .chain(self.within.iter().flat_map(|_| AGGREGATES.iter().map(|row| row.0)))
                     .filter(|name| name.starts_with(char::is_alphabetic) && is_public(name))
                     .collect();
+                let plain = if name == "avg" { "mean" } else { &name };
                 let diagnostic = match name.as_str() {
-                    "sum" | "count" | "avg" | "mean" | "min" | "max" | "median" => Diagnostic::at(
-                        Code::InvalidExpression,
-                        place,
-                        format!("`{name}` is an aggregate: an expression has one row in sight"),
-                    )
-                    .help(format!(
-                        "declare a metric of the kind `{}`; over customers or other groups of rows a metric says `per`",
-                        if name == "avg" { "mean" } else { &name }
-                    )),
+                    _ if self.within.is_none() && AGGREGATES.iter().any(|row| row.0 == plain) => {
+                        Diagnostic::at(
+                            Code::InvalidExpression,
+                            place,
+                            format!("`{name}` is an aggregate: an expression has one row in sight"),
+                        )
+                        .help(match plain {
+                            "any" | "first" | "last" | "median" => {
+                                "metrics with `per` have it, of customers or other groups of rows".to_owned()
+                            }
+                            _ => format!(
+                                "declare a metric of the kind `{plain}`; of customers or other groups of rows with `per`"
+                            ),
+                        })
+                    }
                     _ => Diagnostic::unknown(
                         Code::InvalidExpression,
                         place,

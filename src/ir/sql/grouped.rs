@@ -6,7 +6,7 @@ use super::{NoWord, columns, quoted, readable, sql};
 use crate::diagnostic::{Diagnostics, Span};
 use crate::document::Expression;
 use crate::frame::{DataType, Schema};
-use crate::ir::parse::{Groups, Scope, expression_of_groups};
+use crate::ir::parse::{Groups, PREVIOUS_COLUMN, Scope, expression_of_groups};
 use crate::ir::typing::build;
 use crate::ir::{Calendar, Expr, ExprNode, Measure, MeasureFunc};
 
@@ -48,6 +48,10 @@ pub fn sql_of_groups(
         text = text.replace(&quoted(&column.name), &word);
     }
     let mut own = Groups { kept: Vec::new(), ..groups.clone() };
+    let kept = groups.kept.iter().flat_map(|kept| kept.value.func.arguments());
+    if let Some(name) = kept.filter(|expr| is_previous(expr)).find_map(Expr::as_column) {
+        own.previous = name.to_owned();
+    }
     let schema = Schema::new(fields);
     let parameters = BTreeMap::new();
     let scope = Scope { table: "table", schema: &schema, parameters: &parameters, calendar, as_of };
@@ -57,6 +61,11 @@ pub fn sql_of_groups(
         true => Ok(text),
         false => Err(NoWord("a value that no literal stands for")),
     }
+}
+
+/// Whether an expression is the column of the last day before.
+fn is_previous(expr: &Expr) -> bool {
+    expr.as_column().is_some_and(|name| name.starts_with(PREVIOUS_COLUMN))
 }
 
 fn of_measure(measure: &Measure, fields: &mut Vec<crate::frame::Field>) {
@@ -74,6 +83,10 @@ fn aggregate(
 ) -> Result<String, NoWord> {
     let no_word = Err(NoWord("a part of groups of rows"));
     let (name, of) = match &measure.func {
+        MeasureFunc::First { value, order } if is_previous(value) => {
+            let by_time = groups.from_first.as_ref() == Some(order);
+            return if by_time { Ok("previous_day()".to_owned()) } else { no_word };
+        }
         MeasureFunc::First { value, order } => {
             let known = build::is_null(value.clone()).and_then(build::not).ok();
             let goes = |by: &Option<Vec<Expr>>| {

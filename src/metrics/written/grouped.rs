@@ -1,21 +1,24 @@
 //! Measures of groups of rows, read back as `per` and aggregates.
 
 use super::{Found, Keys, Lacking, Reader, conjuncts, lacking, never_null};
-use crate::document::Decode;
 use crate::document::quote::{Place, scalar};
+use crate::document::{Decode, TimeUnit};
+use crate::frame::DataType;
+use crate::ir::parse::{PREVIOUS_COLUMN, previous_day};
 use crate::ir::sql::sql_of_groups;
 use crate::ir::typing::{TypeError, build, call};
-use crate::ir::{Expr, ExprNode, Measure, MeasureFunc, Named, named};
+use crate::ir::{Expr, ExprNode, Func, Measure, MeasureFunc, Named, named};
 use crate::metrics::grouped::groups_of;
 use crate::metrics::lowering::{Each, Level};
-use crate::metrics::{ORDER_COLUMNS, PLACED_COLUMNS, PlacedRows, per_columns};
+use crate::metrics::{GAP_COLUMN, ORDER_COLUMNS, PLACED_COLUMNS, PlacedRows, per_columns};
 
 impl Found {
     /// The measure itself, if all that is read of its groups follows from their rows.
     pub(super) fn of_groups(self) -> Result<Self, Lacking> {
         let read = |measure: &Measure| {
             let read = measure.func.arguments().into_iter().chain(&measure.filter);
-            read.flat_map(|expr| expr.columns()).any(|name| name.starts_with('#'))
+            read.flat_map(|expr| expr.columns())
+                .any(|name| name.starts_with('#') && !name.starts_with(PREVIOUS_COLUMN))
         };
         if self.each.iter().flat_map(|each| &each.kept).any(|kept| read(&kept.value)) {
             return lacking("another row of the same customer, before or behind");
@@ -119,6 +122,51 @@ impl Reader<'_> {
         Ok(func.map(|func| (each, Measure::filtered(func, filter))))
     }
 
+    /// A measure of the days between purchase days as one of the groups of a customer's rows of a day.
+    pub(super) fn of_gaps(
+        &self,
+        table: usize,
+        condition: &Option<Expr>,
+        measure: &Measure,
+    ) -> Result<Found, Lacking> {
+        let Ok(Some((each, measure))) = self.gaps_as_groups(table, condition, measure) else {
+            return lacking("the time between two purchase days of orders with lines (`order.id`)");
+        };
+        Found { table, time: None, rows: None, each: Some(each), measure }.of_groups()
+    }
+
+    fn gaps_as_groups(
+        &self,
+        table: usize,
+        condition: &Option<Expr>,
+        measure: &Measure,
+    ) -> Result<Option<(Each, Measure)>, TypeError> {
+        let subject = &self.lowering.subjects[table];
+        let order = subject.roles.order.clone().unwrap_or_default();
+        let (Some(customer), Some(time), None) =
+            (&subject.roles.customer, &subject.roles.time, &order.id)
+        else {
+            return Ok(None);
+        };
+        let day = build::cast(time.clone(), DataType::Date)?;
+        let per = vec![customer.value.clone(), day.clone()];
+        let Some(from_first) = groups_of(subject, &per, Vec::new())?.from_first else {
+            return Ok(None);
+        };
+        let before = previous_day(PREVIOUS_COLUMN, from_first);
+        let between = ["#before", "#day"].map(|name| Expr::column(name, DataType::Date));
+        let gap = call(Func::DateDiff(TimeUnit::Day), between.to_vec())?;
+        let kept = vec![
+            named("#before", Measure::of(before)),
+            named("#day", Measure::of(MeasureFunc::Min(day))),
+        ];
+        let filter = build::all(order.sold.into_iter().chain(condition.clone()))?;
+        let columns = [(GAP_COLUMN, gap)];
+        let func = measure.func.try_map(|expr| replaced(expr, &columns).ok());
+        let each = groups(per, filter, kept);
+        Ok(func.map(|func| (each, Measure::filtered(func, measure.filter.clone()))))
+    }
+
     /// The text of an expression over what is measured.
     pub(super) fn text_of(&self, found: &Found, expr: &Expr) -> Result<String, Lacking> {
         let subject = &self.lowering.subjects[found.table];
@@ -174,6 +222,11 @@ impl Reader<'_> {
                     if of_all && never_null(&holds, &[]) =>
                 {
                     Ok(Some((all, holds)))
+                }
+                (MeasureFunc::CountReaching { .. } | MeasureFunc::CountVarying { .. }, ..) => {
+                    lacking(
+                        "customers by how many orders they have, which are put together from their lines (`order.id`)",
+                    )
                 }
                 _ => lacking("a share of some groups of rows"),
             };
