@@ -187,6 +187,17 @@ fn folder_types(
     let mut types = BTreeMap::new();
     for (name, values) in values {
         let rule = source.columns.iter().find(|rule| rule.name.value == name);
+        if let Some(rule) = rule.filter(|rule| rule.body.pii.value) {
+            let message = format!(
+                "`{name}` is personal (`pii`), and stands in the names of folders, which plans, errors and the manifest tell"
+            );
+            diagnostics.push(
+                Diagnostic::at(Code::InvalidValue, rule.body.pii.place(rule.name.span), message)
+                    .help(format!(
+                        "write the files anew without `{name}=…` in their paths, or leave `pii` out"
+                    )),
+            );
+        }
         let wanted = rule.and_then(|rule| rule.body.r#type.value);
         let data_type = match wanted {
             Some(wanted) => text_type(source, wanted),
@@ -195,7 +206,9 @@ fn folder_types(
         let wrong = values.iter().find_map(|(value, file)| {
             Some((*value, *file, fault_of_text(value, data_type, calendar)?))
         });
-        if let (Some((value, file, fault)), Some(rule)) = (wrong, rule) {
+        if let (Some((value, file, fault)), Some(rule)) = (wrong, rule)
+            && !rule.body.pii.value
+        {
             diagnostics.push(Diagnostic::at(
                 Code::SchemaMismatch,
                 rule.body.r#type.place(rule.name.span),

@@ -444,6 +444,17 @@ fn folders_give_columns() {
     let output = tenure(folder.path(), &["check", "shop.yaml"]);
     status(&output, 4);
     says(&output, "a text that is no int64: `");
+    // What is personal does not stand in paths, which much tells.
+    for rule in ["pii: true", "pii: true, type: int64"] {
+        let source = format!("    parquet: data\n    columns: {{shop: {{{rule}}}}}\n");
+        pipeline(folder.path(), TOP, &source, by);
+        for command in ["check", "explain", "run"] {
+            let output = tenure(folder.path(), &[command, "shop.yaml"]);
+            status(&output, 2);
+            says(&output, "`shop` is personal (`pii`), and stands in the names of folders");
+            assert!(!stderr(&output).contains("Bonn"), "{}", stderr(&output));
+        }
+    }
 }
 
 #[test]
