@@ -214,7 +214,7 @@ impl Reader<'_> {
                             format!("`{name}` is an aggregate: an expression has one row in sight"),
                         )
                         .help(match plain {
-                            "any" | "first" | "last" | "median" => {
+                            "any" | "first" | "last" | "median" | "previous_day" => {
                                 "metrics with `per` have it, of customers or other groups of rows".to_owned()
                             }
                             _ => format!(
