@@ -26,15 +26,17 @@ KEYS = {
     "w4": ["period", "plan"],
     "w5_tickets": ["country", "week"],
     "w5_surveys": ["country", "plan", "month"],
+    "products": ["product_id", "channel"],
 }
 # Of these tenure has rows that the peers leave out: cells without an order, ages at which nobody came back.
-SPARSE = {"w1": "order_count = 0", "w2": "retained = 0 or retained is null"}
+SPARSE = {"w1": "order_count = 0", "products": "order_count = 0", "w2": "retained = 0 or retained is null"}
 TOLERANCE = 1e-9
 PEERS = ("duckdb", "polars", "datafusion", "chdb")
 # DataFusion cuts the weight of an interpolation to six digits (apache/datafusion#25266).
 LOOSER = {"datafusion": {"order_value_p95": 1e-5, "first_reply_p90": 1e-5, "solved_p90": 1e-5,
                          "order_value_median": 1e-5, "first_reply_median": 1e-5, "solved_median": 1e-5}}
-STEPS = [["w1"], ["w2"], ["w3"], ["w4"], ["w5_tickets", "w5_surveys"]]
+NIGHT = ["w1", "w2", "w3", "w4", "w5_tickets", "w5_surveys"]
+STEPS = [["w1"], ["w2"], ["w3"], ["w4"], ["w5_tickets", "w5_surveys"], ["products"]]
 
 
 def measured(command):
@@ -49,12 +51,13 @@ def measured(command):
     return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def differences(ours, theirs, looser):
+def differences(names, ours, theirs, looser):
     """What a peer's tables have that tenure's do not, in sentences. `looser`: tolerances of columns."""
     import duckdb
 
     found = []
-    for name, keys in KEYS.items():
+    for name in names:
+        keys = KEYS[name]
         mine, other = f"'{ours}/{name}.parquet'", f"'{theirs}/{name}.parquet'"
         columns = [row[0] for row in duckdb.sql(f"describe select * from {other}").fetchall()]
         on = " and ".join(f"a.{key} is not distinct from b.{key}" for key in keys)
@@ -128,7 +131,8 @@ def main():
         folder.mkdir(parents=True, exist_ok=True)
 
     def engines(steps):
-        ours = [options.tenure, "run", HERE / "nightly.yaml", "--quiet", "--threads", "2",
+        pipeline = "products" if steps == ["products"] else "nightly"
+        ours = [options.tenure, "run", HERE / f"{pipeline}.yaml", "--quiet", "--threads", "2",
                 "--set", f"params.data={data}", "--set", f"params.orders={orders}"]
         if options.memory_limit:
             ours += ["--memory-limit", options.memory_limit]
@@ -137,18 +141,24 @@ def main():
         return {"tenure": ours} | {
             name: [sys.executable, HERE / f"peers/{name}_job.py", data, out[name], *steps] for name in peers}
 
-    found = take_turns(engines([]), options.runs)
-    complaints = [
-        f"{name}: {what}"
-        for name in out
-        for what in differences(ROOT / "out/nightly", out[name], LOOSER.get(name, {}))
-    ]
-    for complaint in complaints:
-        print(f"DIFFERENT {complaint}")
+    def compare(title, steps, runs):
+        """Lets the engines take turns and shows the measures; gives how many complaints there were."""
+        found = take_turns(engines(steps), runs)
+        pipeline = "products" if steps == ["products"] else "nightly"
+        complaints = [
+            f"{name}: {what}"
+            for name in out
+            for what in differences(steps or NIGHT, ROOT / "out" / pipeline, out[name], LOOSER.get(name, {}))
+        ]
+        for complaint in complaints:
+            print(f"DIFFERENT {complaint}")
+        show(title, found)
+        return len(complaints)
+
     title = f"{options.orders} orders, {options.layout}, {options.ids} ids, medians of {options.runs} runs in turn"
-    show(title, found)
+    complaints = compare(title, [], options.runs)
     for steps in STEPS if options.steps else []:
-        show(" and ".join(steps), take_turns(engines(steps), options.runs))
+        complaints += compare(" and ".join(steps), steps, options.runs)
     sys.exit(1 if complaints else 0)
 
 

@@ -52,6 +52,30 @@ JOBS = {
             on cells.country is not distinct from people.country
             and cells.channel is not distinct from people.channel and cells.month = people.month
         order by 1, 2, 3""",
+    "products": f"""
+        with cells as (
+            select product_id, channel,
+                countIf({SOLD}) as order_count, ifNull(sumIf(amount, {SOLD}), 0) as revenue,
+                {percentile(0.5, "toFloat64(amount)", SOLD)} as order_value_median,
+                {percentile(0.95, "toFloat64(amount)", SOLD)} as order_value_p95,
+                countIf(status = 'returned') as returned
+            from orders where status in ('completed', 'returned')
+            group by 1, 2),
+        each as (
+            select customer_id, product_id, channel, count() as n from orders where {SOLD} group by 1, 2, 3),
+        people as (
+            select product_id, channel, count() as customer_count, countIf(n >= 2) as repeaters
+            from each group by 1, 2)
+        select cells.product_id as product_id, cells.channel as channel, order_count, revenue,
+            ifNull(customer_count, 0) as customer_count,
+            toFloat64(revenue) / nullIf(order_count, 0) as average_order_value,
+            order_value_median, order_value_p95,
+            repeaters / nullIf(customer_count, 0) as repeat_purchase_rate,
+            returned / nullIf(order_count + returned, 0) as return_rate
+        from cells left join people
+            on cells.product_id is not distinct from people.product_id
+            and cells.channel is not distinct from people.channel
+        order by 1, 2""",
     "w2": """
         with first as (select customer_id, min(month) as cohort from months group by 1)
         select cohort, acquisition_channel as acquired, toInt32(dateDiff('month', cohort, month)) as age,
@@ -117,6 +141,9 @@ JOBS = {
         from surveys left join customers using (customer_id) group by 1, 2, 3 order by 1, 2, 3""",
 }
 
+# What `products` computes is no part of the nightly job.
+NIGHT = [name for name in JOBS if name != "products"]
+
 
 def main(data, out, names):
     data, out = os.path.abspath(data), os.path.abspath(out)
@@ -133,7 +160,7 @@ def main(data, out, names):
         connection.query(f"create view {name} as select * from file('{path}', Parquet)")
     connection.query(
         f"create table customers engine = Memory as select * from file('{data}/customers.parquet', Parquet)")
-    names = names or list(JOBS)
+    names = names or NIGHT
     shared = [name for name in SHARED if any(name in NEEDS.get(job, []) for job in names)]
     for name in names:
         for table in [table for table in shared if table in NEEDS.get(name, [])]:

@@ -58,6 +58,30 @@ JOBS = {
             on (cells.country is not distinct from people.country)
             and (cells.channel is not distinct from people.channel) and cells.month = people.month
         order by 1, 2, 3""",
+    "products": f"""
+        with cells as (
+            select product_id, channel, count(*) filter (where {SOLD}) as order_count,
+                coalesce(sum(amount) filter (where {SOLD}), 0) as revenue,
+                {percentile(0.5, "amount", SOLD)} as order_value_median,
+                {percentile(0.95, "amount", SOLD)} as order_value_p95,
+                count(*) filter (where status = 'returned') as returned
+            from orders where status in ('completed', 'returned')
+            group by 1, 2),
+        each as (
+            select customer_id, product_id, channel, count(*) as n from orders where {SOLD} group by 1, 2, 3),
+        people as (
+            select product_id, channel, count(*) as customer_count, count(*) filter (where n >= 2) as repeaters
+            from each group by 1, 2)
+        select cells.product_id, cells.channel, order_count, revenue,
+            coalesce(customer_count, 0) as customer_count,
+            cast(revenue as double) / nullif(order_count, 0) as average_order_value,
+            order_value_median, order_value_p95,
+            cast(repeaters as double) / customer_count as repeat_purchase_rate,
+            cast(returned as double) / nullif(order_count + returned, 0) as return_rate
+        from cells left join people
+            on (cells.product_id is not distinct from people.product_id)
+            and (cells.channel is not distinct from people.channel)
+        order by 1, 2""",
     "w2": f"""
         with first as (select customer_id, min(month) as cohort from months group by 1)
         select cohort, acquisition_channel as acquired, cast({months_between("month", "cohort")} as int) as age,
@@ -135,6 +159,9 @@ JOBS = {
         group by 1, 2, 3 order by 1, 2, 3""",
 }
 
+# What `products` computes is no part of the nightly job.
+NIGHT = [name for name in JOBS if name != "products"]
+
 
 def main(data, out, names):
     context = SessionContext(SessionConfig().with_target_partitions(2))
@@ -151,7 +178,7 @@ def main(data, out, names):
             for field in fields
         ]
         context.sql(f"create view {name} as select {', '.join(columns)} from {name}_file")
-    names = names or list(JOBS)
+    names = names or NIGHT
     shared = [name for name in SHARED if any(name in NEEDS.get(job, []) for job in names)]
     for name in names:
         for table in [table for table in shared if table in NEEDS.get(name, [])]:

@@ -38,6 +38,28 @@ JOBS = {
             on cells.country is not distinct from people.country
             and cells.channel is not distinct from people.channel and cells.month = people.month
         order by all""",
+    "products": f"""
+        with cells as (
+            select product_id, channel,
+                count(*) filter ({SOLD}) as order_count,
+                coalesce(sum(amount) filter ({SOLD}), 0) as revenue,
+                median(amount::double) filter ({SOLD}) as order_value_median,
+                quantile_cont(amount::double, 0.95) filter ({SOLD}) as order_value_p95,
+                count(*) filter (status = 'returned') as returned
+            from orders where status in ('completed', 'returned') group by all),
+        each as (select customer_id, product_id, channel, count(*) as n from orders where {SOLD} group by all),
+        people as (
+            select product_id, channel, count(*) as customer_count, count(*) filter (n >= 2) as repeaters
+            from each group by all)
+        select cells.product_id, cells.channel, order_count, revenue,
+            coalesce(customer_count, 0) as customer_count,
+            revenue / nullif(order_count, 0) as average_order_value, order_value_median, order_value_p95,
+            repeaters / customer_count as repeat_purchase_rate,
+            returned / nullif(order_count + returned, 0) as return_rate
+        from cells left join people
+            on cells.product_id is not distinct from people.product_id
+            and cells.channel is not distinct from people.channel
+        order by all""",
     "w2": f"""
         with months as (
             select customer_id, date_trunc('month', ordered_at)::date as month, sum(amount) as value
@@ -115,6 +137,9 @@ JOBS = {
         from surveys left join customers using (customer_id) group by all order by all""",
 }
 
+# What `products` computes is no part of the nightly job.
+NIGHT = [name for name in JOBS if name != "products"]
+
 
 def main(data, out, names):
     connection = duckdb.connect()
@@ -122,8 +147,8 @@ def main(data, out, names):
     orders = f"{data}/orders.parquet" if names_one_file(data) else f"{data}/orders/*.parquet"
     # Naive times: grouping zoned ones by month is several times slower here.
     connection.execute(
-        "create view orders as select order_id, customer_id, ordered_at::timestamp as ordered_at, channel,"
-        f" status, amount from '{orders}'"
+        "create view orders as select order_id, customer_id, ordered_at::timestamp as ordered_at,"
+        f" product_id, channel, status, amount from '{orders}'"
     )
     for table, time in [("tickets", "created_at"), ("surveys", "sent_at")]:
         connection.execute(
@@ -132,7 +157,7 @@ def main(data, out, names):
             + f") from '{data}/{table}.parquet'"
         )
     connection.execute(f"create table customers as select * from '{data}/customers.parquet'")
-    for name in names or JOBS:
+    for name in names or NIGHT:
         connection.execute(f"copy ({JOBS[name]}) to '{out}/{name}.parquet' (format parquet)")
 
 

@@ -39,30 +39,17 @@ class Job:
         return self.once("months", lambda: self.days().group_by(
             "customer_id", month=pl.col("day").dt.truncate("1mo")).agg(value=pl.col("value").sum()))
 
-    def w1(self):
-        month = pl.col("ordered_at").dt.date().dt.truncate("1mo").alias("month")
-        keys = ["country", "channel", "month"]
+    def orders_by(self, keys, orders, sold_orders):
         sold = (pl.col("status") == "completed") & pl.col("amount").is_not_null()
         amount = pl.col("amount").cast(pl.Float64)
-        countries = self.customers.select("customer_id", "country")
-        cells = (
-            self.orders.filter(pl.col("status").is_in(["completed", "returned"]))
-            .select("customer_id", "channel", month, "amount", "status")
-            .join(countries, on="customer_id", how="left")
-            .group_by(keys)
-            .agg(
-                order_count=sold.sum(),
-                revenue=pl.col("amount").filter(sold).sum(),
-                order_value_median=amount.filter(sold).median(),
-                order_value_p95=amount.filter(sold).quantile(0.95, "linear"),
-                returned=(pl.col("status") == "returned").sum(),
-            )
+        cells = orders.group_by(keys).agg(
+            order_count=sold.sum(),
+            revenue=pl.col("amount").filter(sold).sum(),
+            order_value_median=amount.filter(sold).median(),
+            order_value_p95=amount.filter(sold).quantile(0.95, "linear"),
+            returned=(pl.col("status") == "returned").sum(),
         )
-        people = (
-            self.sold.group_by("customer_id", "channel", month).agg(n=pl.len())
-            .join(countries, on="customer_id", how="left")
-            .group_by(keys).agg(customer_count=pl.len(), repeaters=(pl.col("n") >= 2).sum())
-        )
+        people = sold_orders.group_by(keys).agg(customer_count=pl.len(), repeaters=(pl.col("n") >= 2).sum())
         return cells.join(people, on=keys, how="left", nulls_equal=True).select(
             *keys, "order_count", "revenue", pl.col("customer_count").fill_null(0),
             (pl.col("revenue").cast(pl.Float64) / pl.col("order_count")).alias("average_order_value"),
@@ -70,6 +57,26 @@ class Job:
             (pl.col("repeaters") / pl.col("customer_count")).alias("repeat_purchase_rate"),
             (pl.col("returned") / (pl.col("order_count") + pl.col("returned"))).alias("return_rate"),
         ).sort(keys)
+
+    def w1(self):
+        month = pl.col("ordered_at").dt.date().dt.truncate("1mo").alias("month")
+        countries = self.customers.select("customer_id", "country")
+        orders = (
+            self.orders.filter(pl.col("status").is_in(["completed", "returned"]))
+            .select("customer_id", "channel", month, "amount", "status")
+            .join(countries, on="customer_id", how="left")
+        )
+        each = (
+            self.sold.group_by("customer_id", "channel", month).agg(n=pl.len())
+            .join(countries, on="customer_id", how="left")
+        )
+        return self.orders_by(["country", "channel", "month"], orders, each)
+
+    def products(self):
+        orders = self.orders.filter(pl.col("status").is_in(["completed", "returned"])).select(
+            "product_id", "channel", "amount", "status")
+        each = self.sold.group_by("customer_id", "product_id", "channel").agg(n=pl.len())
+        return self.orders_by(["product_id", "channel"], orders, each)
 
     def w2(self):
         month = pl.col("month")
@@ -169,11 +176,12 @@ class Job:
         )
 
 
-ALL = ["w1", "w2", "w3", "w4", "w5_tickets", "w5_surveys"]
+# What `products` computes is no part of the nightly job.
+NIGHT = ["w1", "w2", "w3", "w4", "w5_tickets", "w5_surveys"]
 
 if __name__ == "__main__":
     job = Job(sys.argv[1])
-    for name in sys.argv[3:] or ALL:
+    for name in sys.argv[3:] or NIGHT:
         # 0 / 0 is nothing known.
         table = getattr(job, name)().fill_nan(None)
         table.collect(engine="streaming").write_parquet(f"{sys.argv[2]}/{name}.parquet")
