@@ -170,11 +170,15 @@ impl Decoding<'_> {
             if start.checked_add(length).is_none_or(|end| end > file.bytes) {
                 return Err(unreadable(Some(&path), "its bytes reach beyond the file".into()));
             }
-            let mut bytes = vec![0; length as usize];
-            input
+            // Read into what is set aside for it and not into zeros, which would be written first.
+            let mut bytes = Vec::with_capacity(length as usize);
+            let read = input
                 .seek(SeekFrom::Start(start))
-                .and_then(|_| input.read_exact(&mut bytes))
+                .and_then(|_| (&mut input).take(length).read_to_end(&mut bytes))
                 .map_err(|error| unreadable(Some(&path), error.to_string()))?;
+            if read as u64 != length {
+                return Err(unreadable(Some(&path), "the file ends before its bytes do".into()));
+            }
             let uncompressed = u64::try_from(column.uncompressed_size()).unwrap_or(0);
             check_pages(&bytes, uncompressed).map_err(|reason| unreadable(Some(&path), reason))?;
             chunks.push((start, Bytes::from(bytes)));

@@ -13,7 +13,7 @@ use arrow::compute;
 use super::evaluate::{Program, flat};
 use super::kernel::{self, arrow_error, mask};
 use crate::engine::EngineError;
-use crate::frame::{DataType, Schema};
+use crate::frame::{DataType, Schema, Value, pow10};
 use crate::ir::{Calendar, Expr, ExprNode, Func};
 
 /// A lazy call, bound; its first argument is a step of the program it stands in.
@@ -152,6 +152,16 @@ impl Arm {
     }
 }
 
+/// True for a whole number that is written in the expression and has a place among the decimals of a type.
+fn fits(argument: &Expr, to: DataType) -> bool {
+    match (&argument.node, to) {
+        (ExprNode::Literal(Value::Int(number)), DataType::Decimal { precision, scale }) => {
+            i128::from(*number).abs() < pow10(precision.saturating_sub(scale))
+        }
+        _ => false,
+    }
+}
+
 /// True if there are values for which an expression of these types has no result.
 pub(super) fn can_fail(expr: &Expr) -> bool {
     let ExprNode::Call(func, arguments) = &expr.node else { return false };
@@ -160,7 +170,9 @@ pub(super) fn can_fail(expr: &Expr) -> bool {
         Func::Add | Func::Subtract | Func::Multiply => exact,
         // Only a whole number may have no counterpart of the other sign.
         Func::Negate | Func::Abs => matches!(expr.data_type, DataType::Int64 | DataType::Duration),
-        Func::Cast(to) => arguments.iter().any(|argument| cast_can_fail(argument.data_type, *to)),
+        Func::Cast(to) => arguments
+            .iter()
+            .any(|argument| cast_can_fail(argument.data_type, *to) && !fits(argument, *to)),
         Func::ToMoney(_) | Func::Shift(_) | Func::AddDuration | Func::AddDays => true,
         Func::Between | Func::Steps(_) => {
             arguments.iter().any(|time| time.data_type == DataType::Timestamp)
@@ -317,9 +329,11 @@ mod tests {
             Field::new("s", DataType::String),
         ]);
         let fails = |text: &str| can_fail(&from_text(text, &schema).expect("it types"));
-        for text in ["m > 0", "i > 1.5", "m / i", "s || '!' = 'x'", "try_cast(s as int64) > 1"] {
+        let safe = ["i > 1.5", "m / i", "s || '!' = 'x'", "try_cast(s as int64) > 1"];
+        for text in safe.into_iter().chain(["m > 0", "m < cast(-99 as decimal(4, 2))"]) {
             assert!(!fails(text), "{text}");
         }
+        assert!(fails("m < cast(100 as decimal(4, 2))"), "five digits have no place in four");
         for text in ["i + 1 > 0", "cast(s as date) is null", "abs(i) = 1", "m * 2 > 1"] {
             assert!(fails(text), "{text}");
         }

@@ -12,9 +12,10 @@ use super::super::intern::{Keys, with_precision};
 use super::super::lazy::can_fail;
 use super::super::memory::Memory;
 use super::super::people::People;
+use super::arguments::{Arguments, Selected};
 use super::gather::Pair;
 use super::groups::Groups;
-use super::state::{Accumulator, Arguments, Kind, Reading, Selected};
+use super::state::{Accumulator, Kind, Reading};
 use super::{Fold, Morsel, Persons, ScanFacts};
 use crate::document::TimeUnit;
 use crate::engine::EngineError;
@@ -53,7 +54,7 @@ pub(super) fn bytes_per_row(aggregate: &Aggregate, facts: &ScanFacts) -> u64 {
     }
     let bytes = |(kind, arguments, _): &(Kind, Vec<Expr>, Option<Expr>)| match kind {
         Kind::Values if arguments[0].data_type == DataType::Float64 => 12,
-        Kind::Values => 6,
+        Kind::Values => 8,
         Kind::People if facts.large => 3,
         Kind::People => size_of::<Pair>() as u64,
         Kind::Distinct | Kind::Weighted | Kind::Varying => 64,
@@ -70,6 +71,8 @@ struct Slot {
     /// Where its arguments and filter are among the program's results.
     places: Vec<usize>,
     filter_place: Option<usize>,
+    /// True if the filter only lets rows pass that have the first argument.
+    present: bool,
     keys: Vec<Keys>,
 }
 
@@ -81,6 +84,8 @@ pub struct AggregateFold {
     program: Program,
     /// The same, each argument on the rows that pass its filter: for morsels in which others fail.
     guarded: Option<Program>,
+    /// True if there is no row on which they fail.
+    certain: bool,
     group_keys: Keys,
     group_count: usize,
     slots: Vec<Slot>,
@@ -262,7 +267,16 @@ impl AggregateFold {
                         _ => Vec::new(),
                     };
                     let (places, filter_place) = (Vec::new(), None);
-                    slots.push(Slot { kind, arguments, filter, places, filter_place, keys });
+                    let present = arguments.first().is_some_and(|value| asks_for(&filter, value));
+                    slots.push(Slot {
+                        kind,
+                        arguments,
+                        filter,
+                        places,
+                        filter_place,
+                        present,
+                        keys,
+                    });
                     slots.len() - 1
                 }
             };
@@ -289,6 +303,7 @@ impl AggregateFold {
         }
         plain.extend(filters.iter().cloned());
         safe.extend(filters);
+        let certain = !plain.iter().any(can_fail);
         let program = Program::bind(&plain, input)?;
         let guarded = (safe != plain).then(|| Program::bind(&safe, input)).transpose()?;
         let group_keys = Keys::new(aggregate.keys.iter().map(|key| key.value.data_type).collect())?;
@@ -298,6 +313,7 @@ impl AggregateFold {
             needs,
             program,
             guarded,
+            certain,
             group_keys,
             group_count: aggregate.keys.len(),
             slots,
@@ -346,6 +362,11 @@ impl Fold for AggregateFold {
         self.needs.clone()
     }
 
+    /// Rows that are not there have no group, and an argument must not fail on them.
+    fn selects(&self) -> bool {
+        self.group_count == 0 && self.certain
+    }
+
     fn start(&self, facts: &ScanFacts) -> AggregateState {
         let mut state = AggregateState {
             groups: Groups::new(&self.group_types()),
@@ -379,30 +400,38 @@ impl Fold for AggregateFold {
             count => state.groups.of(&results[..count], &self.group_keys)?,
         };
         let count = if self.group_count == 0 { 1 } else { state.groups.known.len() };
-        let mut selected: Vec<(usize, Option<Selected>)> = Vec::new();
-        for place in self.slots.iter().filter_map(|slot| slot.filter_place) {
-            if !selected.iter().any(|(known, _)| *known == place) {
-                selected.push((place, Selected::new(results[place].as_boolean(), &groups)));
+        let there = morsel.selected;
+        let mut selected: Vec<(Option<usize>, Option<Selected>)> = Vec::new();
+        for place in self.slots.iter().map(|slot| slot.filter_place) {
+            if selected.iter().any(|(known, _)| *known == place) {
+                continue;
             }
+            let rows = match (place, there) {
+                (Some(place), _) => Selected::new(results[place].as_boolean(), there, &groups),
+                (None, Some(there)) => Some(Selected::of(there, there.count_set_bits(), &groups)),
+                (None, None) => None,
+            };
+            selected.push((place, rows));
         }
         for (slot, accumulator) in self.slots.iter().zip(&mut state.accumulators) {
             accumulator.grow(count);
             let columns: Vec<ArrayRef> =
                 slot.places.iter().map(|&place| results[place].clone()).collect();
-            let known = |place: usize| selected.iter().find(|(known, _)| *known == place);
-            let of_slot = slot.filter_place.and_then(known);
+            let of_slot = selected.iter().find(|(known, _)| *known == slot.filter_place);
             accumulator.take(
                 slot.kind,
                 &Arguments {
                     columns: &columns,
                     selected: of_slot.and_then(|(_, selected)| selected.as_ref()),
+                    present: slot.present,
                     groups: &groups,
                     keys: &slot.keys,
                 },
             )?;
         }
         if let Some(memory) = state.memory.as_ref().filter(|memory| memory.is_short(0)) {
-            state.accumulators.iter_mut().try_for_each(|kept| kept.put_aside(memory))?;
+            let mut kept = state.accumulators.iter_mut();
+            kept.try_for_each(|kept| kept.put_aside(count, memory))?;
         }
         Ok(())
     }

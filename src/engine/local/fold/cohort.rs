@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use hashbrown::HashMap;
+
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
 };
 
 use super::super::intern::{Interner, Keys, with_precision};
 use super::super::kernel::arrow_error;
-use super::days::{DayEvent, Days, OfDays, Periods, Segments};
+use super::days::{DayEvent, Days, OfDays, Segments};
 use super::people::{Reader, add, day_of, overflow};
+use super::periods::{Active, Activity, Periods, by_period};
 use super::{Fold, Morsel, ScanFacts};
 use crate::document::DAY_MICROS;
 use crate::engine::{EngineError, Extent, NodeId};
@@ -42,12 +45,6 @@ struct Entry {
     by: Box<[u8]>,
 }
 
-#[derive(Clone, Copy, Default)]
-pub(super) struct Activity {
-    orders: i64,
-    value: i128,
-}
-
 /// Customers and the history of each.
 #[derive(Default)]
 pub(in super::super) struct CohortState {
@@ -55,22 +52,28 @@ pub(in super::super) struct CohortState {
     histories: Vec<History>,
 }
 
-/// One cohort and segment, by cell. Lists of counts have one more entry: how many customers have
-/// something in so many cells, from the first on.
+/// One cohort and segment.
 #[derive(Default)]
 pub(super) struct Cohort {
     size: i64,
-    /// Cells that a customer has lived through.
-    complete: Vec<i64>,
-    /// Cells in which a customer counts as retained; for `exactly`, those who do in this cell.
-    retained: Vec<i64>,
-    activity: Vec<Activity>,
+    /// By cell, and one more: what is told of customers with so many cells, from the first on.
+    cells: Vec<OfCell>,
+}
+
+/// One cell of a cohort.
+#[derive(Clone, Copy, Default)]
+struct OfCell {
+    /// Customers who have lived through so many cells.
+    complete: i64,
+    /// Customers who count as retained in so many cells; for `exactly`, those who do in this cell.
+    retained: i64,
+    activity: Activity,
     /// What customers were worth in this cell or between it and the one before.
-    gained: Vec<i128>,
+    gained: i128,
     /// What customers were worth who have not lived through this cell.
-    lost: Vec<i128>,
+    lost: i128,
     /// Ticks that customers have lived of this cell, without those who lived through it.
-    rest: Vec<i128>,
+    rest: i128,
 }
 
 /// The cells of every cohort.
@@ -105,39 +108,24 @@ impl Cells<'_> {
 impl Cohort {
     /// The customers of both together.
     fn merge(mut self, other: Cohort) -> Result<Cohort, EngineError> {
-        if other.complete.is_empty() {
-            return Ok(self);
-        }
-        self.make_room(other.activity.len());
         self.size += other.size;
-        for (counts, others) in
-            [(&mut self.complete, other.complete), (&mut self.retained, other.retained)]
-        {
-            counts.iter_mut().zip(others).for_each(|(count, more)| *count += more);
-        }
-        for (sums, others) in [
-            (&mut self.gained, other.gained),
-            (&mut self.lost, other.lost),
-            (&mut self.rest, other.rest),
-        ] {
-            for (sum, more) in sums.iter_mut().zip(others) {
-                *sum = add(*sum, more)?;
-            }
-        }
-        for (activity, more) in self.activity.iter_mut().zip(other.activity) {
-            activity.add(more)?;
+        self.make_room(other.cells.len());
+        for (cell, other) in self.cells.iter_mut().zip(other.cells) {
+            cell.complete += other.complete;
+            cell.retained += other.retained;
+            cell.activity.add(other.activity)?;
+            cell.gained = add(cell.gained, other.gained)?;
+            cell.lost = add(cell.lost, other.lost)?;
+            cell.rest = add(cell.rest, other.rest)?;
         }
         Ok(self)
     }
 
-    fn make_room(&mut self, cells: usize) {
-        for counts in [&mut self.complete, &mut self.retained] {
-            counts.resize(cells + 1, 0);
+    /// Makes room for so many entries.
+    fn make_room(&mut self, entries: usize) {
+        if self.cells.len() < entries {
+            self.cells.resize(entries, OfCell::default());
         }
-        for sums in [&mut self.gained, &mut self.lost, &mut self.rest] {
-            sums.resize(cells + 1, 0);
-        }
-        self.activity.resize(cells, Activity::default());
     }
 }
 
@@ -145,14 +133,6 @@ impl Entry {
     /// What the first event is the smallest of.
     fn place(&self) -> (&[u8], &[u8]) {
         (&self.order, &self.by)
-    }
-}
-
-impl Activity {
-    fn add(&mut self, other: Activity) -> Result<(), EngineError> {
-        self.orders += other.orders;
-        self.value = add(self.value, other.value)?;
-        Ok(())
     }
 }
 
@@ -290,11 +270,19 @@ impl Fold for CohortFold {
         for (history, entry) in entered() {
             let number = follower.cohort_of(entry.ticks);
             if let Some(cohort) = cohorts.get_mut(&(number, entry.by.as_ref())) {
-                follower.follow(cohort, number, entry.ticks, &history.activity, &cells)?;
+                let begin = follower.begin(number);
+                follower.follow(cohort, begin, entry.ticks, &history.activity, &cells)?;
             }
         }
         follower.table(&cohorts, &cells)
     }
+}
+
+/// Where a cohort begins: the period of age 0, and its first day.
+#[derive(Clone, Copy)]
+struct Begin {
+    base: i64,
+    start: i32,
 }
 
 /// What follows cohorts over their cells.
@@ -357,19 +345,26 @@ impl<'a> Follower<'a> {
         Ok(cells)
     }
 
+    /// Where cohorts begin, by their numbers.
+    fn begin(&self, number: i64) -> Begin {
+        Begin {
+            base: self.grid.base_period(self.calendar, number),
+            start: self.calendar.period_start(self.grid.cohort, number),
+        }
+    }
+
     /// Follows a customer of a cohort, who entered at `entered`, through the activity, in order.
     fn follow(
         &self,
         cohort: &mut Cohort,
-        number: i64,
+        Begin { base, start }: Begin,
         entered: i64,
         history: &[(i64, Activity)],
         cells: &Cells,
     ) -> Result<(), EngineError> {
         let (grid, end) = (self.grid, &self.end);
-        let base = grid.base_period(self.calendar, number);
-        let start = self.calendar.period_start(grid.cohort, number);
-        cohort.make_room(cells.count);
+        cohort.make_room(cells.count + 1);
+        let of = &mut cohort.cells[..];
         let age_of = |when: i64| match (grid.steps, &grid.entering) {
             (Steps::Rolling, _) => (when - entered).div_euclid(end.step),
             (Steps::Calendar, None) => (when - base).max(0),
@@ -395,30 +390,31 @@ impl<'a> Follower<'a> {
                 continue;
             }
             worth = add(worth, activity.value)?;
-            cohort.gained[cell] = add(cohort.gained[cell], activity.value)?;
+            let of_cell = &mut of[cell];
+            of_cell.gained = add(of_cell.gained, activity.value)?;
             if cells.ends(cell).0 > age {
                 continue;
             }
-            cohort.activity[cell].add(*activity)?;
+            of_cell.activity.add(*activity)?;
             if before != Some(cell) {
                 before = Some(cell);
                 unbroken += usize::from(unbroken == cell);
-                cohort.retained[cell] += i64::from(grid.returned == Returned::Exactly);
+                of_cell.retained += i64::from(grid.returned == Returned::Exactly);
             }
         }
-        cohort.complete[complete] += 1;
-        cohort.lost[complete] = add(cohort.lost[complete], worth)?;
+        of[complete].complete += 1;
+        of[complete].lost = add(of[complete].lost, worth)?;
         match grid.returned {
             Returned::Exactly => {}
             Returned::OnOrAfter => {
                 let begun = last.map_or(0, |last| cells.begun(last));
-                cohort.retained[begun.min(complete)] += 1;
+                of[begun.min(complete)].retained += 1;
             }
-            Returned::Through => cohort.retained[unbroken] += 1,
+            Returned::Through => of[unbroken].retained += 1,
         }
         if grid.steps == Steps::Rolling && complete < cells.count {
             let lived = end.ticks - entered - cells.ends(complete).0 * end.step;
-            cohort.rest[complete] += i128::from(lived.max(0));
+            of[complete].rest += i128::from(lived.max(0));
         }
         Ok(())
     }
@@ -432,6 +428,8 @@ pub(super) struct GridOfDays<'a> {
     cohorts: BTreeMap<(i64, &'a [u8]), Cohort>,
     cells: Cells<'a>,
     oldest: i64,
+    /// Where cohorts begin, by their numbers from the oldest on.
+    begins: Vec<Begin>,
     /// Where each cohort stands, by its number from the oldest on and its segment.
     places: Vec<usize>,
     segments: &'a Segments,
@@ -453,7 +451,7 @@ impl<'a> GridOfDays<'a> {
         let numbers = Periods::new(days.span, calendar, grid.cohort);
         let ages = Periods::new(days.span, calendar, grid.age);
         let mut cohorts: BTreeMap<(i64, &[u8]), Cohort> = BTreeMap::new();
-        let mut sizes: BTreeMap<(i64, u32), i64> = BTreeMap::new();
+        let mut sizes: HashMap<(i64, u32), i64> = HashMap::new();
         for (person, first) in days.firsts() {
             let number = numbers.of(first, calendar, grid.cohort);
             *sizes.entry((number, segments.of(person))).or_default() += 1;
@@ -480,13 +478,14 @@ impl<'a> GridOfDays<'a> {
                 places[(number - oldest) as usize * width + codes[code] as usize] = place;
             }
         }
-        Ok(GridOfDays { follower, numbers, ages, cohorts, cells, oldest, places, segments })
+        let begins = (oldest..=youngest).map(|number| follower.begin(number)).collect();
+        Ok(GridOfDays { follower, numbers, ages, cohorts, cells, oldest, begins, places, segments })
     }
 }
 
 impl OfDays for GridOfDays<'_> {
     /// By cohort, and the activity of the customer at hand.
-    type Found = (Vec<Cohort>, Vec<(i64, Activity)>);
+    type Found = (Vec<Cohort>, Active);
 
     fn start(&self) -> Self::Found {
         let mut found: Vec<Cohort> = Vec::new();
@@ -502,23 +501,16 @@ impl OfDays for GridOfDays<'_> {
     ) -> Result<(), EngineError> {
         let Follower { grid, calendar, .. } = self.follower;
         let number = self.numbers.of(events[0].day, calendar, grid.cohort);
-        history.clear();
-        for event in events {
-            let when = self.ages.of(event.day, calendar, grid.age);
-            let activity = Activity { orders: 1, value: event.value().unwrap_or(0) };
-            match history.last_mut() {
-                Some((known, sum)) if *known == when => sum.add(activity)?,
-                _ => history.push((when, activity)),
-            }
-        }
+        let age_of = |day: i32| self.ages.of(day, calendar, grid.age);
+        let history = by_period(events, history, age_of);
         let segment = self.segments.of(person) as usize;
-        let place = (number - self.oldest) as usize * self.segments.len() + segment;
-        let cohort = &mut found[self.places[place]];
-        self.follower.follow(cohort, number, 0, history, &self.cells)
+        let number = (number - self.oldest) as usize;
+        let cohort = &mut found[self.places[number * self.segments.len() + segment]];
+        self.follower.follow(cohort, self.begins[number], 0, history, &self.cells)
     }
 
     fn bytes(&self) -> usize {
-        self.cohorts.len() * self.cells.count * 100
+        self.cohorts.len() * self.cells.count * size_of::<OfCell>()
     }
 
     fn table(mut self, found: Vec<Self::Found>) -> Result<Frame, EngineError> {
@@ -611,16 +603,16 @@ impl Follower<'_> {
             let base = grid.base_period(self.calendar, number);
             let start_of = |age: i64| self.calendar.period_start(grid.age, base + age);
             let mut cumulative = 0;
-            let mut eligible: i64 = cohort.complete.iter().sum();
-            let mut staying: i64 = cohort.retained.iter().sum();
-            for cell in 0..cells.count {
+            let mut eligible: i64 = cohort.cells.iter().map(|of| of.complete).sum();
+            let mut staying: i64 = cohort.cells.iter().map(|of| of.retained).sum();
+            for (cell, of) in cohort.cells.iter().take(cells.count).enumerate() {
                 let (low, high) = cells.ends(cell);
-                eligible -= cohort.complete[cell];
-                staying -= cohort.retained[cell];
-                let net = cohort.gained[cell].checked_sub(cohort.lost[cell]);
+                eligible -= of.complete;
+                staying -= of.retained;
+                let net = of.gained.checked_sub(of.lost);
                 cumulative = add(cumulative, net.ok_or_else(overflow)?)?;
                 let retained = match grid.returned {
-                    Returned::Exactly => cohort.retained[cell],
+                    Returned::Exactly => of.retained,
                     Returned::OnOrAfter | Returned::Through => staying,
                 };
                 let (period, share) = match grid.steps {
@@ -633,7 +625,7 @@ impl Follower<'_> {
                     }
                     Steps::Rolling => {
                         let length = (high - low + 1) as f64 * end.step as f64;
-                        let rest = cohort.rest[cell] as f64 / length;
+                        let rest = of.rest as f64 / length;
                         (None, (eligible as f64 + rest) / cohort.size as f64)
                     }
                 };
@@ -644,7 +636,7 @@ impl Follower<'_> {
                 periods.push(period);
                 shares.push(share);
                 sizes.push(cohort.size);
-                let activity = cohort.activity[cell];
+                let activity = of.activity;
                 let over = |count: i64| (eligible > 0).then_some(count);
                 for (column, count) in counts.iter_mut().zip([eligible, retained, activity.orders])
                 {

@@ -8,17 +8,18 @@ use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, UInt32Array};
 use arrow::datatypes::{Date32Type, Decimal128Type, TimestampMicrosecondType};
 
 use rayon::prelude::*;
 
 use super::super::chain::PERSON;
 use super::super::evaluate::Program;
-use super::super::intern::{Interner, Keys};
+use super::super::intern::Keys;
 use super::super::memory::Memory;
 use super::super::people::{NOBODY, People};
 use super::gather::{Gather, Grouped, OfPerson, PackedGrouped};
+use super::groups::Groups;
 use super::pack::{self, Bytes};
 use super::people::{day_of, overflow};
 use super::{Fold, Morsel, ScanFacts, cohort, foreign, movements, repeats, summary};
@@ -142,7 +143,7 @@ pub(in super::super) struct Gathered {
 pub(in super::super) struct Segments {
     /// Empty if all are of one segment.
     codes: Vec<u32>,
-    known: Interner,
+    groups: Groups,
     pub(super) keys: Keys,
 }
 
@@ -357,30 +358,50 @@ impl Fold for DaysFold {
         }
         let columns = self.program.run(morsel.batch, &self.calendar)?;
         let people: &UInt32Array = columns[0].as_primitive();
-        let days = self.days(&columns[1]);
-        let no_time = columns[1].nulls().filter(|nulls| nulls.null_count() > 0);
-        let values = self.has_value.then(|| columns[2].as_primitive::<Decimal128Type>());
-        let no_value = values.and_then(|values| values.nulls().filter(|n| n.null_count() > 0));
-        let (mut first, mut last) = state.days.unwrap_or((i32::MAX, i32::MIN));
         let people = people.values();
-        let mut take = |row: usize| -> Result<(), EngineError> {
-            let (person, day) = (people[row], days[row]);
-            if person == NOBODY || no_time.is_some_and(|nulls| nulls.is_null(row)) {
-                return Ok(());
-            }
-            let value = match values {
-                Some(values) if no_value.is_none_or(|nulls| nulls.is_valid(row)) => {
-                    let value = i64::try_from(values.values()[row]).ok();
-                    value.filter(|&value| value != NO_VALUE).ok_or_else(overflow)?
-                }
-                _ => NO_VALUE,
-            };
-            (first, last) = (first.min(day), last.max(day));
-            state.events.push(DayEvent { person, day, value })
+        let days = self.days(&columns[1]);
+        let values = match self.has_value {
+            true => minor_units(columns[2].as_primitive()),
+            false => (vec![NO_VALUE; people.len()], false),
         };
-        match morsel.selected {
-            None => (0..people.len()).try_for_each(&mut take)?,
-            Some(selected) => selected.set_indices().try_for_each(&mut take)?,
+        let (values, some_too_large) = values;
+        let no_time = columns[1].nulls().filter(|nulls| nulls.null_count() > 0);
+        let is_event = |row: &u32| {
+            let row = *row as usize;
+            people[row] != NOBODY && no_time.is_none_or(|nulls| nulls.is_valid(row))
+        };
+        let all = no_time.is_none() && !people.contains(&NOBODY);
+        let rows: Option<Vec<u32>> = match (morsel.selected, all) {
+            (None, true) => None,
+            (None, false) => Some((0..people.len() as u32).filter(is_event).collect()),
+            (Some(selected), true) => Some(selected.set_indices_u32().collect()),
+            (Some(selected), false) => Some(selected.set_indices_u32().filter(is_event).collect()),
+        };
+        if some_too_large {
+            let values = columns[2].as_primitive::<Decimal128Type>();
+            let fits =
+                |row: usize| values.is_null(row) || in_minor_units(values.value(row)).is_some();
+            let all = match &rows {
+                None => (0..people.len()).all(fits),
+                Some(rows) => rows.iter().all(|&row| fits(row as usize)),
+            };
+            if !all {
+                return Err(overflow());
+            }
+        }
+        let (mut first, mut last) = state.days.unwrap_or((i32::MAX, i32::MIN));
+        let mut see = |day: i32| (first, last) = (first.min(day), last.max(day));
+        let event =
+            |row: usize| DayEvent { person: people[row], day: days[row], value: values[row] };
+        match &rows {
+            None => {
+                days.iter().for_each(|day| see(*day));
+                state.events.extend(people.len(), event)?;
+            }
+            Some(rows) => {
+                rows.iter().for_each(|&row| see(days[row as usize]));
+                state.events.extend(rows.len(), |place| event(rows[place] as usize))?;
+            }
         }
         state.days = (first <= last).then_some((first, last));
         Ok(())
@@ -423,19 +444,38 @@ impl DaysFold {
     }
 }
 
+/// An amount as it is kept of an event, if it is not too large for that.
+fn in_minor_units(value: i128) -> Option<i64> {
+    i64::try_from(value).ok().filter(|&value| value != NO_VALUE)
+}
+
+/// Amounts as they are kept of events, and whether there are some too large for that.
+fn minor_units(values: &Decimal128Array) -> (Vec<i64>, bool) {
+    let mut some_too_large = false;
+    // Without a branch for each: there are none.
+    let minor = |&value: &i128| {
+        let minor = value as i64;
+        some_too_large |= i128::from(minor) != value || minor == NO_VALUE;
+        minor
+    };
+    let mut minor: Vec<i64> = values.values().iter().map(minor).collect();
+    if let Some(nulls) = values.nulls().filter(|nulls| nulls.null_count() > 0) {
+        (!nulls.inner()).set_indices().for_each(|row| minor[row] = NO_VALUE);
+    }
+    (minor, some_too_large)
+}
+
 impl Segments {
     /// The segments of customers by columns of these types; nobody's are known yet.
     ///
     /// # Errors
     /// Types that cannot be keys.
     pub fn new(types: Vec<DataType>) -> Result<Self, EngineError> {
-        let one = types.is_empty();
-        let mut segments =
-            Segments { codes: Vec::new(), known: Interner::default(), keys: Keys::new(types)? };
-        if one {
-            segments.known.intern(&[])?;
+        let mut groups = Groups::new(&types);
+        if types.is_empty() {
+            groups.known.intern(&[])?;
         }
-        Ok(segments)
+        Ok(Segments { codes: Vec::new(), groups, keys: Keys::new(types)? })
     }
 
     /// Takes the columns of the next customers, in the order of their numbers.
@@ -443,9 +483,7 @@ impl Segments {
     /// # Errors
     /// More segments than there are numbers.
     pub fn push(&mut self, columns: &[ArrayRef]) -> Result<(), EngineError> {
-        for row in &self.keys.encode(columns)? {
-            self.codes.push(self.known.intern(row.data())?);
-        }
+        self.codes.extend(self.groups.of(columns, &self.keys)?);
         Ok(())
     }
 
@@ -456,12 +494,12 @@ impl Segments {
 
     /// How many segments there are.
     pub(super) fn len(&self) -> usize {
-        self.known.len()
+        self.groups.known.len()
     }
 
     /// The encoded segment with a number.
     pub(super) fn get(&self, code: u32) -> &[u8] {
-        self.known.get(code)
+        self.groups.known.get(code)
     }
 }
 
@@ -562,34 +600,6 @@ pub(in super::super) fn of<'a>(
         RelNode::Repeats(node) => Box::new(repeats::RepeatsOfDays::new(rel, node, days, segments)?),
         _ => return Err(EngineError::Internal("not a fold of days".into())),
     }))
-}
-
-/// The calendar periods of days, looked up.
-pub(super) struct Periods {
-    first: i32,
-    periods: Vec<i64>,
-}
-
-impl Periods {
-    /// The periods of all days of a span.
-    pub fn new(
-        span: Option<(i32, i32)>,
-        calendar: &Calendar,
-        unit: crate::document::TimeUnit,
-    ) -> Self {
-        let (first, last) = span.unwrap_or((0, -1));
-        // Of a stray event in the far future or past the days in between are not worth a table.
-        let last = last.min(first.saturating_add(100_000));
-        let periods = (first..=last).map(|day| calendar.period_of(unit, day)).collect();
-        Periods { first, periods }
-    }
-
-    /// The period of a day.
-    pub fn of(&self, day: i32, calendar: &Calendar, unit: crate::document::TimeUnit) -> i64 {
-        let place = usize::try_from(i64::from(day) - i64::from(self.first)).ok();
-        let known = place.and_then(|place| self.periods.get(place)).copied();
-        known.unwrap_or_else(|| calendar.period_of(unit, day))
-    }
 }
 
 #[cfg(test)]

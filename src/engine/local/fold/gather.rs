@@ -20,9 +20,9 @@ pub(super) const PARTITIONS: usize = 256;
 /// Rows of a piece: lists grow by whole pieces, and nothing is moved.
 const PIECE: usize = 2048;
 
-/// Rows that are put in the order of their partitions before they go there. One by one they would go to as many
-/// places of memory as there are partitions, which is more than processors keep track of.
-const STAGED: usize = 4096;
+/// Bytes of rows that are put in the order of their partitions before they go there. One by one they would go to
+/// as many places of memory as there are partitions, which is more than processors keep track of.
+const STAGED: usize = 64 << 10;
 
 /// Pieces of a list that are packed together.
 const PACKED: usize = 6;
@@ -101,6 +101,8 @@ impl<T> Default for Gather<T> {
 }
 
 impl<T: OfPerson> Gather<T> {
+    const STAGED: usize = STAGED / size_of::<T>();
+
     /// No rows yet, of an input: the rows of a large one are packed.
     pub fn of_input(facts: &ScanFacts) -> Self {
         Gather { memory: facts.large.then(|| facts.memory.clone()), ..Gather::default() }
@@ -112,7 +114,24 @@ impl<T: OfPerson> Gather<T> {
     /// A disk that is full or fails, where memory is short.
     pub fn push(&mut self, row: T) -> Result<(), EngineError> {
         self.staged.push(row);
-        if self.staged.len() >= STAGED { self.spread() } else { Ok(()) }
+        if self.staged.len() >= Self::STAGED { self.spread() } else { Ok(()) }
+    }
+
+    /// Takes so many rows.
+    ///
+    /// # Errors
+    /// A disk that is full or fails, where memory is short.
+    pub fn extend(&mut self, count: usize, row: impl Fn(usize) -> T) -> Result<(), EngineError> {
+        let mut taken = 0;
+        while taken < count {
+            let end = count.min(taken + Self::STAGED - self.staged.len());
+            self.staged.extend((taken..end).map(&row));
+            taken = end;
+            if self.staged.len() == Self::STAGED {
+                self.spread()?;
+            }
+        }
+        Ok(())
     }
 
     /// Moves the staged rows to their partitions.
@@ -398,16 +417,38 @@ impl OfPerson for Pair {
 /// Counts the customers of one partition after the other.
 struct Counting<'a> {
     least: &'a [i64],
+    groups: usize,
+    /// The place in `found` of who has so many rows, for numbers that are mostly asked for.
+    places: [usize; FEW],
     /// Whose rows were counted last in a group, and how many there were.
     counted: Vec<(u32, u32)>,
-    /// How many customers have enough rows in each group, for each of `least`.
-    found: Vec<Vec<u32>>,
+    /// How many customers have enough rows in each group, for each of `least`, and behind them what nobody asks
+    /// for.
+    found: Vec<u32>,
 }
+
+/// Numbers of rows whose places are looked up.
+const FEW: usize = 16;
 
 impl<'a> Counting<'a> {
     fn new(groups: usize, least: &'a [i64]) -> Self {
-        let found = vec![vec![0; groups]; least.len()];
-        Counting { least, counted: vec![(u32::MAX, 0); groups], found }
+        let mut counting = Counting {
+            least,
+            groups,
+            places: [0; FEW],
+            counted: vec![(u32::MAX, 0); groups],
+            found: vec![0; groups * (least.len() + 1)],
+        };
+        for count in 0..FEW {
+            counting.places[count] = counting.place_of(count as i64);
+        }
+        counting
+    }
+
+    /// The place of those who have so many rows.
+    fn place_of(&self, count: i64) -> usize {
+        let asked = self.least.iter().position(|&least| least.max(1) == count);
+        asked.unwrap_or(self.least.len()) * self.groups
     }
 
     fn count(&mut self, pair: &Pair) {
@@ -415,9 +456,20 @@ impl<'a> Counting<'a> {
         let (last, count) = &mut self.counted[group];
         *count = if *last == pair.person { *count + 1 } else { 1 };
         *last = pair.person;
-        for (found, &least) in self.found.iter_mut().zip(self.least) {
-            found[group] += u32::from(i64::from(*count) == least.max(1));
-        }
+        let place = match (*count, self.places.get(*count as usize)) {
+            (_, Some(&place)) => place,
+            (count, None) => self.place_of(count.into()),
+        };
+        self.found[place + group] += 1;
+    }
+
+    /// What was found, for each of `least`: the same for those that are alike.
+    fn into_found(self) -> Vec<Vec<u32>> {
+        let of = |&least: &i64| {
+            let place = self.place_of(least.max(1));
+            self.found[place..place + self.groups].to_vec()
+        };
+        self.least.iter().map(of).collect()
     }
 }
 
@@ -434,7 +486,7 @@ pub(super) fn customers_with(
     let count = |grouped: Grouped<Pair>| {
         let mut counting = Counting::new(groups, least);
         grouped.rows.iter().for_each(|pair| counting.count(pair));
-        Ok(counting.found)
+        Ok(counting.into_found())
     };
     let mut totals = vec![vec![0_i64; groups]; least.len()];
     for found in pairs.into_grouped(people, count)? {
@@ -467,7 +519,7 @@ pub(super) fn customers_of_past(
         Ok(())
     })?;
     *pairs = left;
-    let found = counting.found.into_iter();
+    let found = counting.into_found().into_iter();
     Ok(found.map(|counts| counts.into_iter().map(i64::from).collect()).collect())
 }
 

@@ -33,6 +33,15 @@ pub(super) struct Groups {
     pairings: Vec<Pairing>,
     /// The group of each combination of codes.
     groups: Vec<u32>,
+    /// True if the groups have the numbers of their combinations.
+    alike: bool,
+}
+
+/// The codes or numbers of rows.
+enum Numbered {
+    /// All have this one.
+    Same(u32),
+    Each(Vec<u32>),
 }
 
 /// Codes of the values of one column, from 1; 0 is null.
@@ -71,6 +80,7 @@ impl Groups {
             coders: types.iter().map(coder).collect(),
             pairings: types.iter().skip(1).map(|_| Pairing::default()).collect(),
             groups: Vec::new(),
+            alike: true,
         }
     }
 
@@ -79,69 +89,130 @@ impl Groups {
     /// # Errors
     /// More groups than there are numbers.
     pub fn of(&mut self, columns: &[ArrayRef], keys: &Keys) -> Result<Vec<u32>, EngineError> {
-        let mut numbers: Vec<u32> = Vec::new();
+        let rows = columns.first().map_or(0, |column| column.len());
+        let mut numbers = Numbered::Same(NULL);
+        let mut most = 0;
         for (index, (coder, column)) in self.coders.iter_mut().zip(columns).enumerate() {
             let codes = coder.codes(column)?;
-            numbers = match index.checked_sub(1) {
-                None => codes,
-                Some(before) => self.pairings[before].numbers(&numbers, &codes),
+            (numbers, most) = match index.checked_sub(1) {
+                None => (codes, coder.most()),
+                Some(before) => {
+                    let pairing = &mut self.pairings[before];
+                    let numbers = pairing.numbers((&numbers, most), (&codes, coder.most()), rows);
+                    (numbers, pairing.pairs.len())
+                }
             };
         }
-        let end = numbers.iter().max().map_or(0, |&most| most as usize + 1);
-        if end > self.groups.len() {
-            self.groups.resize(end, NONE);
+        if most > self.groups.len() {
+            self.groups.resize(most, NONE);
+        } else if self.alike {
+            // None of them is new.
+            return Ok(numbers.into_each(rows));
         }
-        let groups = |known: &[u32]| numbers.iter().map(|&n| known[n as usize]).collect();
-        let found: Vec<u32> = groups(&self.groups);
+        let groups = |known: &[u32]| numbers.of(rows, |number| known[number as usize]);
+        let found = groups(&self.groups).into_each(rows);
         if !any_new(&found) {
             return Ok(found);
         }
         let mut new: Vec<u32> = Vec::new();
         for row in (0..found.len()).filter(|&row| found[row] == NONE) {
-            let group = &mut self.groups[numbers[row] as usize];
+            let group = &mut self.groups[numbers.at(row) as usize];
             if *group == NONE {
                 // The group is found below; until then any number that is not `NONE` will do.
                 *group = 0;
                 new.push(row as u32);
             }
         }
-        let rows = UInt32Array::from(new.clone());
+        let new_rows = UInt32Array::from(new.clone());
         let columns = columns
             .iter()
-            .map(|column| compute::take(column, &rows, None).map_err(arrow_error))
+            .map(|column| compute::take(column, &new_rows, None).map_err(arrow_error))
             .collect::<Result<Vec<_>, _>>()?;
         let encoded = keys.encode(&columns)?;
         for (place, row) in new.into_iter().enumerate() {
             let group = self.known.intern(encoded.row(place).data())?;
-            self.groups[numbers[row as usize] as usize] = group;
+            let number = numbers.at(row as usize);
+            self.alike &= group == number;
+            self.groups[number as usize] = group;
         }
-        Ok(groups(&self.groups))
+        Ok(numbers.of(rows, |number| self.groups[number as usize]).into_each(rows))
+    }
+}
+
+impl Numbered {
+    /// That of a row.
+    fn at(&self, row: usize) -> u32 {
+        match self {
+            Numbered::Same(number) => *number,
+            Numbered::Each(numbers) => numbers[row],
+        }
+    }
+
+    /// What stands for those of so many rows.
+    fn of(&self, rows: usize, stands: impl Fn(u32) -> u32) -> Numbered {
+        match self {
+            Numbered::Same(_) if rows == 0 => Numbered::Each(Vec::new()),
+            Numbered::Same(number) => Numbered::Same(stands(*number)),
+            Numbered::Each(numbers) => {
+                Numbered::Each(numbers.iter().map(|number| stands(*number)).collect())
+            }
+        }
+    }
+
+    /// Those of each of so many rows.
+    fn into_each(self, rows: usize) -> Vec<u32> {
+        match self {
+            Numbered::Same(number) => vec![number; rows],
+            Numbered::Each(numbers) => numbers,
+        }
     }
 }
 
 impl Pairing {
-    /// The numbers of pairs.
-    fn numbers(&mut self, left: &[u32], codes: &[u32]) -> Vec<u32> {
-        let widest = codes.iter().max().copied().unwrap_or(0);
-        if widest >> self.bits != 0 {
-            self.widen(widest);
+    /// The numbers of pairs of so many rows; beside the numbers on the left and the codes stands how many there
+    /// are of them at most.
+    fn numbers(
+        &mut self,
+        (left, lefts): (&Numbered, usize),
+        (codes, most): (&Numbered, usize),
+        rows: usize,
+    ) -> Numbered {
+        if (most.max(1) - 1) >> self.bits != 0 {
+            self.widen(most as u32 - 1);
         }
         // Mostly all pairs are known, and their places in the table.
-        let end = (left.iter().max().map_or(0, |&most| most as usize) + 1) << self.bits;
-        let mut numbers: Vec<u32> = if end <= DENSE {
+        let end = lefts << self.bits;
+        let mut numbers = if end <= DENSE {
             if end > self.dense.len() {
                 self.dense.resize(end.next_power_of_two(), NONE);
             }
             let (dense, bits) = (&self.dense[..end], self.bits);
-            let pairs = left.iter().zip(codes);
-            pairs.map(|(&left, &code)| dense[(left as usize) << bits | code as usize]).collect()
-        } else {
-            vec![NONE; left.len()]
-        };
-        if any_new(&numbers) {
-            for row in (0..left.len()).filter(|&row| numbers[row] == NONE).collect::<Vec<_>>() {
-                numbers[row] = self.number(left[row], codes[row]);
+            match (left, codes) {
+                (Numbered::Each(left), Numbered::Each(codes)) => {
+                    let pairs = left.iter().zip(codes);
+                    let number = |(&left, &code): (&u32, &u32)| {
+                        dense[(left as usize) << bits | code as usize]
+                    };
+                    Numbered::Each(pairs.map(number).collect())
+                }
+                (left, Numbered::Same(code)) => {
+                    left.of(rows, |left| dense[(left as usize) << bits | *code as usize])
+                }
+                (Numbered::Same(left), codes) => {
+                    codes.of(rows, |code| dense[(*left as usize) << bits | code as usize])
+                }
             }
+        } else {
+            Numbered::Each(vec![NONE; rows])
+        };
+        match &mut numbers {
+            Numbered::Same(NONE) => return Numbered::Same(self.number(left.at(0), codes.at(0))),
+            Numbered::Each(numbers) if any_new(numbers) => {
+                for (row, number) in numbers.iter_mut().enumerate().filter(|(_, n)| **n == NONE) {
+                    *number = self.number(left.at(row), codes.at(row));
+                }
+            }
+            _ => {}
         }
         numbers
     }
@@ -203,8 +274,13 @@ fn same<T: Copy + PartialEq>(values: &[T]) -> Option<T> {
 }
 
 impl Coder {
+    /// One more than the highest code.
+    fn most(&self) -> usize {
+        1 + self.numbers.len().max(self.bytes.len())
+    }
+
     /// The code of each row's value.
-    fn codes(&mut self, column: &ArrayRef) -> Result<Vec<u32>, EngineError> {
+    fn codes(&mut self, column: &ArrayRef) -> Result<Numbered, EngineError> {
         let nulls = column.nulls().filter(|nulls| nulls.null_count() > 0);
         let valid = |row: usize| nulls.is_none_or(|nulls| nulls.is_valid(row));
         macro_rules! numbers {
@@ -212,29 +288,28 @@ impl Coder {
                 let values = column.as_primitive::<$type>().values();
                 if let Some(value) = same(values).filter(|_| nulls.is_none()) {
                     let code = self.of_numbers(std::iter::once(value.into()), valid)[0];
-                    return Ok(vec![code; values.len()]);
+                    return Ok(Numbered::Same(code));
                 }
                 self.of_numbers(values.iter().map(|&value| i64::from(value)), valid)
             }};
         }
-        match column.data_type() {
-            ArrowType::Int32 => Ok(numbers!(Int32Type)),
-            ArrowType::Int64 => Ok(numbers!(Int64Type)),
-            ArrowType::Date32 => Ok(numbers!(Date32Type)),
-            ArrowType::Timestamp(TimeUnit::Microsecond, _) => {
-                Ok(numbers!(TimestampMicrosecondType))
-            }
+        let codes = match column.data_type() {
+            ArrowType::Int32 => numbers!(Int32Type),
+            ArrowType::Int64 => numbers!(Int64Type),
+            ArrowType::Date32 => numbers!(Date32Type),
+            ArrowType::Timestamp(TimeUnit::Microsecond, _) => numbers!(TimestampMicrosecondType),
             ArrowType::Boolean => {
                 let values = column.as_boolean().values().iter().map(i64::from);
-                Ok(self.of_numbers(values, valid))
+                self.of_numbers(values, valid)
             }
             ArrowType::Dictionary(key, value)
                 if **key == ArrowType::Int32 && **value == ArrowType::Utf8 =>
             {
-                self.of_dictionary(column)
+                self.of_dictionary(column)?
             }
-            _ => self.of_bytes(column),
-        }
+            _ => self.of_bytes(column)?,
+        };
+        Ok(Numbered::Each(codes))
     }
 
     fn of_numbers(

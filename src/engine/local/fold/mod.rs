@@ -6,6 +6,7 @@
 //! - A state never refers to a morsel once it has taken it.
 
 mod aggregate;
+mod arguments;
 mod cohort;
 mod collect;
 pub(super) mod days;
@@ -16,6 +17,7 @@ mod history;
 mod movements;
 mod pack;
 mod people;
+mod periods;
 mod repeats;
 mod state;
 mod summary;

@@ -6,8 +6,9 @@ use arrow::array::{ArrayRef, Decimal128Array, Int64Array};
 
 use super::super::intern::with_precision;
 use super::super::kernel::arrow_error;
-use super::days::{DayEvent, Days, OfDays, Periods, Segments};
+use super::days::{DayEvent, Days, OfDays, Segments};
 use super::people::add;
+use super::periods::{Active, Activity, Periods, by_period};
 use crate::engine::{EngineError, Extent, NodeId};
 use crate::frame::{DataType, Frame, Value};
 use crate::ir::{Calendar, Movements, RelRef};
@@ -78,11 +79,11 @@ impl Cells {
     fn follow(
         &mut self,
         segment: u32,
-        periods: &[(i64, i128)],
+        periods: &[(i64, Activity)],
         last: i64,
     ) -> Result<(), EngineError> {
         let mut before: Option<(i64, i128)> = None;
-        for &(period, value) in periods {
+        for &(period, Activity { value, .. }) in periods {
             let stayed = before.filter(|(earlier, _)| earlier + 1 == period);
             if stayed.is_none() {
                 self.leave(segment, before, last)?;
@@ -178,7 +179,7 @@ impl<'a> MovementsOfDays<'a> {
 
 impl OfDays for MovementsOfDays<'_> {
     /// Cells, and the periods of the customer at hand.
-    type Found = (Cells, Vec<(i64, i128)>);
+    type Found = (Cells, Active);
 
     fn start(&self) -> Self::Found {
         (Cells::new(self.span.0, self.span.1, self.segments.len()), Vec::new())
@@ -190,15 +191,8 @@ impl OfDays for MovementsOfDays<'_> {
         person: u32,
         events: &[DayEvent],
     ) -> Result<(), EngineError> {
-        active.clear();
-        for event in events {
-            let period = self.periods.of(event.day, self.calendar, self.node.unit);
-            let value = event.value().unwrap_or(0);
-            match active.last_mut() {
-                Some((known, sum)) if *known == period => *sum = add(*sum, value)?,
-                _ => active.push((period, value)),
-            }
-        }
+        let period_of = |day: i32| self.periods.of(day, self.calendar, self.node.unit);
+        let active = by_period(events, active, period_of);
         cells.follow(self.segments.of(person), active, self.last)
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
+use arrow::array::{Array, AsArray, UInt32Array};
 use arrow::datatypes::{
     DataType as ArrowType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimeUnit,
     TimestampMicrosecondType,
@@ -10,11 +10,11 @@ use arrow::datatypes::{
 
 use super::super::cast::double_of;
 use super::super::evaluate::flat;
-use super::super::intern::{Interner, Keys};
-use super::super::kernel::mask;
+use super::super::intern::Interner;
 use super::super::memory::Memory;
 use super::super::people::NOBODY;
 use super::ScanFacts;
+use super::arguments::{Arguments, Valid};
 use super::gather::{Gather, Pair, customers_of_past, customers_with};
 use super::values::{self, Values};
 use crate::engine::{EngineError, EvaluateError};
@@ -37,7 +37,7 @@ pub(super) enum Kind {
     /// The smallest or largest value.
     Least,
     Greatest,
-    /// All values as doubles.
+    /// All values.
     Values,
     /// Rows of each customer, by number.
     People,
@@ -60,7 +60,7 @@ pub(super) enum Accumulator {
     Moments(Vec<Moments>),
     Least(Vec<Value>),
     Greatest(Vec<Value>),
-    Values(Vec<Values>),
+    Values(Values),
     People(Gather<Pair>),
     /// Entries are (group, value) pairs.
     Pairs(Pairs),
@@ -84,75 +84,6 @@ enum Kept {
     Other(Option<u32>, bool),
 }
 
-/// The rows of a morsel that pass a filter, found once for all accumulators that have it.
-pub(super) struct Selected {
-    rows: Vec<u32>,
-    /// Their groups.
-    groups: Vec<u32>,
-}
-
-impl Selected {
-    /// The rows for which a condition is true; `None` if it is for all.
-    pub fn new(condition: &BooleanArray, groups: &[u32]) -> Option<Self> {
-        let passes = mask(condition);
-        let count = passes.true_count();
-        if count == groups.len() {
-            return None;
-        }
-        let mut rows = Vec::with_capacity(count);
-        rows.extend(passes.values().set_indices_u32());
-        let groups = rows.iter().map(|&row| groups[row as usize]).collect();
-        Some(Selected { rows, groups })
-    }
-}
-
-/// The evaluated arguments of an accumulator for one morsel.
-pub(super) struct Arguments<'a> {
-    pub columns: &'a [ArrayRef],
-    /// The rows that take part, if not all do.
-    pub selected: Option<&'a Selected>,
-    pub groups: &'a [u32],
-    /// Encoders of the columns, where the kind needs bytes: one per column, or for
-    /// [`Kind::First`] one of the order.
-    pub keys: &'a [Keys],
-}
-
-impl Arguments<'_> {
-    /// Calls `take` with each row that takes part and its group.
-    fn for_each(&self, mut take: impl FnMut(usize, usize)) {
-        match self.selected {
-            None => (0..).zip(self.groups).for_each(|(row, &group)| take(row, group as usize)),
-            Some(Selected { rows, groups }) => {
-                rows.iter()
-                    .zip(groups)
-                    .for_each(|(&row, &group)| take(row as usize, group as usize));
-            }
-        }
-    }
-
-    /// The same, for rows where the first argument is not null.
-    fn for_each_valid(&self, mut take: impl FnMut(usize, usize)) {
-        let valid = self.columns.first().and_then(|column| column.nulls());
-        match valid.filter(|valid| valid.null_count() > 0) {
-            None => self.for_each(take),
-            Some(valid) => self.for_each(|row, group| {
-                if valid.is_valid(row) {
-                    take(row, group);
-                }
-            }),
-        }
-    }
-
-    /// Rows that take part, with their group.
-    fn rows(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
-        let all = self.selected.map_or(self.groups.len(), |selected| selected.rows.len());
-        (0..all).map(move |place| match self.selected {
-            None => (place, self.groups[place] as usize),
-            Some(Selected { rows, groups }) => (rows[place] as usize, groups[place] as usize),
-        })
-    }
-}
-
 fn overflow(function: &str) -> EngineError {
     EvaluateError::Overflow { function: function.into() }.into()
 }
@@ -171,7 +102,7 @@ impl Accumulator {
             Kind::Moments => Accumulator::Moments(Vec::new()),
             Kind::Least => Accumulator::Least(Vec::new()),
             Kind::Greatest => Accumulator::Greatest(Vec::new()),
-            Kind::Values => Accumulator::Values(Vec::new()),
+            Kind::Values => Accumulator::Values(Values::default()),
             Kind::People => Accumulator::People(Gather::of_input(facts)),
             Kind::Distinct | Kind::Weighted | Kind::Varying => Accumulator::Pairs(Pairs::default()),
             Kind::First => Accumulator::First(Vec::new()),
@@ -189,8 +120,7 @@ impl Accumulator {
             Accumulator::Least(list) | Accumulator::Greatest(list) => {
                 list.resize(groups, Value::Null);
             }
-            Accumulator::Values(list) => list.resize_with(groups, Values::default),
-            Accumulator::Pairs(_) | Accumulator::People(_) => {}
+            Accumulator::Pairs(_) | Accumulator::People(_) | Accumulator::Values(_) => {}
             Accumulator::First(list) => list.resize(groups, None),
         }
     }
@@ -244,14 +174,37 @@ impl Accumulator {
             Accumulator::Moments(list) => {
                 for_doubles(arguments, |group, value| list[group].add(value));
             }
-            Accumulator::Values(list) => match columns[0].data_type() {
+            Accumulator::Values(kept) => match columns[0].data_type() {
                 ArrowType::Decimal128(_, scale) => {
                     let values = columns[0].as_primitive::<Decimal128Type>().values();
                     let scale = *scale as u8;
-                    arguments
-                        .for_each_valid(|row, group| list[group].push_minor(values[row], scale));
+                    match arguments.valid() {
+                        Valid::All => kept.take_minor(arguments.groups, values, scale),
+                        Valid::Some { rows, groups } => {
+                            let values: Vec<i128> =
+                                rows.iter().map(|&row| values[row as usize]).collect();
+                            kept.take_minor(&groups, &values, scale);
+                        }
+                    }
                 }
-                _ => for_doubles(arguments, |group, value| list[group].push(value)),
+                ArrowType::Float64 => {
+                    let values = columns[0].as_primitive::<Float64Type>().values();
+                    match arguments.valid() {
+                        Valid::All => kept.take(arguments.groups, values.to_vec()),
+                        Valid::Some { rows, groups } => {
+                            let values = rows.iter().map(|&row| values[row as usize]);
+                            kept.take(&groups, values.collect());
+                        }
+                    }
+                }
+                _ => {
+                    let (mut groups, mut values) = (Vec::new(), Vec::new());
+                    for_doubles(arguments, |group, value| {
+                        groups.push(group as u32);
+                        values.push(value);
+                    });
+                    kept.take(&groups, values);
+                }
             },
             Accumulator::Least(list) => {
                 // Null is the greatest of all values.
@@ -263,16 +216,17 @@ impl Accumulator {
             Accumulator::People(pairs) => {
                 let people: &UInt32Array = columns[0].as_primitive();
                 let people = people.values();
-                let mut pushed = Ok(());
-                arguments.for_each(|row, group| {
-                    let person = people[row];
-                    if person != NOBODY
-                        && let Err(error) = pairs.push(Pair { person, group: group as u32 })
-                    {
-                        pushed = Err(error);
-                    }
-                });
-                pushed?;
+                let is_somebody = |row: u32| people[row as usize] != NOBODY;
+                match arguments.those(people.contains(&NOBODY).then_some(is_somebody)) {
+                    Valid::All => pairs.extend(people.len(), |row| Pair {
+                        person: people[row],
+                        group: arguments.groups[row],
+                    })?,
+                    Valid::Some { rows, groups } => pairs.extend(rows.len(), |place| Pair {
+                        person: people[rows[place] as usize],
+                        group: groups[place],
+                    })?,
+                }
             }
             Accumulator::Pairs(pairs) => pairs.take(kind, arguments)?,
             Accumulator::First(list) => {
@@ -308,17 +262,11 @@ impl Accumulator {
         over: &[bool],
         people: usize,
     ) -> Result<Vec<(u32, Vec<Value>)>, EngineError> {
-        let past = |group: &usize| over.get(*group).copied().unwrap_or(false);
         Ok(match self {
-            Accumulator::Values(list) => {
+            Accumulator::Values(kept) => {
                 let readings: Vec<Reading> = readings.iter().map(|(reading, _)| *reading).collect();
-                let past = (0..list.len()).filter(past).collect::<Vec<_>>().into_iter();
-                let kept = past.filter(|&group| !list[group].is_empty()).collect::<Vec<_>>();
-                kept.into_iter()
-                    .map(|group| {
-                        Ok((group as u32, std::mem::take(&mut list[group]).read(&readings)?))
-                    })
-                    .collect::<Result<_, EngineError>>()?
+                let past = |group: u32| over.get(group as usize).copied().unwrap_or(false);
+                kept.of_past(past).read(over.len(), &readings)?
             }
             Accumulator::People(pairs) => {
                 let least: Vec<i64> = readings.iter().map(least_of).collect();
@@ -337,15 +285,13 @@ impl Accumulator {
         })
     }
 
-    /// Puts aside what it keeps of each row, as far as groups have much of it.
+    /// Puts aside what it keeps of each row, as far as groups, of which there are so many, have much of it.
     ///
     /// # Errors
     /// A disk that is full or fails.
-    pub fn put_aside(&mut self, memory: &Memory) -> Result<(), EngineError> {
+    pub fn put_aside(&mut self, groups: usize, memory: &Memory) -> Result<(), EngineError> {
         match self {
-            Accumulator::Values(list) => {
-                list.iter_mut().try_for_each(|values| values.put_aside(memory))
-            }
+            Accumulator::Values(kept) => kept.put_aside(groups, memory),
             _ => Ok(()),
         }
     }
@@ -382,11 +328,7 @@ impl Accumulator {
                     list[place(group)].merge(moments);
                 }
             }
-            (Accumulator::Values(list), Accumulator::Values(other)) => {
-                for (group, values) in other.into_iter().enumerate() {
-                    list[place(group)].merge(values);
-                }
-            }
+            (Accumulator::Values(kept), Accumulator::Values(other)) => kept.merge(other, places),
             (Accumulator::Least(list), Accumulator::Least(other)) => {
                 for (group, value) in other.into_iter().enumerate() {
                     let entry = &mut list[place(group)];
@@ -594,9 +536,9 @@ impl Accumulator {
         people: usize,
     ) -> Result<Vec<Vec<Value>>, EngineError> {
         match self {
-            Accumulator::Values(list) => {
+            Accumulator::Values(kept) => {
                 let readings: Vec<Reading> = readings.iter().map(|(reading, _)| *reading).collect();
-                values::order_statistics(list, &readings)
+                values::order_statistics(kept, groups, &readings)
             }
             Accumulator::People(pairs) => {
                 let least: Vec<i64> = readings.iter().map(least_of).collect();

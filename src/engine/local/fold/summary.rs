@@ -104,20 +104,24 @@ impl Bucket {
     }
 }
 
-/// One event as a bucket; `None` if it is left out.
-fn bucket(
+/// How many orders an event is, and what it is worth; `None` if it is left out.
+fn counted(
     (refunds, zero_values): (Refunds, ZeroValues),
     value: Option<i128>,
-    day: i32,
-) -> Option<Bucket> {
+) -> Option<(i64, i128)> {
     let refund = value.is_some_and(|value| value < 0);
     if refund && refunds == Refunds::Drop || value == Some(0) && zero_values == ZeroValues::Drop {
         return None;
     }
     let is_order = !(refund && refunds == Refunds::Net);
-    let total = value.unwrap_or(0);
-    let given_back = if is_order { 0 } else { total };
-    Some(Bucket { orders: is_order.into(), total, refunds: given_back, day, first: None })
+    Some((is_order.into(), value.unwrap_or(0)))
+}
+
+/// One event as a bucket; `None` if it is left out.
+fn bucket(rules: (Refunds, ZeroValues), value: Option<i128>, day: i32) -> Option<Bucket> {
+    let (orders, total) = counted(rules, value)?;
+    let refunds = if orders > 0 { 0 } else { total };
+    Some(Bucket { orders, total, refunds, day, first: None })
 }
 
 fn keep(buckets: &mut Buckets, at: i64, bucket: Bucket) -> Result<(), EngineError> {
@@ -370,9 +374,9 @@ fn bought(
     days.filter_map(move |of_day| {
         let (mut orders, mut total) = (0, 0);
         for event in of_day {
-            if let Some(bucket) = bucket((refunds, zero_values), event.value(), event.day) {
-                orders += bucket.orders;
-                total += bucket.total;
+            if let Some((order, value)) = counted((refunds, zero_values), event.value()) {
+                orders += order;
+                total += value;
             }
         }
         // A day left below 0 is no purchase, and neither is one that only gives back.

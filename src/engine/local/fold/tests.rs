@@ -3,6 +3,9 @@
 
 use std::sync::Arc;
 
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::filter_record_batch;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -177,4 +180,36 @@ fn cuts_and_merges_do_not_show() {
     if let Err(error) = result {
         panic!("{error}");
     }
+}
+
+/// The fold of one morsel, of which some rows may be left where they are without being there.
+fn folded_one(fold: &dyn AnyFold, batch: &RecordBatch, selected: Option<&BooleanBuffer>) -> Frame {
+    let mut state = fold.start(&ScanFacts::of_rows(batch.num_rows() as u64));
+    fold.take(&mut state, &Morsel { batch, selected, ordinal: 0 }).expect("it takes");
+    fold.finish(state).expect("it finishes")
+}
+
+#[test]
+fn rows_that_are_not_selected_are_not_there() {
+    let rows: Vec<Vec<Value>> =
+        (0..500_u16).map(|n| row([n * 3, n * 7, n * 11, n * 13, n * 5])).collect();
+    let frame = Frame::from_rows(schema(), &rows).expect("rows of these types");
+    let mut selecting = 0;
+    for rel in relations() {
+        let fold = of(&rel, &frame.schema, None, None, &Calendar::default()).expect("it binds");
+        let fold = fold.expect("a relation that is folded");
+        if !fold.selects() {
+            continue;
+        }
+        selecting += 1;
+        for every in [1, 2, 3, 1000] {
+            let there: BooleanBuffer =
+                (0..rows.len()).map(|row| row % every == every - 1).collect();
+            let mask = BooleanArray::new(there.clone(), None);
+            let kept = filter_record_batch(&frame.batch, &mask).expect("of one length");
+            let selected = folded_one(fold.as_ref(), &frame.batch, Some(&there));
+            assert_eq!(selected.batch, folded_one(fold.as_ref(), &kept, None).batch, "{every}");
+        }
+    }
+    assert_eq!(selecting, 1, "the aggregate without keys");
 }

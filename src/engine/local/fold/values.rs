@@ -1,6 +1,11 @@
-//! The values of a group, all of them, for what depends on their order.
+//! The values of groups, all of them, for what depends on their order.
+//!
+//! They are kept in the order in which they came, each with the number of its group: what comes in is only
+//! put behind the rest, however many groups there are. They are put in the order of their groups when they
+//! are read.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -12,126 +17,274 @@ use crate::engine::EngineError;
 use crate::frame::{Value, pow10};
 use crate::stats::{censored_quantile, interpolate, position, rank_bounds, select_all};
 
-/// The values of a group. Money is mostly small enough for four bytes.
-#[derive(Debug, Default)]
+/// The values of all groups. Money is mostly small enough for four bytes.
+#[derive(Default)]
 pub(super) struct Values {
     /// Digits after the point of `minor`.
     scale: u8,
-    minor: Vec<i32>,
-    doubles: Vec<f64>,
-    /// What other threads have taken in.
-    others: Vec<Values>,
-    /// What was put aside in files, because memory was short.
-    aside: Vec<Aside>,
+    minor: Pieces<i32>,
+    doubles: Pieces<f64>,
+    /// What was put aside in files, because memory was short, by group.
+    aside: HashMap<u32, Vec<Aside>>,
+    /// How many values there were that it was not worth to put aside.
+    left: usize,
 }
 
 /// Values in a file.
-#[derive(Debug)]
 struct Aside {
     spill: Arc<Spill>,
     minor: Run,
     doubles: Run,
 }
 
-/// Of fewer values it would not be worth it to put them aside.
+/// Of a group with fewer values it would not be worth it to put them aside.
 const MANY: usize = 512;
 
-impl Values {
-    /// Takes a double.
-    pub fn push(&mut self, value: f64) {
-        self.doubles.push(value);
+/// Values with their groups, in pieces: a list that grew as a whole would be moved again and again.
+struct Pieces<T>(Vec<(Vec<u32>, Vec<T>)>);
+
+/// Pieces with fewer values are filled up.
+const PIECE: usize = 4096;
+
+/// Values in the order of their groups.
+struct ByGroup<T> {
+    /// Where the values of each group begin, and where the last ones end.
+    starts: Vec<usize>,
+    values: Vec<T>,
+}
+
+impl<T> Default for Pieces<T> {
+    fn default() -> Self {
+        Pieces(Vec::new())
+    }
+}
+
+impl<T: Copy + Default> Pieces<T> {
+    fn len(&self) -> usize {
+        self.0.iter().map(|(_, values)| values.len()).sum()
     }
 
-    /// Takes a decimal, of which all have the same digits after the point.
-    pub fn push_minor(&mut self, minor: i128, scale: u8) {
-        match i32::try_from(minor) {
-            Ok(minor) => {
-                self.scale = scale;
-                self.minor.push(minor);
+    fn push(&mut self, groups: &[u32], values: Vec<T>) {
+        match self.0.last_mut() {
+            _ if values.is_empty() => {}
+            Some((known, last)) if last.len() < PIECE => {
+                known.extend_from_slice(groups);
+                last.extend(values);
             }
-            Err(_) => self.doubles.push(double_of(minor) / pow10(scale) as f64),
+            _ => self.0.push((groups.to_vec(), values)),
         }
     }
 
-    /// Takes in another's values.
-    pub fn merge(&mut self, mut other: Values) {
-        if self.is_empty() {
-            *self = other;
-        } else if !other.is_empty() {
-            let more = std::mem::take(&mut other.others);
-            self.others.push(other);
-            self.others.extend(more);
+    /// The values of groups that `take` says, taken out.
+    fn split(&mut self, take: impl Fn(u32) -> bool) -> Self {
+        let (mut taken, mut left) = (Pieces::default(), Pieces::default());
+        for (groups, values) in std::mem::take(&mut self.0) {
+            if groups.iter().all(|&group| take(group)) {
+                taken.0.push((groups, values));
+                continue;
+            }
+            for (to, is_there) in [(&mut taken, true), (&mut left, false)] {
+                let there = |group: &u32| take(*group) == is_there;
+                let values = groups.iter().zip(&values).filter(|(group, _)| there(group));
+                let values = values.map(|(_, value)| *value).collect();
+                let groups: Vec<u32> = groups.iter().copied().filter(there).collect();
+                to.push(&groups, values);
+            }
+        }
+        *self = left;
+        taken
+    }
+
+    /// In the order of their groups, of which there are so many; pieces are let go one after the other.
+    fn by_group(self, groups: usize) -> ByGroup<T> {
+        let mut starts = vec![0; groups + 1];
+        for group in self.0.iter().flat_map(|(groups, _)| groups) {
+            starts[*group as usize + 1] += 1;
+        }
+        for group in 0..groups {
+            starts[group + 1] += starts[group];
+        }
+        let mut next = starts.clone();
+        let mut values = vec![T::default(); starts[groups]];
+        for (groups, own) in self.0 {
+            for (group, value) in groups.into_iter().zip(own) {
+                let place = &mut next[group as usize];
+                values[*place] = value;
+                *place += 1;
+            }
+        }
+        ByGroup { starts, values }
+    }
+}
+
+impl<T> ByGroup<T> {
+    /// The values of each group.
+    fn each(&mut self) -> impl Iterator<Item = &mut [T]> {
+        let mut left = &mut self.values[..];
+        self.starts.windows(2).map(move |ends| {
+            let (own, others) = std::mem::take(&mut left).split_at_mut(ends[1] - ends[0]);
+            left = others;
+            own
+        })
+    }
+}
+
+impl Values {
+    /// Takes doubles of these groups.
+    pub fn take(&mut self, groups: &[u32], values: Vec<f64>) {
+        self.doubles.push(groups, values);
+    }
+
+    /// Takes decimals of these groups, of which all have the same digits after the point.
+    pub fn take_minor(&mut self, groups: &[u32], values: &[i128], scale: u8) {
+        self.scale = scale;
+        let is_small = |value: &i128| i128::from(*value as i32) == *value;
+        if values.iter().fold(true, |all, value| all & is_small(value)) {
+            self.minor.push(groups, values.iter().map(|value| *value as i32).collect());
+            return;
+        }
+        for small in [true, false] {
+            let own = || groups.iter().zip(values).filter(|(_, value)| is_small(value) == small);
+            let groups: Vec<u32> = own().map(|(group, _)| *group).collect();
+            let values = own().map(|(_, value)| *value);
+            if small {
+                self.minor.push(&groups, values.map(|value| value as i32).collect());
+            } else {
+                let unit = pow10(scale) as f64;
+                self.doubles.push(&groups, values.map(|value| double_of(value) / unit).collect());
+            }
         }
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.minor.is_empty()
-            && self.doubles.is_empty()
-            && self.others.is_empty()
-            && self.aside.is_empty()
+    /// Takes in another's values, whose groups have these numbers here.
+    pub fn merge(&mut self, other: Values, places: &[u32]) {
+        self.scale = self.scale.max(other.scale);
+        self.left += other.left;
+        let here = |groups: Vec<u32>| groups.iter().map(|group| places[*group as usize]).collect();
+        let minor = other.minor.0.into_iter();
+        self.minor.0.extend(minor.map(|(groups, values)| (here(groups), values)));
+        let doubles = other.doubles.0.into_iter();
+        self.doubles.0.extend(doubles.map(|(groups, values)| (here(groups), values)));
+        for (group, aside) in other.aside {
+            self.aside.entry(places[group as usize]).or_default().extend(aside);
+        }
     }
 
-    /// Puts the values aside, if they are many.
+    /// Puts the values of groups that have many aside, if so many came that it is worth it to look.
     ///
     /// # Errors
     /// A disk that is full or fails.
-    pub fn put_aside(&mut self, memory: &Memory) -> Result<(), EngineError> {
-        if self.minor.len() + self.doubles.len() < MANY {
+    pub fn put_aside(&mut self, groups: usize, memory: &Memory) -> Result<(), EngineError> {
+        let held = self.minor.len() + self.doubles.len();
+        if held < MANY.max(self.left * 2) {
             return Ok(());
         }
-        let (minor, doubles) = (std::mem::take(&mut self.minor), std::mem::take(&mut self.doubles));
-        let spill = memory.spill()?;
-        let minor: Vec<u8> = minor.iter().flat_map(|value| value.to_ne_bytes()).collect();
-        let doubles: Vec<u8> = doubles.iter().flat_map(|value| value.to_ne_bytes()).collect();
-        let (minor, doubles) = (spill.put(&minor)?, spill.put(&doubles)?);
-        self.aside.push(Aside { spill, minor, doubles });
-        Ok(())
-    }
-
-    fn take_back(&mut self) -> Result<(), EngineError> {
-        for Aside { spill, minor, doubles } in std::mem::take(&mut self.aside) {
-            let (minor, doubles) = (spill.get(minor)?, spill.get(doubles)?);
-            let (minor, _) = minor.as_chunks();
-            let (doubles, _) = doubles.as_chunks();
-            self.minor.extend(minor.iter().map(|value| i32::from_ne_bytes(*value)));
-            self.doubles.extend(doubles.iter().map(|value| f64::from_ne_bytes(*value)));
+        let mut minor = std::mem::take(&mut self.minor).by_group(groups);
+        let mut doubles = std::mem::take(&mut self.doubles).by_group(groups);
+        self.left = 0;
+        for (group, (minor, doubles)) in (0_u32..).zip(minor.each().zip(doubles.each())) {
+            if minor.len() + doubles.len() < MANY {
+                self.left += minor.len() + doubles.len();
+                self.minor.push(&vec![group; minor.len()], minor.to_vec());
+                self.doubles.push(&vec![group; doubles.len()], doubles.to_vec());
+                continue;
+            }
+            let spill = memory.spill()?;
+            let minor: Vec<u8> = minor.iter().flat_map(|value| value.to_ne_bytes()).collect();
+            let doubles: Vec<u8> = doubles.iter().flat_map(|value| value.to_ne_bytes()).collect();
+            let (minor, doubles) = (spill.put(&minor)?, spill.put(&doubles)?);
+            self.aside.entry(group).or_default().push(Aside { spill, minor, doubles });
         }
         Ok(())
     }
 
-    /// Quantiles and bounds, one for each reading.
+    /// The values of groups that are over, taken out.
+    pub fn of_past(&mut self, over: impl Fn(u32) -> bool) -> Values {
+        Values {
+            scale: self.scale,
+            minor: self.minor.split(&over),
+            doubles: self.doubles.split(&over),
+            aside: self.aside.extract_if(|group, _| over(*group)).collect(),
+            left: 0,
+        }
+    }
+
+    /// What the readings ask for of each of so many groups that has values.
     ///
     /// # Errors
     /// A disk that fails, if values are there.
-    pub fn read(mut self, readings: &[Reading]) -> Result<Vec<Value>, EngineError> {
-        self.minor.reserve_exact(self.others.iter().map(|other| other.minor.len()).sum());
-        self.doubles.reserve_exact(self.others.iter().map(|other| other.doubles.len()).sum());
-        self.take_back()?;
-        for mut other in std::mem::take(&mut self.others) {
-            other.take_back()?;
-            self.scale = self.scale.max(other.scale);
-            self.minor.extend(other.minor);
-            self.doubles.extend(other.doubles);
+    pub fn read(
+        self,
+        groups: usize,
+        readings: &[Reading],
+    ) -> Result<Vec<(u32, Vec<Value>)>, EngineError> {
+        let Values { scale, minor, doubles, mut aside, left: _ } = self;
+        let (mut minor, mut doubles) = (minor.by_group(groups), doubles.by_group(groups));
+        let lists = (0_u32..).zip(minor.each().zip(doubles.each()));
+        let lists = lists.map(|(group, (minor, doubles))| {
+            (group, OfGroup { scale, minor, doubles }, aside.remove(&group).unwrap_or_default())
+        });
+        let there = lists.filter(|(_, of, aside)| !of.is_empty() || !aside.is_empty());
+        let read = |(group, of, aside): (u32, OfGroup, Vec<Aside>)| match aside.is_empty() {
+            true => Ok((group, of.read(readings))),
+            false => Ok((group, of.read_with(&aside, readings)?)),
+        };
+        let read: Vec<Result<_, EngineError>> =
+            there.collect::<Vec<_>>().into_par_iter().map(read).collect();
+        read.into_iter().collect()
+    }
+}
+
+/// The values of one group.
+struct OfGroup<'a> {
+    scale: u8,
+    minor: &'a mut [i32],
+    doubles: &'a mut [f64],
+}
+
+impl OfGroup<'_> {
+    fn is_empty(&self) -> bool {
+        self.minor.is_empty() && self.doubles.is_empty()
+    }
+
+    /// Reads what was put aside too.
+    fn read_with(&self, aside: &[Aside], readings: &[Reading]) -> Result<Vec<Value>, EngineError> {
+        let (mut all, mut doubles) = (self.minor.to_vec(), self.doubles.to_vec());
+        for aside in aside {
+            let (minor, more) = (aside.spill.get(aside.minor)?, aside.spill.get(aside.doubles)?);
+            all.extend(minor.as_chunks().0.iter().map(|value| i32::from_ne_bytes(*value)));
+            doubles.extend(more.as_chunks().0.iter().map(|value| f64::from_ne_bytes(*value)));
         }
+        let of = OfGroup { scale: self.scale, minor: &mut all, doubles: &mut doubles };
+        Ok(of.read(readings))
+    }
+
+    /// Quantiles and bounds, one for each reading.
+    fn read(self, readings: &[Reading]) -> Vec<Value> {
         let unit = pow10(self.scale) as f64;
         let double = |minor: i32| f64::from(minor) / unit;
-        if readings.iter().any(|reading| matches!(reading, Reading::Lasting { .. })) {
-            self.doubles.extend(self.minor.drain(..).map(double));
+        let lasts = |reading: &Reading| matches!(reading, Reading::Lasting { .. });
+        if self.doubles.is_empty() && !readings.iter().any(lasts) {
+            return statistics(self.minor, readings, i32::cmp, double);
         }
-        if self.doubles.is_empty() {
-            return Ok(statistics(&mut self.minor, readings, i32::cmp, double));
-        }
-        let mut values = self.doubles;
-        values.extend(self.minor.into_iter().map(double));
-        let mut read = statistics(&mut values, readings, f64::total_cmp, |value| value);
+        let mut all: Vec<f64>;
+        let values = match self.minor.is_empty() {
+            true => self.doubles,
+            false => {
+                all = self.doubles.to_vec();
+                all.extend(self.minor.iter().map(|&minor| double(minor)));
+                &mut all
+            }
+        };
+        let mut read = statistics(values, readings, f64::total_cmp, |value| value);
         // They go by an order of their own.
         for (read, reading) in read.iter_mut().zip(readings) {
             if let Reading::Lasting { at, bound } = *reading {
-                let found = censored_quantile(&mut values, at, bound);
+                let found = censored_quantile(values, at, bound);
                 *read = found.map_or(Value::Null, Value::finite);
             }
         }
-        Ok(read)
+        read
     }
 }
 
@@ -140,15 +293,15 @@ impl Values {
 /// # Errors
 /// A disk that fails, if values are there.
 pub(super) fn order_statistics(
-    list: Vec<Values>,
+    values: Values,
+    groups: usize,
     readings: &[Reading],
 ) -> Result<Vec<Vec<Value>>, EngineError> {
-    let read: Vec<Result<Vec<Value>, EngineError>> =
-        list.into_par_iter().map(|values| values.read(readings)).collect();
-    let read = read.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let mut columns = vec![Vec::with_capacity(read.len()); readings.len()];
-    for values in read {
-        columns.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
+    // Of nothing too the readings have values.
+    let none = OfGroup { scale: 0, minor: &mut [], doubles: &mut [] }.read(readings);
+    let mut columns: Vec<Vec<Value>> = none.into_iter().map(|value| vec![value; groups]).collect();
+    for (group, values) in values.read(groups, readings)? {
+        columns.iter_mut().zip(values).for_each(|(column, value)| column[group as usize] = value);
     }
     Ok(columns)
 }
@@ -206,17 +359,25 @@ mod tests {
             let mut parts = [Values::default(), Values::default()];
             for value in 0..20_000_i128 {
                 let part = &mut parts[(value % 2) as usize];
-                part.push_minor(value * 7919 % 5_000, 2);
+                let group = (value % 3) as u32;
+                part.take_minor(&[group], &[value * 7919 % 5_000], 2);
                 if value % 1000 == 0 {
-                    part.push_minor(i128::from(i32::MAX) + value, 2);
+                    // A group that is never worth it, and values that are not small.
+                    let large = i128::from(i32::MAX) + value;
+                    part.take_minor(&[group, 3, group], &[large, value, 7], 2);
                 }
                 if aside && value % 5_000 == 0 {
-                    part.put_aside(&memory).expect("room");
+                    part.put_aside(4, &memory).expect("room");
                 }
             }
             let [mut all, other] = parts;
-            all.merge(other);
-            all.read(&[Reading::Quantile(0.25), Reading::Quantile(0.999)]).expect("it is there")
+            all.merge(other, &[2, 0, 1, 3]);
+            let past = all.of_past(|group| group == 1);
+            let readings = [Reading::Quantile(0.25), Reading::Quantile(0.999)];
+            let mut read = past.read(4, &readings).expect("it is there");
+            read.extend(all.read(4, &readings).expect("it is there"));
+            assert_eq!(read.iter().map(|(group, _)| *group).collect::<Vec<_>>(), [1, 0, 2, 3]);
+            read
         };
         assert_eq!(build(true), build(false));
         assert!(memory.put_aside() > 0);
@@ -228,11 +389,13 @@ mod tests {
         // All in one, in parts, and as doubles.
         let build = |part: &[i128], doubles: bool| {
             let mut values = Values::default();
-            for &minor in part {
-                match doubles {
-                    true => values.push(minor as f64 / 100.0),
-                    false => values.push_minor(minor, 2),
+            let groups = vec![1; part.len()];
+            match doubles {
+                true => {
+                    let part = part.iter().map(|&minor| minor as f64 / 100.0);
+                    values.take(&groups, part.collect());
                 }
+                false => values.take_minor(&groups, part, 2),
             }
             values
         };
@@ -242,10 +405,12 @@ mod tests {
             sorted.sort_by(f64::total_cmp);
             for at in [0.0, 0.1, 0.5, 0.95, 1.0] {
                 let mut parts = build(&minor[..count / 2], false);
-                parts.merge(build(&minor[count / 2..], false));
+                parts.merge(build(&minor[count / 2..], false), &[0, 1]);
                 for values in [build(minor, false), build(minor, true), parts] {
-                    let read = values.read(&[Reading::Quantile(at)]).expect("in memory");
-                    assert_eq!(read[0].as_f64(), quantile_of_sorted(&sorted, at), "{count} {at}");
+                    let read = order_statistics(values, 2, &[Reading::Quantile(at)]);
+                    let read = &read.expect("in memory")[0];
+                    assert_eq!(read[0], Value::Null);
+                    assert_eq!(read[1].as_f64(), quantile_of_sorted(&sorted, at), "{count} {at}");
                 }
             }
         }
