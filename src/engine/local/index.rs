@@ -247,6 +247,7 @@ impl RowsOfPeople {
         let column = frame.batch.column(places[0]).clone();
         people.reserve(&column);
         let ids = people.number(&column)?;
+        people.settle();
         let mut rows = vec![NOBODY; people.len()];
         for (row, &id) in ids.values().iter().enumerate().filter(|(_, id)| **id != NOBODY) {
             if rows[id as usize] != NOBODY {

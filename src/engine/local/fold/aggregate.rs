@@ -130,7 +130,12 @@ pub struct AggregateState {
     settled: Vec<HashMap<u32, Vec<Value>>>,
     /// The memory there is, if there are many rows.
     memory: Option<Arc<Memory>>,
+    /// How many morsels were taken in.
+    taken: usize,
 }
+
+/// Every so many morsels it is looked whether memory is short: of some, but few, megabytes.
+const LOOK: usize = 8;
 
 fn plan(func: &MeasureFunc, is_person: impl Fn(&Expr) -> bool) -> (Kind, Vec<Expr>, Reading) {
     let person = || vec![Expr::column(PERSON, DataType::Int64)];
@@ -378,6 +383,7 @@ impl Fold for AggregateFold {
             ends: Vec::new(),
             settled: self.slots.iter().map(|_| HashMap::new()).collect(),
             memory: facts.large.then(|| facts.memory.clone()),
+            taken: 0,
         };
         if self.group_count == 0 {
             // Without keys there is one group, even of nothing.
@@ -429,7 +435,9 @@ impl Fold for AggregateFold {
                 },
             )?;
         }
-        if let Some(memory) = state.memory.as_ref().filter(|memory| memory.is_short(0)) {
+        state.taken += 1;
+        let look = state.taken.is_multiple_of(LOOK);
+        if let Some(memory) = state.memory.as_ref().filter(|memory| look && memory.is_short(0)) {
             let mut kept = state.accumulators.iter_mut();
             kept.try_for_each(|kept| kept.put_aside(count, memory))?;
         }
