@@ -432,4 +432,42 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn columns_that_are_alike_in_a_morsel_are_of_the_same_groups() {
+        let types = [DataType::Int64; 3];
+        let keys = Keys::new(types.to_vec()).expect("keys");
+        let mut groups = Groups::new(&types);
+        // Columns that vary or not, in every place, with values that are new or were met before; null as well.
+        for round in 0..64_i64 {
+            let column = |place: i64| -> ArrayRef {
+                let value = |row: i64| match round >> place & 1 {
+                    0 => Some((round / 8 + place) % 3),
+                    _ => (row % 4 != 3).then_some(row * (place + 1) % 5),
+                };
+                Arc::new((0..40).map(value).collect::<Int64Array>())
+            };
+            let columns = [column(0), column(1), column(2)];
+            let found = groups.of(&columns, &keys).expect("few");
+            let encoded = keys.encode(&columns).expect("keys");
+            assert_eq!(found.len(), 40);
+            for (row, group) in found.into_iter().enumerate() {
+                assert_eq!(groups.known.get(group), encoded.row(row).data(), "{round}");
+            }
+        }
+        // By one column, of which the first value is null, or another.
+        for first in [None, Some(7)] {
+            let keys = Keys::new(vec![DataType::Int64]).expect("keys");
+            let mut groups = Groups::new(&types[..1]);
+            for values in [vec![first, Some(1)], vec![Some(1); 3], vec![None, Some(2)], vec![None]]
+            {
+                let column: ArrayRef = Arc::new(Int64Array::from(values));
+                let found = groups.of(std::slice::from_ref(&column), &keys).expect("few");
+                let encoded = keys.encode(&[column]).expect("keys");
+                for (row, group) in found.into_iter().enumerate() {
+                    assert_eq!(groups.known.get(group), encoded.row(row).data(), "{first:?}");
+                }
+            }
+        }
+    }
 }
